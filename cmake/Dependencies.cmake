@@ -1,0 +1,36 @@
+# Libraries that the build links. Versions are those of Debian 12, the oldest that are tested.
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(fmt 9.1 REQUIRED)
+find_package(nlohmann_json 3.11 REQUIRED)
+find_package(CLI11 2.1 REQUIRED)
+find_package(SQLite3 3.40 REQUIRED)
+find_package(benchmark 1.7 REQUIRED)
+pkg_check_modules(hwy REQUIRED IMPORTED_TARGET libhwy>=1.0.3)
+pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash>=0.8.1)
+
+if(CONVTUNE_WITH_ONEDNN)
+  find_package(dnnl QUIET CONFIG)
+  if(NOT dnnl_FOUND)
+    message(STATUS "oneDNN not found: built without it as a candidate")
+  endif()
+endif()
+
+# Only headers of the CUDA toolkit are needed: NVRTC and the driver are loaded at run time. The
+# wheels of scripts/setup.sh put them where the second hint says.
+set(convtune_have_cuda OFF)
+if(CONVTUNE_WITH_CUDA)
+  find_path(CONVTUNE_CUDA_INCLUDE_DIR NAMES cuda.h
+    HINTS $ENV{CUDA_HOME}/include /usr/local/cuda/include
+          ${PROJECT_SOURCE_DIR}/build/cuda/nvidia/cu13/include)
+  if(CONVTUNE_CUDA_INCLUDE_DIR AND EXISTS ${CONVTUNE_CUDA_INCLUDE_DIR}/nvrtc.h)
+    set(convtune_have_cuda ON)
+    cmake_path(GET CONVTUNE_CUDA_INCLUDE_DIR PARENT_PATH convtune_cuda_root)
+    add_library(convtune_cuda_headers INTERFACE)
+    target_include_directories(convtune_cuda_headers SYSTEM INTERFACE ${CONVTUNE_CUDA_INCLUDE_DIR})
+    target_compile_definitions(convtune_cuda_headers INTERFACE
+      CONVTUNE_CUDA_HINT="${convtune_cuda_root}")
+  else()
+    message(STATUS "CUDA headers not found: the CPU product is built")
+  endif()
+endif()

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+namespace convtune {
+
+/// A fixed set of threads that sleep between jobs.
+class ThreadPool {
+ public:
+  /// `threads` ≥ 1, the caller counted in.
+  explicit ThreadPool(int threads);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int threads() const;
+
+  /// Calls task(i) once for every i in [0, count), on any thread, and returns when all are done.
+  /// Tasks must not throw. Calls from several threads take turns.
+  void parallel_for(std::int64_t count, const std::function<void(std::int64_t)>& task);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// CONVTUNE_NUM_THREADS, else the number of CPUs this process may run on.
+int default_threads();
+
+}  // namespace convtune

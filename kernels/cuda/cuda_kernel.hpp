@@ -1,0 +1,38 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "kernels/config.hpp"
+#include "kernels/device_properties.hpp"
+#include "kernels/problem.hpp"
+
+namespace convtune {
+
+/// Blocks, threads and dynamic shared memory of one launch.
+struct LaunchGeometry {
+  std::array<unsigned, 3> grid = {1, 1, 1};
+  std::array<unsigned, 3> block = {1, 1, 1};
+  unsigned shared_bytes = 0;
+};
+
+/// What the host must know of a CUDA family: the twin of its device file.
+struct CudaKernel {
+  std::string_view header;  ///< device file, relative to kernels/cuda: "direct.cuh"
+  /// The expression that instantiates the kernel template, e.g.
+  /// "conv1d_direct<DirectConfig{.tile_l = 4}>". It holds exactly what is baked in, so that equal
+  /// text means an equal cubin.
+  std::string (*instantiation)(const Problem&, const Config&);
+  LaunchGeometry (*geometry)(const Problem&, const Config&, const DeviceProperties&);
+  /// Bytes of the packed weights, bias included, and the packing: `weight` and `bias` are host
+  /// arrays of the problem's dtype and layout, `packed` is host memory to be copied to the device.
+  std::size_t (*packed_bytes)(const Problem&, const Config&);
+  void (*pack)(const Problem&, const Config&, const void* weight, const void* bias, void* packed);
+  /// Bytes that x and y must be aligned to.
+  std::size_t (*alignment)(const Problem&, const Config&);
+};
+
+}  // namespace convtune

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kernels/config.hpp"
+#include "kernels/device_properties.hpp"
+#include "kernels/problem.hpp"
+
+namespace convtune {
+
+class ThreadPool;
+struct CudaKernel;
+
+/// Whose code computes. Results never mix the two in one figure.
+enum class Origin { generated, vendor };
+std::string_view name(Origin origin);
+
+/// A tunable parameter and the values the search may give it.
+struct Parameter {
+  std::string_view name;
+  std::vector<std::int64_t> values;
+  std::string_view meaning;
+};
+
+/// A rule that a (problem, config, device) must keep. `name` is what `plan --why` prints; `rule`
+/// says it in words. A rule about the problem alone excludes the whole family.
+struct Constraint {
+  std::string_view name;
+  std::string_view rule;
+  bool (*holds)(const Problem&, const Config&, const DeviceProperties&);
+};
+
+/// What one run really moves and executes, from problem and config alone: the roofline's inputs.
+struct Cost {
+  double bytes = 0;  ///< between the kernel and main memory
+  double flops = 0;  ///< 2 per multiply-add executed, waste in tails included
+};
+
+/// How a CPU family runs.
+struct CpuKernel {
+  /// Packs weight and bias (the problem's dtype and layout; bias null without one) and returns all
+  /// that run() needs; it keeps no pointer to its arguments.
+  std::shared_ptr<const void> (*prepare)(const Problem&, const Config&, const void* weight,
+                                         const void* bias);
+  /// Computes all of y from packed x, both aligned to their element only. Allocates nothing.
+  void (*run)(const void* prepared, const void* x, void* y, ThreadPool& pool);
+};
+
+/// One way to compute a Conv1D, with a space of parameters: what every layer knows of it.
+struct Family {
+  std::string_view name;
+  DeviceKind device;
+  Origin origin;
+  std::string_view summary;           ///< one line: what it serves
+  std::vector<Parameter> parameters;  ///< in the order of Config::settings
+  std::vector<Constraint> constraints;
+  /// The config used when nothing is tuned. Keeps all constraints that do not exclude the family.
+  Config (*default_config)(const Problem&, const DeviceProperties&);
+  Cost (*cost)(const Problem&, const Config&);
+  /// Digest of the code that computes (for a vendor, its name and version): a measurement is valid
+  /// as long as this stands.
+  std::string (*source_digest)(const Problem&, const Config&, const DeviceProperties&);
+  const CpuKernel* cpu = nullptr;    ///< set if device is cpu
+  const CudaKernel* cuda = nullptr;  ///< set if device is cuda
+};
+
+/// The first constraint that (problem, config, device) breaks, or null.
+const Constraint* broken_constraint(const Family& family, const Problem& problem,
+                                    const Config& config, const DeviceProperties& device);
+
+/// The generated families, CPU and CUDA: THE list. Vendor families are known to runtime only.
+std::span<const Family* const> generated_families();
+
+}  // namespace convtune

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "kernels/dtype.hpp"
+
+namespace convtune {
+
+/// How float32 products may be computed. 16-bit types know only `ieee`.
+enum class Math {
+  ieee,    ///< float32 products
+  tf32x3,  ///< three TF32 products: float32-like accuracy for finite values; infinity becomes NaN
+  tf32,    ///< inputs rounded to TF32 (10 mantissa bits)
+};
+
+/// Order of dimensions, by the names of max.nn.Conv1D's `permute`.
+enum class Layout {
+  NLC,  ///< permute=false: x (N, L, Cin), weight (K, Cin/G, Cout), y (N, L', Cout)
+  NCL,  ///< permute=true:  x (N, Cin, L), weight (Cout, Cin/G, K), y (N, Cout, L')
+};
+
+/// Applied after the bias, in float32.
+enum class Activation { none, relu, gelu, gelu_tanh, silu, tanh };
+
+/// Positions added on each side of the length; they read as 0.
+struct Padding {
+  std::int64_t left = 0;
+  std::int64_t right = 0;
+  auto operator<=>(const Padding&) const = default;
+};
+
+/// One Conv1D, as max.nn.Conv1D defines it, plus the shape of its input:
+///   y[n,t,co] = act(bias[co] + Σ_k Σ_ci x[n, t·stride + k·dilation − padding.left, g(co)·Cin/G +
+///   ci] · w[k,ci,co])
+/// a cross-correlation; positions outside x read as 0. g(co) = co / (Cout/G).
+struct Problem {
+  std::int64_t batch = 1;
+  std::int64_t length = 0;
+  std::int64_t in_channels = 0;
+  std::int64_t out_channels = 0;
+  std::int64_t kernel_size = 0;
+  std::int64_t stride = 1;
+  Padding padding = {};
+  std::int64_t dilation = 1;
+  std::int64_t num_groups = 1;
+  bool has_bias = false;
+  DType dtype = DType::float32;
+  Math math = Math::ieee;
+  Layout layout = Layout::NLC;
+  Activation activation = Activation::none;
+  auto operator<=>(const Problem&) const = default;
+};
+
+/// Throws Error{invalid}, one sentence naming the field, its value and the rule, unless: batch,
+/// length, channels, kernel_size, stride, dilation, num_groups ≥ 1; paddings ≥ 0; both channel
+/// counts divisible by num_groups; the output length ≥ 1; `math` other than ieee only with float32;
+/// and the bytes of x, weight and y and the multiply-adds each fit a signed 64-bit integer.
+void validate(const Problem& problem);
+
+/// (L + left + right − dilation·(K−1) − 1) / stride + 1, rounded down. The sizes below hold for a
+/// valid problem only.
+std::int64_t output_length(const Problem& problem);
+std::int64_t in_channels_per_group(const Problem& problem);
+std::int64_t out_channels_per_group(const Problem& problem);
+bool is_depthwise(const Problem& problem);  ///< one input channel a group, several groups
+
+/// Elements of x, weight, y; bias has out_channels.
+std::int64_t input_elements(const Problem& problem);
+std::int64_t weight_elements(const Problem& problem);
+std::int64_t output_elements(const Problem& problem);
+
+/// N · L' · Cout · K · Cin/G, padding counted: the figure by which rates are quoted.
+std::int64_t multiply_adds(const Problem& problem);
+
+/// Bytes of x, weight, bias and y, each moved once.
+std::int64_t compulsory_bytes(const Problem& problem);
+
+/// One short line for people: "NCL 1x80x3000 -> 384, K3 s1 p1,1 d1 g1 float32".
+std::string describe(const Problem& problem);
+
+std::string_view name(Math math);
+std::string_view name(Layout layout);
+std::string_view name(Activation activation);
+
+}  // namespace convtune

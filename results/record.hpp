@@ -1,0 +1,83 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "kernels/device_properties.hpp"
+#include "kernels/family.hpp"
+#include "kernels/problem.hpp"
+
+namespace convtune {
+
+/// How the measurement of a candidate ended.
+enum class Outcome {
+  ok,         ///< right before and after timing; samples are valid
+  wrong,      ///< differs from the reference; never a winner
+  failed,     ///< could not be built or run
+  timed_out,  ///< exceeded its limit; its worker was replaced
+  crashed,    ///< took its worker down
+  skipped,    ///< not tried, e.g. memory; `reason` says why
+};
+std::string_view name(Outcome outcome);
+
+/// What a database row is about: a measurement is unique by this.
+struct Key {
+  Problem problem;
+  std::string device;         ///< identity() of the device's properties
+  std::string config;         ///< text of the Config
+  std::string source_digest;  ///< of the code that ran
+  auto operator<=>(const Key&) const = default;
+};
+
+/// One candidate measured on one problem and device.
+struct Measurement {
+  Key key;
+  Origin origin = Origin::generated;
+  Outcome outcome = Outcome::skipped;
+  std::string reason;            ///< empty for ok
+  std::vector<double> samples;   ///< seconds a run, in the order taken; empty unless ok
+  double worst_error_ratio = 0;  ///< max |y − ref| / tolerance over all checks
+  std::int64_t checked_outputs = 0;
+  double bytes = 0;  ///< Cost of one run
+  double flops = 0;
+  std::string measured_at;  ///< UTC, ISO 8601, seconds
+  std::string run;          ///< which sweep: Run::id
+};
+
+/// The decision for a problem on a device, from interleaved repeats of its finalists.
+struct Verdict {
+  Problem problem;
+  std::string device;
+  std::string winner;         ///< text of a Config
+  std::string source_digest;  ///< the winner's
+  Origin origin = Origin::generated;
+  std::vector<std::string> tied;   ///< configs not proven slower than the winner, the winner left out
+  double seconds = 0;              ///< the winner's median in the finals
+  double noise = 0;                ///< relative spread of the winner's samples (MAD · 1.4826 / median)
+  double confidence = 0;           ///< of the paired test that separated the winner from the rest
+  std::string default_config;      ///< what would have run untuned
+  double default_seconds = 0;      ///< its median in the same finals
+  std::string best_generated;      ///< fastest generated config, and its median; empty without one
+  double best_generated_seconds = 0;
+  std::string best_vendor;         ///< fastest vendor config, and its median; empty without one
+  double best_vendor_seconds = 0;
+  std::string decided_at;
+  std::string run;
+};
+
+/// A sweep: where and with what it was made.
+struct Run {
+  std::string id;      ///< unique
+  std::string device;  ///< identity
+  std::string tool_version, command, host_os, compiler, driver, nvrtc, started_at;
+  std::uint64_t seed = 0;
+};
+
+/// A layer's free-text labels, kept for reports: they never change results.
+struct Label {
+  Problem problem;
+  std::string model, layer, shape_class, list;
+};
+
+}  // namespace convtune

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "results/record.hpp"
+#include "runtime/plan.hpp"
+
+namespace convtune {
+
+/// $CONVTUNE_DB, else $XDG_DATA_HOME/convtune/convtune.db, else ~/.local/share/convtune/convtune.db.
+std::filesystem::path default_database();
+
+/// The result database: one SQLite file, one writer at a time, safe against a kill at any moment.
+/// Every row carries a digest; a row whose digest does not match counts as missing and is reported
+/// once on stderr. All members throw Error{storage} with the path and SQLite's reason.
+class Store final : public PlanSource {
+ public:
+  enum class Access { read, read_write };
+
+  /// read_write creates the file (and its folder) if there is none. A file that is not a convtune
+  /// database, or of a newer schema, is refused and left untouched.
+  explicit Store(const std::filesystem::path& path, Access access = Access::read_write);
+  ~Store() override;
+
+  /// Each insert is one transaction, durable when it returns. A second measurement of the same key
+  /// replaces the first; so does a second verdict.
+  void insert(const Measurement& measurement);
+  void insert(const Verdict& verdict);
+  void insert(const Run& run, const DeviceProperties& device);
+  void insert(std::span<const Label> labels);
+
+  std::optional<Measurement> find(const Key& key) const;
+  /// All measurements of a problem on a device, whatever their digest.
+  std::vector<Measurement> measurements(const Problem& problem, const std::string& device) const;
+  std::optional<Verdict> verdict(const Problem& problem, const std::string& device) const;
+  std::vector<Verdict> verdicts() const;
+
+  /// PlanSource: verdicts as plans.
+  std::optional<TunedPlan> find(const Problem& problem,
+                                const DeviceProperties& device) const override;
+  std::vector<TunedPlan> near(const Problem& problem, const DeviceProperties& device,
+                              std::size_t limit) const override;
+
+  /// What `db check` found: SQLite's integrity and every row's digest.
+  struct Health {
+    std::string integrity;  ///< "ok", or SQLite's words
+    std::size_t rows = 0;
+    std::size_t damaged = 0;
+  };
+  Health check() const;
+
+  struct Info {
+    std::filesystem::path path;
+    int schema = 0;
+    std::size_t problems = 0, devices = 0, measurements = 0, verdicts = 0, runs = 0;
+    std::vector<std::string> device_names;
+  };
+  Info info() const;
+
+  /// The whole content as one JSON document (format: results/export.md), sorted, so that equal
+  /// content gives equal text; and its inverse, which validates every row before it writes any.
+  std::string export_json() const;
+  void import_json(std::string_view text);
+
+  /// Adds all rows of another database. Of two rows with one key the one measured later wins, then
+  /// the one whose text sorts higher: idempotent, commutative, associative.
+  void merge(const std::filesystem::path& other);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace convtune

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "generator/candidates.hpp"
+#include "kernels/device_properties.hpp"
+#include "kernels/problem.hpp"
+
+namespace convtune {
+
+/// A CUDA stream's handle (CUstream), or null for the default one. The CPU ignores it.
+using Stream = void*;
+
+/// A candidate made ready for one problem: weights packed, code loaded.
+class Executable {
+ public:
+  virtual ~Executable() = default;
+
+  /// Computes all of y from x (packed arrays in the device's memory, at least alignment() bytes
+  /// aligned). Allocates nothing and, on a GPU, waits for nothing: it may be captured into a graph.
+  /// May be called from several threads.
+  virtual void run(const void* x, void* y, Stream stream) const = 0;
+
+  /// Bytes that x and y must be aligned to.
+  virtual std::size_t alignment() const = 0;
+};
+
+/// A place where candidates run.
+class Device {
+ public:
+  virtual ~Device() = default;
+  virtual const DeviceProperties& properties() const = 0;
+
+  /// Device memory, aligned to 256 bytes, freed with the pointer. Throws Error{failed} when there
+  /// is not enough.
+  virtual std::shared_ptr<void> allocate(std::size_t bytes) = 0;
+  virtual void copy_in(void* device, const void* host, std::size_t bytes) = 0;
+  virtual void copy_out(void* host, const void* device, std::size_t bytes) = 0;
+
+  /// Waits for all that was started.
+  virtual void synchronize() = 0;
+
+  /// Compiles or loads what the candidate needs and packs the weights: host arrays of the problem's
+  /// dtype and layout, bias null without one, neither kept. Throws Error{failed} if this candidate
+  /// cannot be had here, Error{unavailable} if the device itself is lost.
+  virtual std::unique_ptr<Executable> prepare(const Problem& problem, const Candidate& candidate,
+                                              const void* weight, const void* bias) = 0;
+};
+
+/// "cpu", "cuda", "cuda:1", or "auto": the first GPU if one can be used, else the CPU. The same
+/// object for the same name. Throws Error{unavailable} saying what is missing.
+std::shared_ptr<Device> open_device(std::string_view name);
+
+/// Generated and vendor families, CPU and CUDA: all that this build can run.
+std::span<const Family* const> all_families();
+
+}  // namespace convtune

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "results/record.hpp"
+
+namespace convtune {
+
+/// A problem to tune and what people call it.
+struct Layer {
+  Problem problem;
+  Label label;
+};
+
+/// The layers of a layers file (a JSON list; format: tuner/layers/README.md), one Layer for each of
+/// its dtypes, duplicates of a problem removed. Throws Error{invalid} naming the file, the entry and
+/// the rule; nothing of a file with one bad entry is used.
+std::vector<Layer> read_layers(const std::filesystem::path& file);
+
+/// A grid file: a JSON object that gives a list of values for any key of a problem, and optionally
+/// `base` (a layers file or list name); the product of all values over all base layers. Combinations
+/// that are no valid problem (channels not divisible by groups, output below 1) are left out.
+std::vector<Layer> read_grid(const std::filesystem::path& file);
+
+/// `--layers`: a shipped list's name (case-insensitive: "quickstart", "core", "all", a model's name
+/// or its beginning, "whisper") or a file's path. Throws Error{invalid} naming the lists there are.
+std::vector<Layer> load_layers(std::string_view name_or_file);
+
+/// Names of the shipped lists with how many layers each has.
+struct ListInfo {
+  std::string name;
+  std::string summary;
+  std::size_t layers = 0;
+};
+std::vector<ListInfo> shipped_lists();
+
+}  // namespace convtune
