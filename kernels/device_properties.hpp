@@ -13,9 +13,9 @@ std::string_view name(DeviceKind kind);
 /// mean that results may be shared. Fields of the other kind are 0 or empty.
 struct DeviceProperties {
   DeviceKind kind = DeviceKind::cpu;
-  std::string name;  ///< "AMD EPYC 9654", "NVIDIA H200"
-  std::string arch;  ///< what code is generated for: "AVX3" (Highway target), "sm_90a"
-  int units = 0;     ///< threads used on a CPU, SMs on a GPU
+  std::string name;               ///< "AMD EPYC 9654", "NVIDIA H200"
+  std::string arch;               ///< what code is generated for: "AVX3" (Highway target), "sm_90a"
+  int units = 0;                  ///< threads used on a CPU, SMs on a GPU
   std::int64_t l1_bytes = 0;      ///< data cache a core (CPU)
   std::int64_t l2_bytes = 0;      ///< a core (CPU), in all (GPU)
   std::int64_t memory_bytes = 0;  ///< in all; not part of the identity
@@ -34,7 +34,8 @@ struct DeviceProperties {
   std::int64_t reserved_shared_per_block = 0;
 };
 
-/// Canonical text of all that makes a measurement transferable: the key of a device in the database.
+/// Canonical text of all that makes a measurement transferable: the key of a device in the
+/// database.
 std::string identity(const DeviceProperties& device);
 
 /// Properties of a GPU that is not here, for ahead-of-time work. `arch` as in "sm_90a"; known: 75,

@@ -16,8 +16,8 @@ enum class Status {
   failed = 6,        ///< a candidate could not be built or run here (a normal event for a tuner)
 };
 
-/// The one exception of the project. what() is one sentence: what was asked, what was found, what to
-/// do.
+/// The one exception of the project. what() is one sentence: what was asked, what was found, what
+/// to do.
 class Error : public std::runtime_error {
  public:
   Error(Status status, const std::string& message) : std::runtime_error(message), status_(status) {}

@@ -10,8 +10,8 @@ namespace convtune {
 
 /// A problem from a JSON object with the keys of Problem. Omitted: stride 1, padding 0 (an integer
 /// or a pair), dilation 1, num_groups 1, has_bias false, float32, ieee, NLC, none. The result is
-/// validated. Throws Error{invalid} for an unknown key, a missing size, a number that is no integer,
-/// or an invalid problem.
+/// validated. Throws Error{invalid} for an unknown key, a missing size, a number that is no
+/// integer, or an invalid problem.
 Problem problem_from_json(const nlohmann::json& object);
 Problem parse_problem(std::string_view text);
 

@@ -52,15 +52,16 @@ struct Verdict {
   std::string winner;         ///< text of a Config
   std::string source_digest;  ///< the winner's
   Origin origin = Origin::generated;
-  std::vector<std::string> tied;   ///< configs not proven slower than the winner, the winner left out
-  double seconds = 0;              ///< the winner's median in the finals
-  double noise = 0;                ///< relative spread of the winner's samples (MAD · 1.4826 / median)
-  double confidence = 0;           ///< of the paired test that separated the winner from the rest
-  std::string default_config;      ///< what would have run untuned
-  double default_seconds = 0;      ///< its median in the same finals
-  std::string best_generated;      ///< fastest generated config, and its median; empty without one
+  std::vector<std::string>
+      tied;                    ///< configs not proven slower than the winner, the winner left out
+  double seconds = 0;          ///< the winner's median in the finals
+  double noise = 0;            ///< relative spread of the winner's samples (MAD · 1.4826 / median)
+  double confidence = 0;       ///< of the paired test that separated the winner from the rest
+  std::string default_config;  ///< what would have run untuned
+  double default_seconds = 0;  ///< its median in the same finals
+  std::string best_generated;  ///< fastest generated config, and its median; empty without one
   double best_generated_seconds = 0;
-  std::string best_vendor;         ///< fastest vendor config, and its median; empty without one
+  std::string best_vendor;  ///< fastest vendor config, and its median; empty without one
   double best_vendor_seconds = 0;
   std::string decided_at;
   std::string run;

@@ -13,7 +13,8 @@
 
 namespace convtune {
 
-/// $CONVTUNE_DB, else $XDG_DATA_HOME/convtune/convtune.db, else ~/.local/share/convtune/convtune.db.
+/// $CONVTUNE_DB, else $XDG_DATA_HOME/convtune/convtune.db, else
+/// ~/.local/share/convtune/convtune.db.
 std::filesystem::path default_database();
 
 /// The result database: one SQLite file, one writer at a time, safe against a kill at any moment.

@@ -19,10 +19,10 @@ std::string_view name(Match match);
 
 /// A winner as a plan source knows it.
 struct TunedPlan {
-  Problem problem;       ///< what was tuned
-  std::string config;    ///< text of the winner's Config
-  std::string digest;    ///< of the source that was measured
-  double seconds = 0;    ///< median of the winner
+  Problem problem;             ///< what was tuned
+  std::string config;          ///< text of the winner's Config
+  std::string digest;          ///< of the source that was measured
+  double seconds = 0;          ///< median of the winner
   double default_seconds = 0;  ///< median of the untuned default in the same finals, or 0
 };
 
@@ -44,14 +44,14 @@ struct Plan {
   Problem problem;
   Candidate candidate;
   Match match = Match::heuristic;
-  std::string why;               ///< one or two sentences for people
-  double expected_seconds = 0;   ///< 0 where unknown
-  double expected_loss = 0;      ///< fraction slower than a tuned plan would be; exact: 0
+  std::string why;              ///< one or two sentences for people
+  double expected_seconds = 0;  ///< 0 where unknown
+  double expected_loss = 0;     ///< fraction slower than a tuned plan would be; exact: 0
 };
 
 /// How far two problems are apart for the choice of a plan: 0 only if equal in all that matters, a
-/// sum of |log2| ratios of sizes plus a penalty where stride, dilation or groups differ. Infinite if
-/// dtype, math or layout differ.
+/// sum of |log2| ratios of sizes plus a penalty where stride, dilation or groups differ. Infinite
+/// if dtype, math or layout differ.
 double distance(const Problem& a, const Problem& b);
 
 /// The plan for `problem` on `device`: exact if `tuned` has it and its config still resolves, else

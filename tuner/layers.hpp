@@ -17,13 +17,14 @@ struct Layer {
 };
 
 /// The layers of a layers file (a JSON list; format: tuner/layers/README.md), one Layer for each of
-/// its dtypes, duplicates of a problem removed. Throws Error{invalid} naming the file, the entry and
-/// the rule; nothing of a file with one bad entry is used.
+/// its dtypes, duplicates of a problem removed. Throws Error{invalid} naming the file, the entry
+/// and the rule; nothing of a file with one bad entry is used.
 std::vector<Layer> read_layers(const std::filesystem::path& file);
 
 /// A grid file: a JSON object that gives a list of values for any key of a problem, and optionally
-/// `base` (a layers file or list name); the product of all values over all base layers. Combinations
-/// that are no valid problem (channels not divisible by groups, output below 1) are left out.
+/// `base` (a layers file or list name); the product of all values over all base layers.
+/// Combinations that are no valid problem (channels not divisible by groups, output below 1) are
+/// left out.
 std::vector<Layer> read_grid(const std::filesystem::path& file);
 
 /// `--layers`: a shipped list's name (case-insensitive: "quickstart", "core", "all", a model's name

@@ -1,0 +1,148 @@
+#include "kernels/problem_json.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "kernels/error.hpp"
+
+namespace convtune {
+namespace {
+
+using Json = nlohmann::json;
+
+[[noreturn]] void refuse(std::string_view key, std::string_view found, std::string_view rule) {
+  throw Error(Status::invalid, fmt::format("{} is {}; it must be {}", key, found, rule));
+}
+
+void read(const Json& value, std::string_view key, std::int64_t& out) {
+  // Unsigned values above 2⁶³−1 are integers to JSON, but no size of ours.
+  if (!value.is_number_integer() ||
+      (value.is_number_unsigned() && value.get<std::uint64_t>() > INT64_MAX)) {
+    refuse(key, value.dump(), "an integer that fits 64 bits");
+  }
+  out = value.get<std::int64_t>();
+}
+
+void read(const Json& value, std::string_view key, bool& out) {
+  if (!value.is_boolean()) refuse(key, value.dump(), "true or false");
+  out = value.get<bool>();
+}
+
+void read(const Json& value, std::string_view key, Padding& out) {
+  if (value.is_array() && value.size() == 2) {
+    read(value[0], key, out.left);
+    read(value[1], key, out.right);
+  } else if (value.is_number_integer()) {
+    read(value, key, out.left);
+    out.right = out.left;
+  } else {
+    refuse(key, value.dump(), "an integer or a pair [left, right]");
+  }
+}
+
+template <typename Enum, std::size_t n>
+void read_name(const Json& value, std::string_view key, Enum& out, const std::array<Enum, n>& all) {
+  std::string names;
+  for (const Enum each : all) {
+    if (value.is_string() && value.get_ref<const std::string&>() == name(each)) {
+      out = each;
+      return;
+    }
+    names += (names.empty() ? "" : ", ") + std::string(name(each));
+  }
+  refuse(key, value.dump(), "one of " + names);
+}
+
+void read(const Json& value, std::string_view key, DType& out) {
+  read_name(value, key, out, std::array{DType::float32, DType::float16, DType::bfloat16});
+}
+void read(const Json& value, std::string_view key, Math& out) {
+  read_name(value, key, out, std::array{Math::ieee, Math::tf32x3, Math::tf32});
+}
+void read(const Json& value, std::string_view key, Layout& out) {
+  read_name(value, key, out, std::array{Layout::NLC, Layout::NCL});
+}
+void read(const Json& value, std::string_view key, Activation& out) {
+  read_name(value, key, out,
+            std::array{Activation::none, Activation::relu, Activation::gelu, Activation::gelu_tanh,
+                       Activation::silu, Activation::tanh});
+}
+
+nlohmann::ordered_json to_value(const Padding& padding) { return {padding.left, padding.right}; }
+nlohmann::ordered_json to_value(std::int64_t value) { return value; }
+nlohmann::ordered_json to_value(bool value) { return value; }
+template <typename Enum>
+nlohmann::ordered_json to_value(Enum value) {
+  return name(value);
+}
+
+/// The one list of keys: visit(key, field, required) in canonical order.
+template <typename P, typename Visit>
+void for_each_field(P& p, Visit&& visit) {
+  visit("batch", p.batch, false);
+  visit("length", p.length, true);
+  visit("in_channels", p.in_channels, true);
+  visit("out_channels", p.out_channels, true);
+  visit("kernel_size", p.kernel_size, true);
+  visit("stride", p.stride, false);
+  visit("padding", p.padding, false);
+  visit("dilation", p.dilation, false);
+  visit("num_groups", p.num_groups, false);
+  visit("has_bias", p.has_bias, false);
+  visit("dtype", p.dtype, false);
+  visit("math", p.math, false);
+  visit("layout", p.layout, false);
+  visit("activation", p.activation, false);
+}
+
+}  // namespace
+
+Problem problem_from_json(const Json& object) {
+  if (!object.is_object()) {
+    throw Error(Status::invalid, fmt::format("a problem is a JSON object, not {}", object.dump()));
+  }
+  Problem problem;
+  std::size_t known = 0;
+  for_each_field(problem, [&](const char* key, auto& field, bool required) {
+    if (const auto found = object.find(key); found != object.end()) {
+      read(*found, key, field);
+      ++known;
+    } else if (required) {
+      throw Error(Status::invalid,
+                  fmt::format("the problem has no {}; give it as an integer", key));
+    }
+  });
+  if (known != object.size()) {
+    for (const auto& [key, value] : object.items()) {
+      bool is_known = false;
+      for_each_field(problem, [&](const char* each, auto&, bool) { is_known |= key == each; });
+      if (!is_known) {
+        throw Error(Status::invalid, fmt::format("a problem has no key {}", Json(key).dump()));
+      }
+    }
+  }
+  validate(problem);
+  return problem;
+}
+
+Problem parse_problem(std::string_view text) {
+  Json object;
+  try {
+    object = Json::parse(text);
+  } catch (const Json::parse_error& error) {
+    throw Error(Status::invalid,
+                fmt::format("the problem is no valid JSON (at byte {})", error.byte));
+  }
+  return problem_from_json(object);
+}
+
+std::string to_json(const Problem& problem) {
+  nlohmann::ordered_json object;
+  for_each_field(problem,
+                 [&](const char* key, const auto& field, bool) { object[key] = to_value(field); });
+  return object.dump();
+}
+
+}  // namespace convtune

@@ -1,0 +1,103 @@
+#include "kernels/problem.hpp"
+
+#include <gmock/gmock.h>
+
+#include "tests/refusal.hpp"
+
+namespace convtune {
+namespace {
+
+using testing::HasSubstr;
+
+Problem whisper() {
+  return {.batch = 1,
+          .length = 3000,
+          .in_channels = 80,
+          .out_channels = 384,
+          .kernel_size = 3,
+          .padding = {1, 1}};
+}
+
+/// Counts the windows that fit, from the definition: window t covers [t·s, t·s + d·(K−1)] of the
+/// padded length.
+std::int64_t counted_output_length(const Problem& p) {
+  const std::int64_t padded = p.length + p.padding.left + p.padding.right;
+  std::int64_t windows = 0;
+  while (windows * p.stride + p.dilation * (p.kernel_size - 1) < padded) ++windows;
+  return windows;
+}
+
+TEST(Problem, OutputLengthCountsTheWindowsThatFit) {
+  for (std::int64_t length = 1; length < 24; ++length) {
+    for (std::int64_t kernel = 1; kernel < 6; ++kernel) {
+      for (std::int64_t stride = 1; stride < 4; ++stride) {
+        for (std::int64_t dilation = 1; dilation < 4; ++dilation) {
+          Problem p = whisper();
+          p.length = length, p.kernel_size = kernel, p.stride = stride, p.dilation = dilation;
+          p.padding = {2, 1};
+          const std::int64_t counted = counted_output_length(p);
+          if (counted == 0) {
+            EXPECT_THAT(refusal([&] { validate(p); }), HasSubstr("output length"));
+          } else {
+            validate(p);
+            EXPECT_EQ(output_length(p), counted) << describe(p);
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(Problem, SizesFollowTheShape) {
+  Problem p = whisper();
+  p.num_groups = 4, p.has_bias = true, p.dtype = DType::bfloat16;
+  EXPECT_EQ(input_elements(p), 3000 * 80);
+  EXPECT_EQ(weight_elements(p), 3 * 20 * 384);
+  EXPECT_EQ(output_elements(p), 3000 * 384);
+  EXPECT_EQ(multiply_adds(p), 3000 * 384 * 3 * 20);
+  EXPECT_EQ(compulsory_bytes(p), 2 * (3000 * 80 + 3 * 20 * 384 + 3000 * 384 + 384));
+}
+
+TEST(Problem, RefusalsNameFieldValueAndRule) {
+  const auto message = [](auto change) {
+    Problem p = whisper();
+    change(p);
+    return refusal([&] { validate(p); });
+  };
+  EXPECT_EQ(message([](Problem& p) { p.stride = 0; }), "stride is 0; it must be at least 1");
+  EXPECT_EQ(message([](Problem& p) { p.batch = -1; }), "batch is -1; it must be at least 1");
+  EXPECT_EQ(message([](Problem& p) { p.padding.right = -2; }),
+            "padding (right) is -2; it must be at least 0");
+  EXPECT_EQ(message([](Problem& p) { p.num_groups = 3; }),
+            "in_channels is 80; it must be a multiple of num_groups, which is 3");
+  EXPECT_EQ(message([](Problem& p) { p.in_channels = 90, p.num_groups = 9; }),
+            "out_channels is 384; it must be a multiple of num_groups, which is 9");
+  EXPECT_THAT(message([](Problem& p) { p.math = Math::tf32, p.dtype = DType::float16; }),
+              HasSubstr("math is tf32"));
+}
+
+TEST(Problem, SizesBeyond64BitsAreRefused) {
+  const auto message = [](auto change) {
+    Problem p = whisper();
+    change(p);
+    return refusal([&] { validate(p); });
+  };
+  constexpr std::int64_t huge = std::int64_t{1} << 62;
+  EXPECT_THAT(message([](Problem& p) { p.length = INT64_MAX; }),
+              HasSubstr("length with its padding"));
+  EXPECT_THAT(message([](Problem& p) { p.dilation = huge; }), HasSubstr("dilation"));
+  EXPECT_THAT(message([](Problem& p) { p.length = huge; }), HasSubstr("size of x"));
+  EXPECT_THAT(message([](Problem& p) { p.out_channels = huge; }), HasSubstr("size of weight"));
+  EXPECT_THAT(message([](Problem& p) { p.batch = huge, p.in_channels = 1; }), HasSubstr("64-bit"));
+}
+
+TEST(Problem, Above32BitsIsServed) {
+  Problem p = whisper();
+  p.length = std::int64_t{1} << 33;
+  validate(p);
+  EXPECT_EQ(output_length(p), p.length);
+  EXPECT_EQ(input_elements(p), p.length * 80);
+}
+
+}  // namespace
+}  // namespace convtune
