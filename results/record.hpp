@@ -63,7 +63,10 @@ struct Verdict {
   double best_generated_seconds = 0;
   std::string best_vendor;  ///< fastest vendor config, and its median; empty without one
   double best_vendor_seconds = 0;
-  std::string decided_at;
+  std::string space;            ///< digest of all candidates' configs and sources
+  std::int64_t candidates = 0;  ///< in the space
+  std::int64_t measured = 0;    ///< of them, before the finals
+  std::string decided_at;       ///< UTC, ISO 8601, seconds
   std::string run;
 };
 
