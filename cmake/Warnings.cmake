@@ -2,7 +2,8 @@
 add_library(convtune_options INTERFACE)
 target_include_directories(convtune_options INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>)
 target_compile_options(convtune_options INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Werror)
+  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Werror
+  -Wno-missing-field-initializers)  # designated initialisers leave out what has a default
 if(CONVTUNE_SANITIZE)
   target_compile_options(convtune_options INTERFACE
     -fsanitize=${CONVTUNE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)

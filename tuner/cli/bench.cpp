@@ -1,0 +1,160 @@
+#include <benchmark/benchmark.h>
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "kernels/error.hpp"
+#include "results/store.hpp"
+#include "tuner/cli/commands.hpp"
+#include "tuner/cli/layer_options.hpp"
+#include "tuner/sweep.hpp"
+#include "tuner/timer.hpp"
+#include "tuner/workload.hpp"
+
+namespace convtune::cli {
+namespace {
+
+struct BenchOptions {
+  LayerOptions layers;
+  std::string device = "auto";
+  std::string database = default_database().string();
+};
+
+/// One contender of one layer. Everything is made when it runs, so that a long list needs the
+/// memory of one layer only.
+struct Contender {
+  Problem problem;
+  std::string role;  ///< tuned, default, vendor
+  std::string config;
+};
+
+void time_candidate(benchmark::State& state, Device& device, const Contender& contender) {
+  const Problem& problem = contender.problem;
+  const Workload workload = make_random_arrays(problem, 0);
+  std::unique_ptr<Executable> executable;
+  try {
+    executable = device.prepare(
+        problem, resolve(contender.config, problem, device.properties(), all_families()),
+        workload.weight.data(), workload.bias_data());
+  } catch (const Error& error) {
+    state.SkipWithError(error.what());
+    return;
+  }
+  const std::vector<std::byte>& x_host = workload.inputs[0].x;
+  const auto x = device.allocate(x_host.size());
+  device.copy_in(x.get(), x_host.data(), x_host.size());
+  const auto y =
+      device.allocate(static_cast<std::size_t>(output_elements(problem)) * size_of(problem.dtype));
+  const std::unique_ptr<Timer> timer = make_timer(device);
+  executable->run(x.get(), y.get(), nullptr);
+  device.synchronize();
+  for (auto _ : state) state.SetIterationTime(timer->seconds(*executable, x.get(), y.get(), 1));
+  state.SetLabel(contender.config);
+  const auto rate = [&](double amount) {
+    return benchmark::Counter(amount, benchmark::Counter::kIsIterationInvariantRate);
+  };
+  state.counters["FLOP/s"] = rate(2 * static_cast<double>(multiply_adds(problem)));
+  state.counters["B/s"] = rate(static_cast<double>(compulsory_bytes(problem)));
+}
+
+void time_reference(benchmark::State& state, const Problem& problem) {
+  const Workload workload = make_random_arrays(problem, 0);
+  const std::vector<std::int64_t> indices = outputs_to_check(problem, 0);
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(reference_at(problem, workload.inputs[0].x.data(),
+                                          workload.weight.data(), workload.bias_data(), indices));
+  }
+  // Of a large layer the reference computes a sample; the rate tells what a whole one would take.
+  const double taps = static_cast<double>(problem.kernel_size * in_channels_per_group(problem));
+  state.counters["FLOP/s"] = benchmark::Counter(2 * taps * static_cast<double>(indices.size()),
+                                                benchmark::Counter::kIsIterationInvariantRate);
+}
+
+std::vector<Contender> contenders(const Problem& problem, const DeviceProperties& device,
+                                  const Store* store) {
+  std::vector<Contender> all;
+  const auto verdict = store == nullptr ? std::nullopt : store->verdict(problem, identity(device));
+  if (verdict) all.push_back({problem, "tuned", verdict->winner});
+  all.push_back(
+      {problem, "default", to_text(choose_plan(problem, device, nullptr).candidate.config)});
+  if (verdict && !verdict->best_vendor.empty()) {
+    all.push_back({problem, "vendor", verdict->best_vendor});
+    return all;
+  }
+  for (const Candidate& candidate : enumerate(problem, device, all_families()).candidates) {
+    if (candidate.family->origin != Origin::vendor) continue;
+    all.push_back({problem, "vendor", to_text(candidate.config)});
+    break;
+  }
+  return all;
+}
+
+void register_all(const std::vector<Layer>& layers, const std::shared_ptr<Device>& device,
+                  const Store* store) {
+  for (const Layer& layer : layers) {
+    const std::string title =
+        layer.label.model.empty() ? "" : layer.label.model + " " + layer.label.layer + " ";
+    const auto benchmark_name = [&](const std::string& role) {
+      return title + describe(layer.problem) + "/" + role;
+    };
+    for (const Contender& contender : contenders(layer.problem, device->properties(), store)) {
+      benchmark::RegisterBenchmark(benchmark_name(contender.role).c_str(),
+                                   [device, contender](benchmark::State& state) {
+                                     time_candidate(state, *device, contender);
+                                   })
+          ->UseManualTime()
+          ->Unit(benchmark::kMicrosecond);
+    }
+    benchmark::RegisterBenchmark(benchmark_name("reference").c_str(), [problem = layer.problem](
+                                                                          benchmark::State& state) {
+      time_reference(state, problem);
+    })->Unit(benchmark::kMicrosecond);
+  }
+}
+
+int bench(const BenchOptions& options, std::vector<std::string> flags) {
+  const std::vector<Layer> layers = selected_layers(options.layers, "quickstart");
+  const std::shared_ptr<Device> device = open_device(options.device);
+  std::unique_ptr<Store> store;
+  if (std::filesystem::exists(options.database)) {
+    store = std::make_unique<Store>(options.database, Store::Access::read);
+  }
+
+  std::vector<char*> arguments;
+  flags.insert(flags.begin(), "convtune bench");
+  for (std::string& flag : flags) arguments.push_back(flag.data());
+  int count = static_cast<int>(arguments.size());
+  benchmark::Initialize(&count, arguments.data());
+  if (count > 1) {
+    throw Error(
+        Status::invalid,
+        fmt::format("'{}' is neither an option of bench nor of Google Benchmark", flags[1]));
+  }
+  register_all(layers, device, store.get());
+  benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
+  return 0;
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand(
+      "bench", "Time tuned against default, vendor and reference (Google Benchmark)");
+  auto options = std::make_shared<BenchOptions>();
+  add_layer_options(*command, options->layers);
+  command->add_option("--device", options->device, "auto, cpu, cuda or cuda:INDEX")
+      ->capture_default_str();
+  command->add_option("--db", options->database,
+                      "Database file");
+  command->allow_extras();
+  command->footer(
+      "Flags of Google Benchmark are passed on: --benchmark_filter=REGEX,\n"
+      "--benchmark_format=json, --benchmark_out=FILE, --benchmark_repetitions=N, ...\n\n"
+      "Example:\n  convtune bench --layers whisper --benchmark_format=json");
+  command->callback([&action, options, command] {
+    action = [options, command] { return bench(*options, command->remaining()); };
+  });
+}
+
+}  // namespace convtune::cli

@@ -1,0 +1,115 @@
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "kernels/error.hpp"
+#include "tuner/cli/commands.hpp"
+#include "tuner/cli/layer_options.hpp"
+#include "tuner/interrupt.hpp"
+#include "tuner/sweep.hpp"
+#include "tuner/workload.hpp"
+
+namespace convtune::cli {
+namespace {
+
+struct CheckOptions {
+  LayerOptions layers;
+  std::string device = "auto";
+  bool chosen = false;
+  std::uint64_t seed = 0;
+  double limit_seconds = 60;
+};
+
+struct Counts {
+  std::size_t right = 0, wrong = 0, failed = 0;
+  double worst_ratio = 0;
+};
+
+std::vector<Candidate> candidates_to_check(const Problem& problem, const Device& device,
+                                           bool chosen) {
+  if (!chosen) return enumerate(problem, device.properties(), all_families()).candidates;
+  return {choose_plan(problem, device.properties(), default_plan_source().get()).candidate};
+}
+
+void report(const Problem& problem, const std::string& config, std::string_view what,
+            const std::string& reason) {
+  fmt::print("{}  {}: {}{}{}\n", describe(problem), config, what, reason.empty() ? "" : ", ",
+             reason);
+}
+
+void count(const WorkerAnswer& answer, const Problem& problem, const std::string& config,
+           Counts& counts) {
+  if (answer.end != WorkerAnswer::End::replied) {
+    ++counts.failed;
+    report(problem, config, "failed", answer.reason);
+    return;
+  }
+  if (!answer.reply.device_lost.empty()) {
+    throw Error(Status::unavailable, answer.reply.device_lost);
+  }
+  const Measurement& measurement = answer.reply.measurements.at(0);
+  counts.worst_ratio = std::max(counts.worst_ratio, measurement.worst_error_ratio);
+  switch (measurement.outcome) {
+    case Outcome::ok:
+      ++counts.right;
+      return;
+    case Outcome::wrong:
+      ++counts.wrong;
+      break;
+    default:
+      ++counts.failed;
+      break;
+  }
+  report(problem, config, name(measurement.outcome), measurement.reason);
+}
+
+int check(const CheckOptions& options) {
+  const std::vector<Layer> layers = selected_layers(options.layers, "quickstart");
+  const std::shared_ptr<Device> device = open_device(options.device);
+  note_interrupts();
+  Worker worker(worker_command(options.device));
+  Counts counts;
+  std::size_t skipped = 0;
+  for (const Layer& layer : layers) {
+    const Problem& problem = layer.problem;
+    if (workload_bytes(problem) > available_memory()) {
+      ++skipped;
+      report(problem, "", "skipped", "not enough memory");
+      continue;
+    }
+    for (const Candidate& candidate : candidates_to_check(problem, *device, options.chosen)) {
+      if (interrupted() != 0) return 128 + interrupted();
+      const std::string config = to_text(candidate.config);
+      const TrialRequest request{
+          .problem = problem, .configs = {config}, .seed = options.seed, .rounds = 0};
+      count(worker.ask(request, std::chrono::duration<double>(options.limit_seconds)), problem,
+            config, counts);
+    }
+  }
+  fmt::print(
+      "{} problems, {} skipped: {} candidates right, {} wrong, {} failed; worst error {:.3f} of "
+      "the "
+      "tolerance\n",
+      layers.size(), skipped, counts.right, counts.wrong, counts.failed, counts.worst_ratio);
+  if (counts.wrong > 0) return static_cast<int>(Status::check_failed);
+  return static_cast<int>(counts.failed + skipped > 0 ? Status::partial : Status::ok);
+}
+
+}  // namespace
+
+void add_check(CLI::App& app, Action& action) {
+  CLI::App* command =
+      app.add_subcommand("check", "Compare candidates with the float64 reference on this device");
+  auto options = std::make_shared<CheckOptions>();
+  add_layer_options(*command, options->layers);
+  command->add_option("--device", options->device, "auto, cpu, cuda or cuda:INDEX")
+      ->capture_default_str();
+  command->add_flag("--chosen", options->chosen, "Only what would run, not every candidate");
+  command->add_option("--seed", options->seed, "Seed of the inputs")->capture_default_str();
+  command->footer(
+      "Exit code 1 if any candidate is wrong, 5 if any could not be checked.\n\n"
+      "Example:\n  convtune check --layers mamba --chosen");
+  command->callback([&action, options] { action = [options] { return check(*options); }; });
+}
+
+}  // namespace convtune::cli

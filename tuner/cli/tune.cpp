@@ -1,0 +1,163 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "kernels/error.hpp"
+#include "kernels/problem_json.hpp"
+#include "results/record_json.hpp"
+#include "tuner/cli/commands.hpp"
+#include "tuner/cli/layer_options.hpp"
+#include "tuner/interrupt.hpp"
+#include "tuner/progress.hpp"
+#include "tuner/run_record.hpp"
+#include "tuner/sweep.hpp"
+
+namespace convtune::cli {
+namespace {
+
+struct TuneOptions {
+  LayerOptions layers;
+  std::string device = "auto";
+  std::string database = default_database().string();
+  SweepOptions sweep;
+  bool quiet = false;
+  bool json = false;
+};
+
+/// Geometric mean of the ratios that `ratio` gives for the layers with a verdict; ratios ≤ 0 say
+/// that there is none.
+template <typename F>
+std::string mean_ratio(const std::vector<LayerResult>& results, F&& ratio) {
+  double sum = 0;
+  int count = 0;
+  for (const LayerResult& result : results) {
+    const double value = result.verdict ? ratio(*result.verdict) : 0;
+    if (value > 0) sum += std::log(value), ++count;
+  }
+  return count == 0 ? "-" : fmt::format("{:.2f}x over {} layers", std::exp(sum / count), count);
+}
+
+double ratio(double slower, double faster) {
+  return slower > 0 && faster > 0 ? slower / faster : 0;
+}
+
+std::string ratio_text(double slower, double faster) {
+  const double value = ratio(slower, faster);
+  return value > 0 ? fmt::format("{:.2f}x", value) : "-";
+}
+
+/// One row a layer: the generated kernels' best apart from the choice that may be a vendor's.
+void print_table(const std::vector<LayerResult>& results) {
+  fmt::print("{:<58} {:>9} {:>9} {:>9} {:>10}  {}\n", "layer", "time", "GFLOP/s", "default",
+             "gen/vendor", "winner");
+  for (const LayerResult& result : results) {
+    std::string title = result.layer.label.model + " " + result.layer.label.layer;
+    if (title == " ") title = describe(result.layer.problem);
+    title.resize(std::min<std::size_t>(title.size(), 58));
+    if (!result.verdict) {
+      fmt::print("{:<58} {}\n", title, result.reason.empty() ? "not reached" : result.reason);
+      continue;
+    }
+    const Verdict& v = *result.verdict;
+    fmt::print("{:<58} {:>9} {:>9.1f} {:>9} {:>10}  {}{}\n", title, format_seconds(v.seconds),
+               2e-9 * static_cast<double>(multiply_adds(v.problem)) / v.seconds,
+               ratio_text(v.default_seconds, v.seconds),
+               ratio_text(v.best_vendor_seconds, v.best_generated_seconds), v.winner,
+               v.tied.empty() ? "" : fmt::format(" (ties with {})", v.tied.size()));
+  }
+  fmt::print(
+      "\nTuned choice over the untuned default: {}\n",
+      mean_ratio(results, [](const Verdict& v) { return ratio(v.default_seconds, v.seconds); }));
+  fmt::print("Best generated kernel over the vendor's: {}\n",
+             mean_ratio(results, [](const Verdict& v) {
+               return ratio(v.best_vendor_seconds, v.best_generated_seconds);
+             }));
+}
+
+void print_json(const std::vector<LayerResult>& results) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const LayerResult& result : results) {
+    list.push_back(
+        {{"problem", nlohmann::ordered_json::parse(to_json(result.layer.problem))},
+         {"measured_now", result.measured},
+         {"reason", result.reason},
+         {"verdict", result.verdict ? nlohmann::ordered_json::parse(to_line(*result.verdict))
+                                    : nlohmann::ordered_json()}});
+  }
+  fmt::print("{}\n", list.dump(1));
+}
+
+int exit_code(const std::vector<LayerResult>& results) {
+  if (interrupted() != 0) return 128 + interrupted();
+  const bool all_won = std::ranges::all_of(
+      results, [](const LayerResult& result) { return result.verdict.has_value(); });
+  return static_cast<int>(all_won ? Status::ok : Status::partial);
+}
+
+int tune(const TuneOptions& options, const std::string& command_line) {
+  const std::vector<Layer> layers = selected_layers(options.layers, "quickstart");
+  const std::shared_ptr<Device> device = open_device(options.device);
+  const DeviceProperties& properties = device->properties();
+  Store store(options.database);
+  const Run run = describe_run(properties, command_line, options.sweep.seed);
+  store.insert(run, properties);
+
+  note_interrupts();
+  const auto style = options.quiet ? Progress::Style::quiet : progress_style();
+  Progress progress(style);
+  if (!options.quiet) {
+    fmt::print(stderr, "Tuning {} problems on {} ({}, {} {})\n", layers.size(), properties.name,
+               properties.arch, properties.units,
+               properties.kind == DeviceKind::cpu ? "threads" : "SMs");
+  }
+  Worker worker(worker_command(options.device));
+  Sweep sweep(store, *device, worker, progress, options.sweep, run.id);
+  const std::vector<LayerResult> results = sweep.run(layers);
+  if (options.json) {
+    print_json(results);
+  } else {
+    print_table(results);
+  }
+  return exit_code(results);
+}
+
+std::string joined_command_line(const CLI::App& app) {
+  // CLI11 keeps no argv; the kernel does.
+  std::ifstream file("/proc/self/cmdline", std::ios::binary);
+  std::string text(std::istreambuf_iterator<char>(file), {});
+  std::ranges::replace(text, '\0', ' ');
+  return text.empty() ? app.get_name() : text.substr(0, text.size() - 1);
+}
+
+}  // namespace
+
+void add_tune(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand("tune", "Find and store the fastest kernel of each layer");
+  auto options = std::make_shared<TuneOptions>();
+  add_layer_options(*command, options->layers);
+  command->add_option("--device", options->device, "auto, cpu, cuda or cuda:INDEX")
+      ->capture_default_str();
+  command->add_option("--db", options->database,
+                      "Database file");
+  command->add_option("--budget", options->sweep.budget_seconds, "Seconds for the whole sweep")
+      ->check(CLI::NonNegativeNumber);
+  command->add_flag("--exhaustive", options->sweep.exhaustive, "Measure every candidate");
+  command->add_option("--seed", options->sweep.seed, "Seed of search and inputs")
+      ->capture_default_str();
+  command->add_flag("--quiet", options->quiet, "No progress on stderr");
+  command->add_flag("--json", options->json, "Results as JSON on stdout");
+  command->footer(
+      "Without layers, the quickstart list is tuned. A sweep that was ended goes on where it was:\n"
+      "run the same command again.\n\n"
+      "Examples:\n"
+      "  convtune tune --layers whisper --budget 60\n"
+      "  convtune tune --grid default --layers wav2vec2 --device cpu");
+  command->callback([&app, &action, options] {
+    action = [&app, options] { return tune(*options, joined_command_line(app)); };
+  });
+}
+
+}  // namespace convtune::cli

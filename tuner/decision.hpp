@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace convtune {
+
+/// How finalists are told apart.
+struct DecisionRule {
+  double confidence = 0.99;    ///< of each interval
+  double indifference = 0.02;  ///< candidates this close may be called equal
+};
+
+/// What the finals show. Indices are those of the finalists.
+struct Decision {
+  std::size_t winner = 0;
+  std::vector<std::size_t> tied;  ///< not proven slower than the fastest; the winner left out
+  double confidence = 0;  ///< of the weakest interval that separates the fastest from a loser
+  bool settled = false;   ///< more rounds would change nothing: every other finalist is either
+                          ///< proven slower or proven within `indifference`
+};
+
+/// An interval that contains the median of the distribution behind `values` with at least
+/// `confidence`, whatever that distribution is: two order statistics, by the binomial law. With too
+/// few values (7 for 0.98, 8 for 0.99) it is unbounded. The reached confidence is given back.
+struct Interval {
+  double low = 0;
+  double high = 0;
+  double confidence = 0;
+};
+Interval median_interval(std::vector<double> values, double confidence);
+
+/// samples[finalist][round]: seconds, taken in turns, so that equal rounds saw equal conditions; at
+/// least one round, equally many for all. The fastest has the lowest median. Another is slower if
+/// the interval of the median of log(its sample / the fastest one's sample of the same round) lies
+/// above 0; otherwise it is tied. Of a tie that includes `preferred` (an index), that one wins: a
+/// change is only worth it when proven.
+Decision decide(std::span<const std::vector<double>> samples, std::size_t preferred,
+                const DecisionRule& rule = {});
+
+double median(std::vector<double> values);
+
+/// 1.4826 · median |value − median| / median: the relative spread, insensitive to outliers.
+double relative_spread(const std::vector<double>& values);
+
+}  // namespace convtune

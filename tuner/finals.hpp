@@ -1,0 +1,44 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "results/record.hpp"
+#include "tuner/decision.hpp"
+#include "tuner/sweep_options.hpp"
+#include "tuner/worker.hpp"
+
+namespace convtune {
+
+/// The measurement with the lowest median of those with a valid time, of one origin if given; null
+/// if there is none.
+const Measurement* fastest(std::span<const Measurement> measurements,
+                           std::optional<Origin> origin = std::nullopt);
+
+/// The candidates near the best one, and those that a verdict speaks of in any case: the untuned
+/// default and the best of each origin.
+std::vector<Measurement> choose_finalists(std::span<const Measurement> screened,
+                                          const std::string& default_config,
+                                          const SweepOptions& options);
+
+/// Finalists with their samples of the finals in place of the screening's.
+struct Finals {
+  std::vector<Measurement> standing;      ///< right in every round
+  std::vector<Measurement> disqualified;  ///< wrong or failed in some round
+  Decision decision;                      ///< indices of `standing`
+};
+
+/// Measures the finalists in turns, in one worker process, until the decision is settled or the
+/// options' limits are reached. Nothing if the worker did not last (or was interrupted). Throws
+/// Error{unavailable} if the device is lost.
+std::optional<Finals> play_finals(Worker& worker, const Problem& problem,
+                                  std::vector<Measurement> finalists,
+                                  const std::string& default_config, const SweepOptions& options);
+
+/// What the finals say; `space`, `candidates`, `measured`, `decided_at` and `run` are left to the
+/// caller.
+Verdict verdict_of(const Finals& finals, const std::string& default_config);
+
+}  // namespace convtune

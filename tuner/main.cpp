@@ -1,0 +1,42 @@
+#include <fmt/format.h>
+
+#include "kernels/error.hpp"
+#include "tuner/cli/commands.hpp"
+
+int main(int argc, char** argv) {
+  using namespace convtune;
+  CLI::App app("Autotuner, kernel generator and run-time library for Conv1D", "convtune");
+  app.set_version_flag("--version", CONVTUNE_VERSION);
+  app.require_subcommand(1);
+  app.get_formatter()->column_width(36);
+  app.footer(
+      "Exit codes: 0 done, 1 a check failed, 2 usage or invalid problem, 3 no such device, driver "
+      "or\n"
+      "compiler, 4 database or file error, 5 done in part, 128+n ended by signal n.\n"
+      "When something is wrong, `convtune devices` is the first thing to run.");
+  cli::Action action;
+  cli::add_tune(app, action);
+  cli::add_plan(app, action);
+  cli::add_run(app, action);
+  cli::add_compile(app, action);
+  cli::add_source(app, action);
+  cli::add_check(app, action);
+  cli::add_bench(app, action);
+  cli::add_report(app, action);
+  cli::add_db(app, action);
+  cli::add_devices(app, action);
+  cli::add_worker(app, action);
+
+  try {
+    app.parse(argc, argv);
+    return action();
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : static_cast<int>(Status::invalid);
+  } catch (const Error& error) {
+    fmt::print(stderr, "convtune: {}\n", error.what());
+    return static_cast<int>(error.status());
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "convtune: not enough memory for what was asked\n");
+    return static_cast<int>(Status::failed);
+  }
+}

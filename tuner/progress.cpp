@@ -1,0 +1,113 @@
+#include "tuner/progress.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "tuner/decision.hpp"
+#include "tuner/sweep.hpp"
+
+namespace convtune {
+namespace {
+
+std::string layer_title(const Layer& layer) {
+  const std::string& model = layer.label.model;
+  return model.empty() ? describe(layer.problem) : fmt::format("{} {}", model, layer.label.layer);
+}
+
+std::string format_minutes(double seconds) {
+  const auto whole = static_cast<long>(seconds + 0.5);
+  return fmt::format("{}:{:02}", whole / 60, whole % 60);
+}
+
+std::string outcome_of(const LayerResult& result) {
+  switch (result.end) {
+    case LayerEnd::tuned:
+    case LayerEnd::known: {
+      const Verdict& verdict = *result.verdict;
+      std::string text = fmt::format("{:>9}  {}", format_seconds(verdict.seconds), verdict.winner);
+      if (verdict.default_seconds > 0) {
+        text += fmt::format("  {:.2f}x the default", verdict.default_seconds / verdict.seconds);
+      }
+      return text + (result.end == LayerEnd::known ? "  (known)" : "");
+    }
+    case LayerEnd::no_winner:
+      return "no winner: " + result.reason;
+    case LayerEnd::skipped:
+      return "skipped: " + result.reason;
+    case LayerEnd::not_reached:
+      return "not finished";
+  }
+  return "";
+}
+
+/// Back to the start of the line, and clear it.
+constexpr const char* renew_line = "\r\033[K";
+
+}  // namespace
+
+Progress::Style progress_style(std::FILE* out) {
+  return isatty(fileno(out)) != 0 ? Progress::Style::terminal : Progress::Style::lines;
+}
+
+std::string format_seconds(double seconds) {
+  const auto three_digits = [](double value, const char* unit) {
+    return fmt::format("{:.{}f} {}", value, value < 10 ? 2 : value < 100 ? 1 : 0, unit);
+  };
+  if (seconds < 0.9995e-3) return three_digits(seconds * 1e6, "µs");
+  if (seconds < 0.9995) return three_digits(seconds * 1e3, "ms");
+  return three_digits(seconds, "s");
+}
+
+void Progress::sweep_started(std::size_t layers) {
+  start_ = std::chrono::steady_clock::now();
+  layers_ = layers;
+}
+
+double Progress::elapsed_seconds() const {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+}
+
+std::string Progress::eta() const {
+  if (tuned_ == 0) return "";
+  const double each = elapsed_seconds() / static_cast<double>(tuned_);
+  return ", about " + format_minutes(each * static_cast<double>(layers_ - index_)) + " left";
+}
+
+void Progress::layer_started(std::size_t index, const Layer& layer) {
+  index_ = index;
+  best_seconds_ = 0;
+  layer_name_ = layer_title(layer);
+}
+
+void Progress::candidate_ended(const Measurement& measurement, std::size_t measured,
+                               std::size_t candidates) {
+  ++measured_;
+  if (measurement.outcome == Outcome::ok) {
+    const double seconds = median(measurement.samples);
+    best_seconds_ = best_seconds_ == 0 ? seconds : std::min(best_seconds_, seconds);
+  }
+  if (style_ != Style::terminal) return;
+  fmt::print(out_, "{}[{}/{}] {}: {} of {} candidates{}, {:.1f} a second{}", renew_line, index_ + 1,
+             layers_, layer_name_, measured, candidates,
+             best_seconds_ > 0 ? ", best " + format_seconds(best_seconds_) : "",
+             static_cast<double>(measured_) / elapsed_seconds(), eta());
+  std::fflush(out_);
+}
+
+void Progress::layer_ended(const LayerResult& result) {
+  if (result.end != LayerEnd::known) ++tuned_;
+  if (style_ == Style::quiet) return;
+  ++index_;
+  fmt::print(out_, "{}[{}/{}] {}: {}{}\n", style_ == Style::terminal ? renew_line : "", index_,
+             layers_, layer_name_, outcome_of(result), index_ < layers_ ? eta() : "");
+  std::fflush(out_);
+}
+
+void Progress::sweep_ended() {
+  if (style_ == Style::quiet) return;
+  fmt::print(out_, "{} candidates measured in {}\n", measured_, format_minutes(elapsed_seconds()));
+}
+
+}  // namespace convtune

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdio>
+#include <string>
+
+namespace convtune {
+
+struct Layer;
+struct LayerResult;
+struct Measurement;
+
+/// Tells people on stderr how a sweep goes: a line that renews itself on a terminal, a line a layer
+/// elsewhere, nothing if quiet.
+class Progress {
+ public:
+  enum class Style { quiet, lines, terminal };
+  explicit Progress(Style style, std::FILE* out = stderr) : style_(style), out_(out) {}
+
+  void sweep_started(std::size_t layers);
+  void layer_started(std::size_t index, const Layer& layer);
+  void candidate_ended(const Measurement& measurement, std::size_t measured,
+                       std::size_t candidates);
+  void layer_ended(const LayerResult& result);
+  void sweep_ended();
+
+ private:
+  double elapsed_seconds() const;
+  std::string eta() const;
+
+  Style style_;
+  std::FILE* out_;
+  std::chrono::steady_clock::time_point start_;
+  std::size_t layers_ = 0;
+  std::size_t index_ = 0;
+  std::size_t tuned_ = 0;  ///< layers that took time
+  std::size_t measured_ = 0;
+  double best_seconds_ = 0;  ///< of the current layer
+  std::string layer_name_;
+};
+
+/// terminal if `out` is one, else lines.
+Progress::Style progress_style(std::FILE* out = stderr);
+
+/// "12.3 µs", "4.56 ms", "1.20 s": three digits.
+std::string format_seconds(double seconds);
+
+}  // namespace convtune

@@ -1,0 +1,29 @@
+#include "tuner/run_record.hpp"
+
+#include <fmt/format.h>
+#include <sys/utsname.h>
+
+#include <random>
+
+#include "tuner/sweep.hpp"
+
+namespace convtune {
+
+Run describe_run(const DeviceProperties& device, std::string command, std::uint64_t seed) {
+  utsname host{};
+  uname(&host);
+  std::random_device random;
+  const std::string now = utc_now();
+  return {.id = fmt::format("{}-{:08x}", now, random()),
+          .device = identity(device),
+          .tool_version = CONVTUNE_VERSION,
+          .command = std::move(command),
+          .host_os = fmt::format("{} {} {}", host.sysname, host.release, host.machine),
+          .compiler = "g++ " __VERSION__,
+          .driver = "",
+          .nvrtc = "",
+          .started_at = now,
+          .seed = seed};
+}
+
+}  // namespace convtune

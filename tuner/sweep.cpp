@@ -1,0 +1,225 @@
+#include "tuner/sweep.hpp"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+#include <limits>
+
+#include "kernels/digest.hpp"
+#include "kernels/error.hpp"
+#include "tuner/finals.hpp"
+#include "tuner/interrupt.hpp"
+#include "tuner/progress.hpp"
+#include "tuner/search.hpp"
+#include "tuner/workload.hpp"
+
+namespace convtune {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// The part of a layer's time that goes to the screening; the rest is for the finals.
+constexpr double screening_share = 0.75;
+/// A first sample this much slower than the best candidate so far is not repeated.
+constexpr double hopeless_factor = 2;
+constexpr double unlimited = std::numeric_limits<double>::infinity();
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// What the search knows of a measured candidate: infinite without a valid time.
+double screened_seconds(const Measurement& measurement) {
+  return measurement.outcome == Outcome::ok ? median(measurement.samples) : unlimited;
+}
+
+/// Empty, or why the problem is not even tried.
+std::string reason_to_skip(const Problem& problem, const DeviceProperties& device) {
+  constexpr double mebibyte = 1024.0 * 1024.0;
+  const auto shortage = [](std::int64_t needed, std::int64_t there, std::string_view where) {
+    return fmt::format("needs about {:.0f} MiB of {}, {:.0f} MiB are there",
+                       static_cast<double>(needed) / mebibyte, where,
+                       static_cast<double>(there) / mebibyte);
+  };
+  const std::int64_t available = available_memory();
+  if (workload_bytes(problem) > available) {
+    return shortage(workload_bytes(problem), available, "host memory");
+  }
+  if (compulsory_bytes(problem) > device.memory_bytes) {
+    return shortage(compulsory_bytes(problem), device.memory_bytes, "device memory");
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string utc_now() {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}Z", fmt::gmtime(std::time(nullptr)));
+}
+
+std::string space_digest(const Problem& problem, const DeviceProperties& device,
+                         std::span<const Candidate> candidates) {
+  std::vector<std::string> texts;
+  for (const Candidate& candidate : candidates) {
+    texts.push_back(to_text(candidate.config) + " " +
+                    candidate.family->source_digest(problem, candidate.config, device) + "\n");
+  }
+  std::ranges::sort(texts);
+  std::string all;
+  for (const std::string& text : texts) all += text;
+  return digest(all);
+}
+
+Sweep::Sweep(Store& store, Device& device, Worker& worker, Progress& progress, SweepOptions options,
+             std::string run_id)
+    : store_(store),
+      device_(device),
+      worker_(worker),
+      progress_(progress),
+      options_(options),
+      run_id_(std::move(run_id)) {}
+
+std::vector<LayerResult> Sweep::run(std::span<const Layer> layers) {
+  const auto start = Clock::now();
+  const double budget = options_.budget_seconds > 0 ? options_.budget_seconds : unlimited;
+  std::vector<LayerResult> results;
+  progress_.sweep_started(layers.size());
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const double left = budget - seconds_since(start);
+    if (interrupted() != 0 || left <= 0) {
+      results.push_back({.layer = layers[i]});
+      continue;
+    }
+    progress_.layer_started(i, layers[i]);
+    results.push_back(tune(layers[i], left / static_cast<double>(layers.size() - i)));
+    progress_.layer_ended(results.back());
+  }
+  progress_.sweep_ended();
+  return results;
+}
+
+LayerResult Sweep::tune(const Layer& layer, double seconds) {
+  LayerResult result{.layer = layer};
+  const auto end_as = [&](LayerEnd end, std::string reason = "") {
+    result.end = end;
+    result.reason = std::move(reason);
+    return result;
+  };
+  const Problem& problem = layer.problem;
+  const DeviceProperties& device = device_.properties();
+  const CandidateSpace space = enumerate(problem, device, all_families());
+  if (space.candidates.empty()) return end_as(LayerEnd::no_winner, "no family serves it");
+  const std::string digest_of_space = space_digest(problem, device, space.candidates);
+
+  store_.insert(std::span(&layer.label, 1));
+  result.verdict = store_.verdict(problem, identity(device));
+  if (result.verdict && result.verdict->space == digest_of_space &&
+      (!options_.exhaustive || result.verdict->measured == result.verdict->candidates)) {
+    return end_as(LayerEnd::known);
+  }
+  result.verdict.reset();
+  if (const std::string reason = reason_to_skip(problem, device); !reason.empty()) {
+    return end_as(LayerEnd::skipped, reason);
+  }
+
+  const std::vector<Measurement> screened =
+      screen(problem, space.candidates, seconds * screening_share, result.measured);
+  if (interrupted() != 0) return end_as(LayerEnd::not_reached);
+  const std::string default_config =
+      to_text(choose_plan(problem, device, nullptr).candidate.config);
+  std::vector<Measurement> finalists = choose_finalists(screened, default_config, options_);
+  if (finalists.empty()) {
+    return end_as(LayerEnd::no_winner,
+                  "of " + std::to_string(screened.size()) +
+                      " candidates none was right: " + screened.front().reason);
+  }
+
+  const auto finals = play_finals(worker_, problem, std::move(finalists), default_config, options_);
+  if (interrupted() != 0) return end_as(LayerEnd::not_reached);
+  if (finals) {
+    for (const Measurement& each : finals->disqualified) store_.insert(each);
+    for (const Measurement& each : finals->standing) store_.insert(each);
+  }
+  if (!finals || finals->standing.empty()) {
+    return end_as(LayerEnd::no_winner, "no finalist lasted through the finals");
+  }
+  Verdict verdict = verdict_of(*finals, default_config);
+  verdict.space = digest_of_space;
+  verdict.candidates = static_cast<std::int64_t>(space.candidates.size());
+  verdict.measured = static_cast<std::int64_t>(screened.size());
+  verdict.decided_at = utc_now();
+  verdict.run = run_id_;
+  store_.insert(verdict);
+  result.verdict = std::move(verdict);
+  return end_as(LayerEnd::tuned);
+}
+
+Key Sweep::key_of(const Problem& problem, const Candidate& candidate) const {
+  const DeviceProperties& device = device_.properties();
+  return {.problem = problem,
+          .device = identity(device),
+          .config = to_text(candidate.config),
+          .source_digest = candidate.family->source_digest(problem, candidate.config, device)};
+}
+
+std::vector<Measurement> Sweep::screen(const Problem& problem,
+                                       std::span<const Candidate> candidates, double seconds,
+                                       std::size_t& measured_now) {
+  const auto start = Clock::now();
+  const SearchRule rule{.exhaustive = options_.exhaustive, .seed = options_.seed};
+  std::vector<std::optional<double>> known_seconds(candidates.size());
+  std::vector<Measurement> screened;
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    if (auto stored = store_.find(key_of(problem, candidates[i]))) {
+      known_seconds[i] = screened_seconds(*stored);
+      screened.push_back(std::move(*stored));
+    }
+  }
+  while (interrupted() == 0) {
+    const Measurement* best = fastest(screened);
+    if (best != nullptr && seconds_since(start) > seconds) break;
+    const auto next = next_candidate(candidates, known_seconds, rule);
+    if (!next) break;
+    const Candidate& candidate = candidates[*next];
+    const double give_up = best == nullptr ? 0 : hopeless_factor * median(best->samples);
+    Measurement measurement = measure(key_of(problem, candidate), *candidate.family, give_up);
+    if (interrupted() != 0) break;  // the worker was stopped: this says nothing of the candidate
+    store_.insert(measurement);
+    ++measured_now;
+    known_seconds[*next] = screened_seconds(measurement);
+    screened.push_back(std::move(measurement));
+    progress_.candidate_ended(screened.back(), screened.size(), candidates.size());
+  }
+  return screened;
+}
+
+Measurement Sweep::measure(const Key& key, const Family& family, double give_up_seconds) {
+  const TrialRequest request{.problem = key.problem,
+                             .configs = {key.config},
+                             .seed = options_.seed,
+                             .rounds = options_.screening_rounds,
+                             .give_up_seconds = give_up_seconds};
+  WorkerAnswer answer =
+      worker_.ask(request, std::chrono::duration<double>(options_.candidate_seconds));
+  if (!answer.reply.device_lost.empty()) {
+    throw Error(Status::unavailable, answer.reply.device_lost);
+  }
+  Measurement measurement;
+  if (answer.end == WorkerAnswer::End::replied) {
+    measurement = std::move(answer.reply.measurements.at(0));
+  } else {
+    measurement.outcome =
+        answer.end == WorkerAnswer::End::timed_out ? Outcome::timed_out : Outcome::crashed;
+    measurement.reason = std::move(answer.reason);
+  }
+  measurement.key = key;  // a candidate that failed early does not know its own digest
+  measurement.origin = family.origin;
+  measurement.measured_at = utc_now();
+  measurement.run = run_id_;
+  return measurement;
+}
+
+}  // namespace convtune

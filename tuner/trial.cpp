@@ -1,0 +1,196 @@
+#include "tuner/trial.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+#include "kernels/error.hpp"
+
+namespace convtune {
+namespace {
+
+/// All bits set: a NaN in each of the three dtypes.
+constexpr std::byte poison{0xFF};
+constexpr std::size_t guard_bytes = 4096;
+/// One sample lasts at least this long, so that the clock's own grain stays below a thousandth.
+constexpr double least_sample_seconds = 1e-3;
+constexpr int most_runs_a_sample = 1000;
+
+/// The output with guard bands on both sides, in the device's memory.
+class GuardedOutput {
+ public:
+  GuardedOutput(Device& device, const Problem& problem)
+      : device_(device),
+        bytes_(static_cast<std::size_t>(output_elements(problem)) * size_of(problem.dtype)),
+        host_(bytes_ + 2 * guard_bytes),
+        memory_(device.allocate(host_.size())) {}
+
+  void* data() const { return static_cast<std::byte*>(memory_.get()) + guard_bytes; }
+
+  void fill_with_poison() {
+    std::ranges::fill(host_, poison);
+    device_.copy_in(memory_.get(), host_.data(), host_.size());
+  }
+
+  /// Copies everything back; says whether the guard bands are as they were.
+  bool fetch() {
+    device_.copy_out(host_.data(), memory_.get(), host_.size());
+    const auto untouched = [](auto first, auto last) {
+      return std::all_of(first, last, [](std::byte b) { return b == poison; });
+    };
+    return untouched(host_.begin(), host_.begin() + guard_bytes) &&
+           untouched(host_.end() - guard_bytes, host_.end());
+  }
+
+  const void* host_data() const { return host_.data() + guard_bytes; }
+
+ private:
+  Device& device_;
+  std::size_t bytes_;
+  std::vector<std::byte> host_;
+  std::shared_ptr<void> memory_;
+};
+
+/// A candidate on its way through one request.
+struct Entrant {
+  Measurement measurement;
+  std::unique_ptr<Executable> executable;
+  int runs = 1;
+  bool gave_up = false;
+};
+
+bool is_in_the_race(const Entrant& entrant) {
+  return entrant.executable != nullptr && !entrant.gave_up;
+}
+
+void drop(Entrant& entrant, Outcome outcome, std::string reason) {
+  entrant.measurement.outcome = outcome;
+  entrant.measurement.reason = std::move(reason);
+  entrant.measurement.samples.clear();
+  entrant.executable.reset();
+}
+
+/// Runs `action` and turns what is wrong with this one candidate into its outcome.
+template <typename F>
+void attempt(Entrant& entrant, F&& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    if (error.status() == Status::unavailable) throw;
+    drop(entrant, Outcome::failed, error.what());
+  } catch (const std::bad_alloc&) {
+    drop(entrant, Outcome::failed, "not enough host memory");
+  }
+}
+
+void check(Entrant& entrant, Device& device, const WorkloadInput& input, const void* x,
+           GuardedOutput& y) {
+  y.fill_with_poison();
+  entrant.executable->run(x, y.data(), nullptr);
+  device.synchronize();
+  if (!y.fetch()) {
+    drop(entrant, Outcome::wrong, "wrote outside its output");
+    return;
+  }
+  Measurement& measurement = entrant.measurement;
+  const CheckResult result =
+      compare(measurement.key.problem, y.host_data(), input.indices, input.expected);
+  measurement.checked_outputs += result.checked;
+  measurement.worst_error_ratio = std::max(measurement.worst_error_ratio, result.worst_ratio);
+  if (result.wrong > 0) {
+    drop(entrant, Outcome::wrong,
+         fmt::format("{} of {} checked outputs beyond tolerance, the worst at element {}",
+                     result.wrong, result.checked, result.worst_index));
+  }
+}
+
+void take_sample(Entrant& entrant, Timer& timer, const void* x, void* y, double give_up_seconds) {
+  std::vector<double>& samples = entrant.measurement.samples;
+  if (samples.empty()) {
+    const double once = timer.seconds(*entrant.executable, x, y, 1);
+    entrant.runs = static_cast<int>(
+        std::clamp(least_sample_seconds / std::max(once, 1e-9), 1.0, double{most_runs_a_sample}));
+    if (entrant.runs == 1) {
+      samples.push_back(once);
+      entrant.gave_up = give_up_seconds > 0 && once > give_up_seconds;
+      return;
+    }
+  }
+  samples.push_back(timer.seconds(*entrant.executable, x, y, entrant.runs));
+  entrant.gave_up = give_up_seconds > 0 && samples.size() == 1 && samples.front() > give_up_seconds;
+}
+
+std::vector<Entrant> prepare_all(Device& device, const TrialRequest& request,
+                                 const Workload& workload) {
+  std::vector<Entrant> entrants(request.configs.size());
+  for (std::size_t i = 0; i < entrants.size(); ++i) {
+    Entrant& entrant = entrants[i];
+    Measurement& measurement = entrant.measurement;
+    measurement.key = {
+        .problem = request.problem,
+        .device = identity(device.properties()),
+        .config = request.configs[i],
+    };
+    measurement.outcome = Outcome::ok;
+    attempt(entrant, [&] {
+      const Candidate candidate =
+          resolve(request.configs[i], request.problem, device.properties(), all_families());
+      const Cost cost = candidate.family->cost(request.problem, candidate.config);
+      measurement.key.source_digest =
+          candidate.family->source_digest(request.problem, candidate.config, device.properties());
+      measurement.origin = candidate.family->origin;
+      measurement.bytes = cost.bytes;
+      measurement.flops = cost.flops;
+      entrant.executable =
+          device.prepare(request.problem, candidate, workload.weight.data(), workload.bias_data());
+    });
+  }
+  return entrants;
+}
+
+}  // namespace
+
+TrialRunner::TrialRunner(std::shared_ptr<Device> device)
+    : device_(std::move(device)), timer_(make_timer(*device_)) {}
+
+const Workload& TrialRunner::workload_for(const Problem& problem, std::uint64_t seed) {
+  if (workload_ == nullptr || workload_->problem != problem || workload_->seed != seed) {
+    workload_.reset();  // never two at once: they are large
+    workload_ = std::make_unique<Workload>(make_workload(problem, seed));
+  }
+  return *workload_;
+}
+
+std::vector<Measurement> TrialRunner::run(const TrialRequest& request) {
+  const Workload& workload = workload_for(request.problem, request.seed);
+  std::vector<Entrant> entrants = prepare_all(*device_, request, workload);
+
+  const std::size_t x_bytes = workload.inputs[0].x.size();
+  const std::shared_ptr<void> x = device_->allocate(x_bytes);
+  GuardedOutput y(*device_, request.problem);
+  const auto check_all = [&](const WorkloadInput& input) {
+    device_->copy_in(x.get(), input.x.data(), x_bytes);
+    for (Entrant& entrant : entrants) {
+      if (entrant.executable == nullptr) continue;
+      attempt(entrant, [&] { check(entrant, *device_, input, x.get(), y); });
+    }
+  };
+
+  check_all(workload.inputs[0]);
+  for (int round = 0; round < request.rounds; ++round) {
+    for (Entrant& entrant : entrants) {
+      if (!is_in_the_race(entrant)) continue;
+      attempt(entrant,
+              [&] { take_sample(entrant, *timer_, x.get(), y.data(), request.give_up_seconds); });
+    }
+  }
+  check_all(workload.inputs[1]);
+
+  std::vector<Measurement> measurements;
+  for (Entrant& entrant : entrants) measurements.push_back(std::move(entrant.measurement));
+  return measurements;
+}
+
+}  // namespace convtune

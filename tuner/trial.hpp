@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "results/record.hpp"
+#include "runtime/device.hpp"
+#include "tuner/timer.hpp"
+#include "tuner/workload.hpp"
+
+namespace convtune {
+
+/// Candidates of one problem, to be checked and timed side by side.
+struct TrialRequest {
+  Problem problem;
+  std::vector<std::string> configs;  ///< texts of Configs
+  std::uint64_t seed = 0;            ///< of the random inputs
+  int rounds = 0;                    ///< samples of each candidate, taken in turns; 0: check only
+  double give_up_seconds = 0;  ///< a candidate whose first sample is slower stops there; 0: none
+};
+
+/// Measures candidates on a device, in this process. Each is checked against the oracle before and
+/// after it is timed, the second time on another input, with the output poisoned by NaNs and guard
+/// bands around it.
+class TrialRunner {
+ public:
+  explicit TrialRunner(std::shared_ptr<Device> device);
+
+  /// One measurement for each config, in order. Throws Error{unavailable} if the device is lost;
+  /// whatever is wrong with one candidate is its own outcome.
+  std::vector<Measurement> run(const TrialRequest& request);
+
+ private:
+  const Workload& workload_for(const Problem& problem, std::uint64_t seed);
+
+  std::shared_ptr<Device> device_;
+  std::unique_ptr<Timer> timer_;
+  std::unique_ptr<Workload> workload_;  ///< of the last request: the oracle is slow
+};
+
+}  // namespace convtune

@@ -1,0 +1,82 @@
+#include "tuner/workload.hpp"
+
+#include <algorithm>
+#include <fstream>
+#include <random>
+#include <string>
+
+#include <sys/resource.h>
+
+#include "kernels/checked.hpp"
+
+namespace convtune {
+namespace {
+
+/// Outputs above which the oracle draws a sample instead of looking at all (reference.hpp).
+constexpr std::int64_t sampled_outputs = 8192;
+
+std::vector<std::byte> random_array(std::int64_t elements, DType dtype, std::mt19937_64& random) {
+  std::vector<std::byte> array(static_cast<std::size_t>(elements) * size_of(dtype));
+  constexpr float scale = 0x1p-23F;
+  for (std::int64_t i = 0; i < elements; ++i) {
+    const auto bits = static_cast<std::int32_t>(random() >> 40);
+    store_element(array.data(), dtype, i, static_cast<float>(bits - (1 << 23)) * scale);
+  }
+  return array;
+}
+
+}  // namespace
+
+Workload make_random_arrays(const Problem& problem, std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  Workload workload{.problem = problem, .seed = seed};
+  workload.weight = random_array(weight_elements(problem), problem.dtype, random);
+  if (problem.has_bias) workload.bias = random_array(problem.out_channels, problem.dtype, random);
+  for (WorkloadInput& input : workload.inputs) {
+    input.x = random_array(input_elements(problem), problem.dtype, random);
+  }
+  return workload;
+}
+
+Workload make_workload(const Problem& problem, std::uint64_t seed) {
+  Workload workload = make_random_arrays(problem, seed);
+  for (WorkloadInput& input : workload.inputs) {
+    input.indices = outputs_to_check(problem, seed);
+    input.expected = reference_at(problem, input.x.data(), workload.weight.data(),
+                                  workload.bias_data(), input.indices);
+  }
+  return workload;
+}
+
+std::int64_t workload_bytes(const Problem& problem) {
+  const auto element = static_cast<std::int64_t>(size_of(problem.dtype));
+  const bool all_checked = multiply_adds(problem) <= 500'000'000;
+  const std::int64_t checked =
+      all_checked ? output_elements(problem) : std::min(output_elements(problem), sampled_outputs);
+  constexpr std::int64_t oracle_element = sizeof(double);
+  constexpr std::int64_t checked_bytes = sizeof(std::int64_t) + sizeof(ReferenceValue);
+  const Checked bytes = Checked(input_elements(problem)) * (3 * element + oracle_element) +
+                        Checked(weight_elements(problem)) * (4 * element + oracle_element) +
+                        Checked(output_elements(problem)) * (2 * element) +
+                        Checked(checked) * (2 * checked_bytes);
+  return bytes.value().value_or(INT64_MAX);
+}
+
+std::int64_t available_memory() {
+  std::int64_t available = INT64_MAX;
+  std::ifstream meminfo("/proc/meminfo");
+  for (std::string word; meminfo >> word;) {
+    if (word == "MemAvailable:") {
+      meminfo >> available;
+      available *= 1024;
+      break;
+    }
+  }
+  rlimit limit{};
+  if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
+    available = std::min(available, static_cast<std::int64_t>(limit.rlim_cur));
+  }
+  return available;
+}
+
+}  // namespace convtune
