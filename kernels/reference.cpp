@@ -1,6 +1,7 @@
 #include "kernels/reference.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <numbers>
@@ -63,7 +64,8 @@ ReferenceValue before_activation(const Problem& problem, const float* x, const f
   const std::int64_t first_channel = out.channel / out_channels_per_group(problem) * depth;
   const std::int64_t w_step = nlc ? problem.out_channels : problem.kernel_size;
 
-  ReferenceValue sum{.value = bias, .magnitude = std::abs(bias)};
+  // Eight sums side by side: one alone would wait out the latency of every addition.
+  std::array<ReferenceValue, 8> partials = {};
   for (std::int64_t k = 0; k < problem.kernel_size; ++k) {
     const std::int64_t position =
         out.position * problem.stride + k * problem.dilation - problem.padding.left;
@@ -74,9 +76,15 @@ ReferenceValue before_activation(const Problem& problem, const float* x, const f
                                      : out.channel * depth * problem.kernel_size + k);
     for (std::int64_t ci = 0; ci < depth; ++ci) {
       const double product = double{x_k[ci * x_step.channel]} * double{w_k[ci * w_step]};
-      sum.value += product;
-      sum.magnitude += std::abs(product);
+      ReferenceValue& partial = partials[static_cast<std::size_t>(ci % 8)];
+      partial.value += product;
+      partial.magnitude += std::abs(product);
     }
+  }
+  ReferenceValue sum{.value = bias, .magnitude = std::abs(bias)};
+  for (const ReferenceValue& partial : partials) {
+    sum.value += partial.value;
+    sum.magnitude += partial.magnitude;
   }
   return sum;
 }
