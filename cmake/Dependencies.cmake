@@ -1,13 +1,22 @@
 # Libraries that the build links. Versions are those of Debian 12, the oldest that are tested.
+if(CONVTUNE_STATIC)
+  set(CMAKE_FIND_LIBRARY_SUFFIXES .a)
+endif()
+
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
-find_package(fmt 9.1 REQUIRED)
 find_package(nlohmann_json 3.11 REQUIRED)
 find_package(CLI11 2.1 REQUIRED)
 find_package(SQLite3 3.40 REQUIRED)
-find_package(benchmark 1.7 REQUIRED)
-pkg_check_modules(hwy REQUIRED IMPORTED_TARGET libhwy>=1.0.3)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash>=0.8.1)
+
+if(CONVTUNE_STATIC)
+  include(cmake/StaticDependencies.cmake)
+else()
+  find_package(fmt 9.1 REQUIRED)
+  find_package(benchmark 1.7 REQUIRED)
+  pkg_check_modules(hwy REQUIRED IMPORTED_TARGET libhwy>=1.0.3)
+endif()
 
 if(CONVTUNE_WITH_ONEDNN)
   find_package(dnnl QUIET CONFIG)

@@ -94,7 +94,7 @@ ensure_cuda() {
   mkdir -p build
   rm -rf "$target.partial"
   if /usr/bin/python3 -m pip --quiet --disable-pip-version-check --retries 2 install --no-deps \
-    --no-compile --only-binary=:all: --target "$target.partial" "${cuda_wheels[@]}" >&2; then
+    --no-compile --root-user-action=ignore --only-binary=:all: --target "$target.partial" "${cuda_wheels[@]}" >&2; then
     rm -rf "$target"
     mv "$target.partial" "$target"
   else
