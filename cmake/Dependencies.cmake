@@ -26,13 +26,25 @@ if(CONVTUNE_WITH_ONEDNN)
 endif()
 
 # Only headers of the CUDA toolkit are needed: NVRTC and the driver are loaded at run time. The
-# wheels of scripts/setup.sh put them where the second hint says.
+# wheels of scripts/setup.sh put them where the last hint says.
 set(convtune_have_cuda OFF)
 if(CONVTUNE_WITH_CUDA)
-  find_path(CONVTUNE_CUDA_INCLUDE_DIR NAMES cuda.h
-    HINTS $ENV{CUDA_HOME}/include /usr/local/cuda/include
+  # NVRTC knows C++20 since 12.0.
+  function(convtune_usable_cuda result directory)
+    set(${result} FALSE PARENT_SCOPE)
+    if(EXISTS ${directory}/nvrtc.h)
+      file(STRINGS ${directory}/cuda.h version REGEX "^#define CUDA_VERSION [0-9]+")
+      if(version MATCHES "([0-9]+)$" AND CMAKE_MATCH_1 GREATER_EQUAL 12000)
+        set(${result} TRUE PARENT_SCOPE)
+      endif()
+    endif()
+  endfunction()
+
+  file(GLOB convtune_toolkits /usr/local/cuda-*/include)
+  find_path(CONVTUNE_CUDA_INCLUDE_DIR NAMES cuda.h VALIDATOR convtune_usable_cuda
+    HINTS $ENV{CUDA_HOME}/include /usr/local/cuda/include ${convtune_toolkits}
           ${PROJECT_SOURCE_DIR}/build/cuda/nvidia/cu13/include)
-  if(CONVTUNE_CUDA_INCLUDE_DIR AND EXISTS ${CONVTUNE_CUDA_INCLUDE_DIR}/nvrtc.h)
+  if(CONVTUNE_CUDA_INCLUDE_DIR)
     set(convtune_have_cuda ON)
     cmake_path(GET CONVTUNE_CUDA_INCLUDE_DIR PARENT_PATH convtune_cuda_root)
     add_library(convtune_cuda_headers INTERFACE)
@@ -40,6 +52,6 @@ if(CONVTUNE_WITH_CUDA)
     target_compile_definitions(convtune_cuda_headers INTERFACE
       CONVTUNE_CUDA_HINT="${convtune_cuda_root}")
   else()
-    message(STATUS "CUDA headers not found: the CPU product is built")
+    message(STATUS "CUDA headers of 12.0 or newer not found: the CPU product is built")
   endif()
 endif()

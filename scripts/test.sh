@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# Sets up, builds and runs the tests; --long adds what takes longer. The last line counts the tests
+# and the stages: "N passed, N failed".
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# name, seconds it takes on two cores, command
+quick_stages=(
+  "setup         120  scripts/setup.sh"
+  "build         420  scripts/build.sh default"
+  "tests         240  ctest --preset default -j $(nproc)"
+)
+long_stages=(
+  "setup-long    180  scripts/setup.sh --long"
+  "format         10  scripts/format.sh --check"
+  "shell          10  shellcheck scripts/setup.sh scripts/build.sh scripts/tune.sh scripts/test.sh scripts/format.sh"
+  "headers       120  scripts/build.sh default header_check"
+  "portable      300  scripts/stages/portable.sh"
+  "cpu-only      400  scripts/stages/preset.sh cpu-only"
+  "compile-lists 300  scripts/stages/compile_lists.sh"
+  "asan          600  scripts/stages/preset.sh asan"
+  "tsan          600  scripts/stages/preset.sh tsan"
+  "tidy          600  scripts/stages/tidy.sh"
+  "fresh         900  scripts/stages/fresh.sh"
+)
+
+usage="Usage: scripts/test.sh [--long] [--deadline SECONDS] [--stage NAME]...
+  --long              adds the longer stages
+  --deadline SECONDS  runs no stage that would end later than that after the start
+  --stage NAME        runs only this stage (may be repeated)
+Stages: $(printf '%s\n' "${quick_stages[@]}" "${long_stages[@]}" | awk '{printf "%s ", $1}')
+Each stage's output is in build/logs/NAME.log. Exit codes: 0 all passed; 1 not; 2 wrong usage."
+
+logs=build/logs
+passed=0 failed=0
+
+# count_tests LOG: adds what ctest says in LOG to the totals, and prints it in short.
+count_tests() {
+  local total bad skipped
+  read -r bad total < <(sed -nE 's/^[0-9]+% tests passed, ([0-9]+) tests? failed out of ([0-9]+)$/\1 \2/p' "$1")
+  [[ -n ${total:-} ]] || return
+  skipped=$(grep -cE '\((Skipped|Disabled)\)$' "$1")
+  passed=$((passed + total - bad - skipped))
+  failed=$((failed + bad))
+  printf ', %d tests passed, %d failed, %d skipped' $((total - bad - skipped)) "$bad" "$skipped"
+}
+
+# run_stage NAME SECONDS COMMAND...: one line of result; false if it failed. A command that exits
+# with 77 could not run here, and its last line says why.
+run_stage() {
+  local name=$1 needs=$2 log=$logs/$1.log began=$SECONDS code left
+  shift 2
+  left=$((deadline - SECONDS))
+  if ((needs > left)); then
+    printf '%-14s not run: takes about %d s and %d s are left\n' "$name" "$needs" "$left"
+    return
+  fi
+  timeout --kill-after=20 "$left" "$@" >"$log" 2>&1 </dev/null
+  code=$?
+  case $code in
+    0) passed=$((passed + 1)) && printf '%-14s passed in %d s' "$name" $((SECONDS - began)) ;;
+    77) printf '%-14s not run: %s' "$name" "$(tail -n 1 "$log")" ;;
+    *) failed=$((failed + 1)) && printf '%-14s FAILED in %d s (exit code %d)' "$name" $((SECONDS - began)) "$code" ;;
+  esac
+  count_tests "$log"
+  echo
+  ((code == 0 || code == 77)) && return
+  tail -n 40 "$log" | sed 's/^/    /'
+  return 1
+}
+
+long=false deadline=$((1 << 30)) wanted=()
+while (($#)); do
+  case $1 in
+    --long) long=true ;;
+    --deadline) deadline=${2:?$usage} && shift ;;
+    --stage) wanted+=("${2:?$usage}") && shift ;;
+    --help | -h) echo "$usage" && exit ;;
+    *) echo "$usage" >&2 && exit 2 ;;
+  esac
+  shift
+done
+
+mkdir -p "$logs"
+if ((${#wanted[@]})); then
+  for name in "${wanted[@]}"; do
+    stage=$(printf '%s\n' "${quick_stages[@]}" "${long_stages[@]}" | grep "^$name ") ||
+      { echo "$usage" >&2 && exit 2; }
+    # shellcheck disable=SC2086 # a stage is a list of words
+    run_stage $stage
+  done
+else
+  # shellcheck disable=SC2086
+  for stage in "${quick_stages[@]}"; do run_stage $stage || break; done
+  # shellcheck disable=SC2086
+  if $long; then for stage in "${long_stages[@]}"; do run_stage $stage; done; fi
+fi
+
+echo "$passed passed, $failed failed"
+((failed == 0))
