@@ -2,7 +2,7 @@
 # Sets up, builds and runs the tests; --long adds what takes longer. The last line counts the tests
 # and the stages: "N passed, N failed".
 set -uo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
 
 # name, seconds it takes on two cores, command
 quick_stages=(
@@ -13,7 +13,7 @@ quick_stages=(
 long_stages=(
   "setup-long    180  scripts/setup.sh --long"
   "format         10  scripts/format.sh --check"
-  "shell          10  shellcheck scripts/setup.sh scripts/build.sh scripts/tune.sh scripts/test.sh scripts/format.sh"
+  "shell          10  shellcheck scripts/*.sh scripts/stages/*.sh .ci/run tests/install/*.sh"
   "headers       120  scripts/build.sh default header_check"
   "portable      300  scripts/stages/portable.sh"
   "cpu-only      400  scripts/stages/preset.sh cpu-only"

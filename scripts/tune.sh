@@ -1,48 +1,53 @@
 #!/usr/bin/env bash
-# Sets up, builds, tunes on whatever device there is, and writes the report, all within ten minutes.
+# Sets up, builds, tunes on whatever device there is and writes the report, all within ten minutes.
 # Arguments go to `convtune tune`; without any, the quickstart layers are tuned.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-limit=600       # seconds, all in all
-finish=30       # of them for the summary and the report
-ahead=90        # of them, without a GPU, for CUDA candidates compiled ahead of time
-least_sweep=60  # a slow set-up does not starve the sweep
+limit=570      # seconds for all of it, with a little to spare
+finish=20      # of them for the report
+ahead=90       # of them for compiling CUDA candidates, where there is no GPU
+least_sweep=60 # a slow set-up does not starve the sweep
+
+convtune=build/default/tuner/convtune
 report=build/report.html
 
 say() { printf 'tune.sh: %s\n' "$*" >&2; }
 
-has_option() {
-  local wanted=$1 argument
-  shift
-  for argument in "$@"; do [[ $argument == "$wanted" || $argument == "$wanted="* ]] && return; done
-  return 1
+# What a command may end with and still have done its work: 0, or 5, done in part.
+in_part() {
+  local code=0
+  "$@" || code=$?
+  ((code == 0)) && return
+  ((code == 5)) || exit "$code"
+  outcome=5
 }
 
 scripts/setup.sh
-# shellcheck source=build.sh
-source scripts/build.sh
-say "building (the first time takes a few minutes)"
-build default convtune
-convtune=build/default/tuner/convtune
+say "building (a few minutes the first time)"
+scripts/build.sh default convtune
 
-gpu=true
-"$convtune" devices --device cuda >/dev/null 2>&1 || gpu=false
-sweep=$((limit - SECONDS - finish))
-$gpu || sweep=$((sweep - ahead))
-((sweep >= least_sweep)) || sweep=$least_sweep
+gpu=false
+if "$convtune" devices | grep -q '^cuda:0'; then gpu=true; fi
+$gpu || say "no GPU can be used here: the CPU is tuned"
 
-arguments=("$@")
-has_option --layers "$@" || has_option --grid "$@" || arguments+=(--layers quickstart)
-has_option --budget "$@" || arguments+=(--budget "$sweep")
-$gpu || say "no GPU can be used here: tuning the CPU"
 outcome=0
-"$convtune" tune "${arguments[@]}" || outcome=$?
-((outcome == 0 || outcome == 5)) || exit "$outcome"
-
-if ! $gpu && [[ -n $("$convtune" devices | grep -i nvrtc) ]]; then
-  say "compiling CUDA candidates of the same layers for sm_90a, which needs no GPU"
+budget=()
+if [[ " $* " != *" --budget"* ]]; then
+  sweep=$((limit - finish - SECONDS))
+  $gpu || sweep=$((sweep - ahead))
+  budget=(--budget $((sweep > least_sweep ? sweep : least_sweep)))
 fi
-"$convtune" report --output "$report"
-say "the report is $PWD/$report"
+in_part "$convtune" tune "${budget[@]}" "$@"
+
+if ! $gpu; then
+  left=$((limit - finish - SECONDS))
+  if ((left > 0)); then
+    say "CUDA candidates of the quickstart layers, compiled for sm_90a without a GPU"
+    in_part "$convtune" compile --layers quickstart --arch sm_90a --budget "$left"
+  fi
+fi
+
+"$convtune" report --output "$report" >/dev/null
+say "the report is $PWD/$report (all of this took $SECONDS s)"
 exit "$outcome"
