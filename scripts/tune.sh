@@ -14,15 +14,6 @@ report=build/report.html
 
 say() { printf 'tune.sh: %s\n' "$*" >&2; }
 
-# What a command may end with and still have done its work: 0, or 5, done in part.
-in_part() {
-  local code=0
-  "$@" || code=$?
-  ((code == 0)) && return
-  ((code == 5)) || exit "$code"
-  outcome=5
-}
-
 scripts/setup.sh
 say "building (a few minutes the first time)"
 scripts/build.sh default convtune
@@ -31,21 +22,22 @@ gpu=false
 if "$convtune" devices | grep -q '^cuda:0'; then gpu=true; fi
 $gpu || say "no GPU can be used here: the CPU is tuned"
 
-outcome=0
 budget=()
 if [[ " $* " != *" --budget"* ]]; then
   sweep=$((limit - finish - SECONDS))
   $gpu || sweep=$((sweep - ahead))
   budget=(--budget $((sweep > least_sweep ? sweep : least_sweep)))
 fi
-in_part "$convtune" tune "${budget[@]}" "$@"
+outcome=0
+"$convtune" tune "${budget[@]}" "$@" || outcome=$?
+((outcome == 0 || outcome == 5)) || exit "$outcome" # 5: done in part, which is worth a report
 
-if ! $gpu; then
-  left=$((limit - finish - SECONDS))
-  if ((left > 0)); then
-    say "CUDA candidates of the quickstart layers, compiled for sm_90a without a GPU"
-    in_part "$convtune" compile --layers quickstart --arch sm_90a --budget "$left"
-  fi
+left=$((limit - finish - SECONDS))
+if ! $gpu && ((left > 0)); then
+  say "CUDA candidates of the quickstart layers, compiled for sm_90a without a GPU"
+  compiled=0
+  "$convtune" compile --layers quickstart --arch sm_90a --budget "$left" || compiled=$?
+  ((compiled == 0 || compiled == 3 || compiled == 5)) || exit "$compiled" # 3: no NVRTC, and it says so
 fi
 
 "$convtune" report --output "$report" >/dev/null
