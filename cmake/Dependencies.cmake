@@ -18,9 +18,19 @@ else()
   pkg_check_modules(hwy REQUIRED IMPORTED_TARGET libhwy>=1.0.3)
 endif()
 
+# oneDNN's own package file is not used: Debian's fails where OpenCL is not installed. The library
+# runs its threads through OpenMP, whose number of threads must be set to ours.
 if(CONVTUNE_WITH_ONEDNN)
-  find_package(dnnl QUIET CONFIG)
-  if(NOT dnnl_FOUND)
+  find_path(CONVTUNE_ONEDNN_INCLUDE_DIR NAMES oneapi/dnnl/dnnl.hpp)
+  find_library(CONVTUNE_ONEDNN_LIBRARY NAMES dnnl)
+  find_package(OpenMP QUIET COMPONENTS CXX)
+  if(CONVTUNE_ONEDNN_INCLUDE_DIR AND CONVTUNE_ONEDNN_LIBRARY AND OpenMP_CXX_FOUND)
+    add_library(DNNL::dnnl UNKNOWN IMPORTED)
+    set_target_properties(DNNL::dnnl PROPERTIES
+      IMPORTED_LOCATION ${CONVTUNE_ONEDNN_LIBRARY}
+      INTERFACE_INCLUDE_DIRECTORIES ${CONVTUNE_ONEDNN_INCLUDE_DIR}
+      INTERFACE_LINK_LIBRARIES OpenMP::OpenMP_CXX)
+  else()
     message(STATUS "oneDNN not found: built without it as a candidate")
   endif()
 endif()
