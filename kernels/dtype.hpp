@@ -5,10 +5,9 @@
 #include <cstdint>
 #include <string_view>
 
-namespace convtune {
+#include "kernels/enums.hpp"
 
-/// Element type of x, weight, bias and y. Products accumulate in float32 for all three.
-enum class DType { float32, float16, bfloat16 };
+namespace convtune {
 
 /// Bytes of one element.
 constexpr std::size_t size_of(DType dtype) { return dtype == DType::float32 ? 4 : 2; }
