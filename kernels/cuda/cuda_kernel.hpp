@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "kernels/config.hpp"
+#include "kernels/cuda/conv_args.hpp"
 #include "kernels/device_properties.hpp"
 #include "kernels/problem.hpp"
 
@@ -18,6 +19,9 @@ struct LaunchGeometry {
   std::array<unsigned, 3> block = {1, 1, 1};
   unsigned shared_bytes = 0;
 };
+
+/// The run-time arguments of a problem; the pointers are null.
+cuda::ConvArgs conv_args(const Problem& problem);
 
 /// What the host must know of a CUDA family: the twin of its device file.
 struct CudaKernel {

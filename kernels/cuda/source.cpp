@@ -1,0 +1,42 @@
+#include "kernels/cuda/source.hpp"
+
+#include <fmt/format.h>
+
+#include "kernels/digest.hpp"
+
+namespace convtune {
+namespace {
+
+// Lengths keep the boundary between two parts unambiguous.
+std::string digest_of(const std::string& text, const std::vector<EmbeddedFile>& headers) {
+  std::string all = fmt::format("{} {}", text.size(), text);
+  for (const EmbeddedFile& header : headers)
+    all += fmt::format("{} {} {}", header.name, header.text.size(), header.text);
+  return digest(all);
+}
+
+}  // namespace
+
+Source write_source(const CudaKernel& kernel, const Problem& problem, const Config& config,
+                    const DeviceProperties& device) {
+  const LaunchGeometry launch = kernel.geometry(problem, config, device);
+  const unsigned threads = launch.block[0] * launch.block[1] * launch.block[2];
+  Source source;
+  source.text = fmt::format(R"(#include "kernels/cuda/{}"
+
+using namespace convtune;
+using namespace convtune::cuda;
+
+extern "C" __global__ void __launch_bounds__({})
+{}(const __grid_constant__ ConvArgs args) {{
+  {}(args);
+}}
+)",
+                            kernel.header, threads, kernel_symbol,
+                            kernel.instantiation(problem, config));
+  source.headers = embedded_closure(source.text);
+  source.digest = digest_of(source.text, source.headers);
+  return source;
+}
+
+}  // namespace convtune
