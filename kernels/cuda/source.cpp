@@ -22,7 +22,8 @@ Source write_source(const CudaKernel& kernel, const Problem& problem, const Conf
   const LaunchGeometry launch = kernel.geometry(problem, config, device);
   const unsigned threads = launch.block[0] * launch.block[1] * launch.block[2];
   Source source;
-  source.text = fmt::format(R"(#include "kernels/cuda/{}"
+  source.text =
+      fmt::format(R"(#include "kernels/cuda/{}"
 
 using namespace convtune;
 using namespace convtune::cuda;
@@ -32,8 +33,7 @@ extern "C" __global__ void __launch_bounds__({})
   {}(args);
 }}
 )",
-                            kernel.header, threads, kernel_symbol,
-                            kernel.instantiation(problem, config));
+                  kernel.header, threads, kernel_symbol, kernel.instantiation(problem, config));
   source.headers = embedded_closure(source.text);
   source.digest = digest_of(source.text, source.headers);
   return source;

@@ -11,8 +11,8 @@ namespace convtune {
 /// Name of the one kernel of every generated unit. Its only parameter is a cuda::ConvArgs.
 inline constexpr const char* kernel_symbol = "convtune_kernel";
 
-/// What is compiled for a candidate. Equal text means an equal cubin: sizes that the family does not
-/// bake in are run-time arguments.
+/// What is compiled for a candidate. Equal text means an equal cubin: sizes that the family does
+/// not bake in are run-time arguments.
 struct Source {
   std::string text;                   ///< one include and one instantiation
   std::vector<EmbeddedFile> headers;  ///< all that it includes, transitively

@@ -1,0 +1,264 @@
+#include "kernels/cuda/direct.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "kernels/cuda/cuda_kernel.hpp"
+#include "kernels/cuda/source.hpp"
+
+namespace convtune {
+namespace {
+
+using cuda::ConvArgs;
+using cuda::DirectConfig;
+
+constexpr std::string_view family_name = "cuda_direct";
+constexpr std::int64_t most_baked_taps = 8;
+constexpr std::int64_t most_sums = 64;
+
+// Vector accesses along the length need every row, window and tap to start on a vector.
+bool x_permits(const Problem& p, std::int64_t tile_l, std::int64_t vec) {
+  if (p.layout == Layout::NLC) return in_channels_per_group(p) % vec == 0;
+  return tile_l % vec == 0 && p.length % vec == 0 && p.stride == 1 && p.padding.left % vec == 0 &&
+         (p.kernel_size == 1 || p.dilation % vec == 0);
+}
+
+bool y_permits(const Problem& p, std::int64_t tile_l, std::int64_t tile_c, std::int64_t vec) {
+  if (p.layout == Layout::NLC) return tile_c % vec == 0 && out_channels_per_group(p) % vec == 0;
+  return tile_l % vec == 0 && output_length(p) % vec == 0;
+}
+
+bool serves_vec(const Problem& p, const Config& c, std::int64_t vec) {
+  return vec * static_cast<std::int64_t>(size_of(p.dtype)) <= 16 &&
+         (x_permits(p, c.at("tile_l"), vec) || y_permits(p, c.at("tile_l"), c.at("tile_c"), vec));
+}
+
+bool indices_fit_64_bits(const Problem& p) {
+  constexpr std::int64_t limit = std::int64_t{1} << 40;
+  return std::max({p.stride, p.dilation, p.padding.left, p.padding.right, p.kernel_size}) < limit &&
+         std::max({input_elements(p), weight_elements(p), output_elements(p)}) < limit;
+}
+
+std::int64_t block_l(const Config& c) { return c.at("threads") / c.at("block_c"); }
+
+// A side may cover at most twice what there is, unless it is as short as it can be.
+bool length_used(const Problem& p, const Config& c, const DeviceProperties&) {
+  return c.at("tile_l") == 1 || block_l(c) * c.at("tile_l") < 2 * output_length(p);
+}
+
+bool tile_channels_used(const Problem& p, const Config& c, const DeviceProperties&) {
+  return c.at("tile_c") == 1 || c.at("tile_c") < 2 * out_channels_per_group(p);
+}
+
+bool block_channels_used(const Problem& p, const Config& c, const DeviceProperties&) {
+  const std::int64_t tiles =
+      cuda::divide_up(out_channels_per_group(p), c.at("tile_c")) * p.num_groups;
+  return c.at("block_c") == 1 || c.at("block_c") < 2 * tiles;
+}
+
+bool vec_is_widest(const Problem& p, const Config& c, const DeviceProperties&) {
+  const std::int64_t vec = c.at("vec");
+  return vec == 1 || (serves_vec(p, c, vec) && !serves_vec(p, c, 2 * vec));
+}
+
+std::vector<Constraint> constraints() {
+  return {
+      {"ieee_math", "the products are float32",
+       [](const Problem& p, const Config&, const DeviceProperties&) {
+         return p.math == Math::ieee;
+       }},
+      {"indices_fit_64_bits", "tensors, stride, dilation and paddings stay below 2^40",
+       [](const Problem& p, const Config&, const DeviceProperties&) {
+         return indices_fit_64_bits(p);
+       }},
+      {"device_is_turing_or_later", "compute capability 7.5 at least",
+       [](const Problem&, const Config&, const DeviceProperties& d) {
+         return d.compute_major * 10 + d.compute_minor >= 75;
+       }},
+      {"sums_fit_registers", "a thread holds at most 64 sums",
+       [](const Problem&, const Config& c, const DeviceProperties&) {
+         return c.at("tile_l") * c.at("tile_c") <= most_sums;
+       }},
+      {"length_used", "a block is less than twice as long as the output, or tile_l is 1",
+       length_used},
+      {"tile_channels_used", "a tile has less than twice a group's output channels, or one",
+       tile_channels_used},
+      {"block_channels_used", "a block has less than twice the channel tiles there are, or one",
+       block_channels_used},
+      {"vec_is_widest", "vec is 1, or the widest that alignment permits for x or y", vec_is_widest},
+      {"baked_taps_are_few", "taps are baked in for kernel sizes up to 8 only",
+       [](const Problem& p, const Config& c, const DeviceProperties&) {
+         return c.at("bake_taps") == 0 || p.kernel_size <= most_baked_taps;
+       }},
+      {"grid_fits", "the grid has at most 2^31 - 1 blocks",
+       [](const Problem& p, const Config& c, const DeviceProperties&) {
+         return cuda::blocks(direct_config(p, c), conv_args(p)) <= 0x7fffffff;
+       }},
+  };
+}
+
+std::vector<Parameter> parameters() {
+  return {
+      {"tile_l", {1, 4, 8}, "output positions a thread"},
+      {"tile_c", {1, 4, 8}, "output channels a thread"},
+      {"threads", {128, 256}, "threads a block"},
+      {"block_c", {1, 4, 32}, "threads of a block along the channels"},
+      {"vec", {1, 2, 4, 8}, "elements an access of x and y, each where alignment permits"},
+      {"bake_taps", {0, 1}, "1: the kernel size is a compile-time constant"},
+  };
+}
+
+Config config_of(std::int64_t tile_l, std::int64_t tile_c, std::int64_t block_c, std::int64_t vec) {
+  return {.family = std::string(family_name),
+          .settings = {{"tile_l", tile_l},
+                       {"tile_c", tile_c},
+                       {"threads", 128},
+                       {"block_c", block_c},
+                       {"vec", vec},
+                       {"bake_taps", 0}}};
+}
+
+// The largest tiles that still give every SM two blocks; blocks as deep in channels as NLC needs to
+// read weights and write y in whole lines, flat in NCL.
+Config default_config(const Problem& p, const DeviceProperties& device) {
+  const std::int64_t deepest = p.layout == Layout::NLC ? 32 : 4;
+  Config best = config_of(1, 1, 1, 1);
+  if (!indices_fit_64_bits(p)) return best;
+  for (const auto& [tile_l, tile_c] : {std::pair{1, 1}, {4, 1}, {4, 4}, {8, 4}, {8, 8}}) {
+    for (const std::int64_t block_c : {1, 4, 32}) {
+      const Config config = config_of(tile_l, tile_c, block_c, 1);
+      if (block_c > deepest || !length_used(p, config, device) ||
+          !tile_channels_used(p, config, device) || !block_channels_used(p, config, device))
+        continue;
+      const bool fills = cuda::blocks(direct_config(p, config), conv_args(p)) >= 2 * device.units;
+      if (fills || (tile_l == 1 && tile_c == 1)) best = config;
+    }
+  }
+  for (const std::int64_t vec : {2, 4, 8}) {
+    if (serves_vec(p, best, vec)) best.settings[4].value = vec;
+  }
+  return best;
+}
+
+Cost cost(const Problem& p, const Config& config) {
+  const DirectConfig c = direct_config(p, config);
+  const ConvArgs args = conv_args(p);
+  const double positions =
+      static_cast<double>(args.batch * cuda::length_blocks(c, args) * cuda::block_l(c)) * c.tile_l;
+  const double elements = static_cast<double>(input_elements(p) + output_elements(p));
+  return {.bytes = elements * static_cast<double>(size_of(p.dtype)) +
+                   static_cast<double>(cuda::packed_bytes(c, args)),
+          .flops = 2 * positions * static_cast<double>(cuda::packed_weights(c, args))};
+}
+
+std::string instantiation(const Problem& problem, const Config& config) {
+  const DirectConfig c = direct_config(problem, config);
+  return fmt::format(
+      "conv1d_direct<DirectConfig{{.dtype = DType::{}, .layout = Layout::{}, "
+      ".activation = Activation::{}, .tile_l = {}, .tile_c = {}, .threads = {}, .block_c = {}, "
+      ".vec_x = {}, .vec_y = {}, .taps = {}, .index_bits = {}}}>",
+      name(c.dtype), name(c.layout), name(c.activation), c.tile_l, c.tile_c, c.threads, c.block_c,
+      c.vec_x, c.vec_y, c.taps, c.index_bits);
+}
+
+LaunchGeometry geometry(const Problem& problem, const Config& config, const DeviceProperties&) {
+  const DirectConfig c = direct_config(problem, config);
+  return {.grid = {static_cast<unsigned>(cuda::blocks(c, conv_args(problem))), 1, 1},
+          .block = {static_cast<unsigned>(c.threads), 1, 1}};
+}
+
+std::size_t packed_bytes(const Problem& problem, const Config& config) {
+  return static_cast<std::size_t>(
+      cuda::packed_bytes(direct_config(problem, config), conv_args(problem)));
+}
+
+std::int64_t weight_index(const Problem& p, std::int64_t k, std::int64_t ci, std::int64_t co) {
+  const std::int64_t channels = in_channels_per_group(p);
+  if (p.layout == Layout::NLC) return (k * channels + ci) * p.out_channels + co;
+  return (co * channels + ci) * p.kernel_size + k;
+}
+
+void pack(const Problem& problem, const Config& config, const void* weight, const void* bias,
+          void* packed) {
+  const DirectConfig c = direct_config(problem, config);
+  const ConvArgs args = conv_args(problem);
+  const std::int64_t element = static_cast<std::int64_t>(size_of(problem.dtype));
+  const std::int64_t tiles = cuda::channel_tiles(c, args);
+  const std::int64_t tiles_per_group = cuda::tiles_per_group(c, args);
+  std::memset(packed, 0, packed_bytes(problem, config));
+
+  const char* from = static_cast<const char*>(weight);
+  char* to = static_cast<char*>(packed);
+  float* bias_to = reinterpret_cast<float*>(to + cuda::bias_offset(c, args));
+  for (std::int64_t tile = 0; tile < tiles; ++tile) {
+    const std::int64_t first = tile % tiles_per_group * c.tile_c;
+    const std::int64_t used = std::min<std::int64_t>(c.tile_c, args.out_channels - first);
+    const std::int64_t first_co = tile / tiles_per_group * args.out_channels + first;
+    for (std::int64_t row = 0; row < args.taps * args.in_channels; ++row) {
+      for (std::int64_t i = 0; i < used; ++i) {
+        const std::int64_t source =
+            weight_index(problem, row / args.in_channels, row % args.in_channels, first_co + i);
+        std::memcpy(to + i * element, from + source * element, static_cast<std::size_t>(element));
+      }
+      to += c.tile_c * element;
+    }
+    for (std::int64_t i = 0; i < used && bias != nullptr; ++i)
+      bias_to[tile * c.tile_c + i] = load_element(bias, problem.dtype, first_co + i);
+  }
+}
+
+std::size_t alignment(const Problem& problem, const Config& config) {
+  const DirectConfig c = direct_config(problem, config);
+  return static_cast<std::size_t>(std::max(c.vec_x, c.vec_y)) * size_of(problem.dtype);
+}
+
+constexpr CudaKernel kernel = {.header = "direct.cuh",
+                               .instantiation = instantiation,
+                               .geometry = geometry,
+                               .packed_bytes = packed_bytes,
+                               .pack = pack,
+                               .alignment = alignment};
+
+std::string source_digest(const Problem& problem, const Config& config,
+                          const DeviceProperties& device) {
+  return write_source(kernel, problem, config, device).digest;
+}
+
+}  // namespace
+
+DirectConfig direct_config(const Problem& p, const Config& config) {
+  const std::int64_t tile_l = config.at("tile_l");
+  const std::int64_t tile_c = config.at("tile_c");
+  const std::int64_t vec = config.at("vec");
+  DirectConfig c = {.dtype = p.dtype,
+                    .layout = p.layout,
+                    .activation = p.activation,
+                    .tile_l = static_cast<int>(tile_l),
+                    .tile_c = static_cast<int>(tile_c),
+                    .threads = static_cast<int>(config.at("threads")),
+                    .block_c = static_cast<int>(config.at("block_c")),
+                    .vec_x = static_cast<int>(x_permits(p, tile_l, vec) ? vec : 1),
+                    .vec_y = static_cast<int>(y_permits(p, tile_l, tile_c, vec) ? vec : 1),
+                    .taps = static_cast<int>(config.at("bake_taps") != 0 ? p.kernel_size : 0)};
+  c.index_bits = cuda::fits_32_bits(c, conv_args(p)) ? 32 : 64;
+  return c;
+}
+
+const Family& cuda_direct_family() {
+  static const Family family = {.name = family_name,
+                                .device = DeviceKind::cuda,
+                                .origin = Origin::generated,
+                                .summary = "register tiles, any shape, float32 accumulation",
+                                .parameters = parameters(),
+                                .constraints = constraints(),
+                                .default_config = default_config,
+                                .cost = cost,
+                                .source_digest = source_digest,
+                                .cuda = &kernel};
+  return family;
+}
+
+}  // namespace convtune

@@ -1,0 +1,15 @@
+#pragma once
+
+#include "kernels/cuda/direct_config.hpp"
+#include "kernels/family.hpp"
+
+namespace convtune {
+
+/// "cuda_direct": register tiles, no shared memory; serves every shape and dtype in ieee math. Host
+/// twin of direct.cuh.
+const Family& cuda_direct_family();
+
+/// What is baked into the kernel that serves `problem` with `config`.
+cuda::DirectConfig direct_config(const Problem& problem, const Config& config);
+
+}  // namespace convtune
