@@ -21,6 +21,8 @@ struct DirectConfig {
   int vec_y = 1;        ///< elements of y a store: likewise
   int taps = 0;         ///< kernel size if baked in, 0 for a run-time loop
   int index_bits = 32;  ///< width of positions and offsets
+
+  bool operator==(const DirectConfig&) const = default;
 };
 
 /// Threads of a block along the length.

@@ -11,7 +11,7 @@ namespace {
 std::string digest_of(const std::string& text, const std::vector<EmbeddedFile>& headers) {
   std::string all = fmt::format("{} {}", text.size(), text);
   for (const EmbeddedFile& header : headers)
-    all += fmt::format("{} {} {}", header.name, header.text.size(), header.text);
+    all += fmt::format("{} {} {}", header.name, header.bytes.size(), header.bytes);
   return digest(all);
 }
 
@@ -34,7 +34,7 @@ extern "C" __global__ void __launch_bounds__({})
 }}
 )",
                   kernel.header, threads, kernel_symbol, kernel.instantiation(problem, config));
-  source.headers = embedded_closure(source.text);
+  source.headers = included_headers(source.text);
   source.digest = digest_of(source.text, source.headers);
   return source;
 }

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "kernels/cuda/cuda_kernel.hpp"
-#include "kernels/cuda/embedded.hpp"
+#include "kernels/cuda/device_headers.hpp"
 
 namespace convtune {
 

@@ -1,4 +1,4 @@
-#include "kernels/cuda/embedded.hpp"
+#include "kernels/cuda/device_headers.hpp"
 
 #include <algorithm>
 
@@ -10,18 +10,18 @@ void add_includes(std::string_view text, std::vector<EmbeddedFile>& found) {
   for (auto at = text.find(directive); at != text.npos; at = text.find(directive, at)) {
     at += directive.size();
     const std::string_view name = text.substr(at, text.find('"', at) - at);
-    const auto files = embedded_files();
-    const auto file = std::ranges::find(files, name, &EmbeddedFile::name);
-    if (file == files.end()) continue;
+    const auto headers = device_headers();
+    const auto header = std::ranges::find(headers, name, &EmbeddedFile::name);
+    if (header == headers.end()) continue;
     if (std::ranges::find(found, name, &EmbeddedFile::name) != found.end()) continue;
-    found.push_back(*file);
-    add_includes(file->text, found);
+    found.push_back(*header);
+    add_includes(header->bytes, found);
   }
 }
 
 }  // namespace
 
-std::vector<EmbeddedFile> embedded_closure(std::string_view text) {
+std::vector<EmbeddedFile> included_headers(std::string_view text) {
   std::vector<EmbeddedFile> found;
   add_includes(text, found);
   std::ranges::sort(found, {}, &EmbeddedFile::name);
