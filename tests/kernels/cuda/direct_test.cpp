@@ -1,0 +1,252 @@
+#include "kernels/cuda/direct.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <numeric>
+#include <optional>
+#include <random>
+#include <set>
+#include <vector>
+
+#include "kernels/cuda/source.hpp"
+#include "kernels/reference.hpp"
+#include "tests/kernels/cuda/host_kernels.hpp"
+
+namespace convtune {
+namespace {
+
+using cuda::DirectConfig;
+
+const DeviceProperties h200 = properties_of_arch("sm_90a");
+
+/// An array of a dtype between two guard bands of NaN, off the allocation's own alignment by
+/// exactly what the candidate asks for.
+class Guarded {
+ public:
+  Guarded(DType dtype, std::int64_t count, std::size_t alignment)
+      : dtype_(dtype), count_(count), guard_(256 + static_cast<std::int64_t>(alignment)) {
+    const auto element = static_cast<std::int64_t>(size_of(dtype));
+    bytes_.resize(static_cast<std::size_t>(count * element + 2 * guard_ + 256));
+    const auto address = reinterpret_cast<std::uintptr_t>(bytes_.data());
+    data_ = bytes_.data() + (256 - address % 256) % 256 + guard_;
+    const std::int64_t band = guard_ / element;
+    for (std::int64_t i = -band; i < count + band; ++i)
+      store_element(data_, dtype, i, std::numeric_limits<float>::quiet_NaN());
+  }
+  void* data() { return data_; }
+  void set(std::int64_t i, float value) { store_element(data_, dtype_, i, value); }
+  float at(std::int64_t i) const { return load_element(data_, dtype_, i); }
+  bool guards_stand() const {
+    const std::int64_t band = guard_ / static_cast<std::int64_t>(size_of(dtype_));
+    for (std::int64_t i = 1; i <= band; ++i) {
+      if (!std::isnan(at(-i)) || !std::isnan(at(count_ + i - 1))) return false;
+    }
+    return true;
+  }
+
+ private:
+  DType dtype_;
+  std::int64_t count_, guard_;
+  std::vector<char> bytes_;
+  char* data_ = nullptr;
+};
+
+template <class T>
+T pick(std::mt19937& random, std::initializer_list<T> values) {
+  return values.begin()[random() % values.size()];
+}
+
+/// A problem near the edges of the kernel's block: one short of it, just full, one more.
+Problem draw_problem(const DirectConfig& c, std::mt19937& random) {
+  const std::int64_t block = std::int64_t{cuda::block_l(c)} * c.tile_l;
+  const std::int64_t out = pick(random, {block - 1, block, block + 1, std::int64_t{8}});
+  Problem p;
+  p.batch = pick(random, {1, 2});
+  p.kernel_size = c.taps > 0 ? c.taps : pick(random, {1, 2, 5});
+  p.stride = pick(random, {1, 1, 2, 3});
+  p.dilation = pick(random, {1, 2, 3, 8});
+  p.padding = pick<Padding>(random, {{0, 0}, {8, 0}, {2, 3}, {0, 1}});
+  p.num_groups = pick(random, {1, 3, 40});
+  p.in_channels = p.num_groups * pick(random, {1, 3, 6, 8});
+  p.out_channels = p.num_groups * pick<std::int64_t>(random, {1, 6, 8, c.tile_c + 1});
+  p.length = (out - 1) * p.stride + p.dilation * (p.kernel_size - 1) + 1 - p.padding.left -
+             p.padding.right + static_cast<std::int64_t>(random() % 8);
+  p.has_bias = random() % 2 == 0;
+  p.dtype = c.dtype;
+  p.layout = c.layout;
+  p.activation = c.activation;
+  return p;
+}
+
+Config config_for(const DirectConfig& c) {
+  return {.family = "cuda_direct",
+          .settings = {{"tile_l", c.tile_l},
+                       {"tile_c", c.tile_c},
+                       {"threads", c.threads},
+                       {"block_c", c.block_c},
+                       {"vec", std::max(c.vec_x, c.vec_y)},
+                       {"bake_taps", c.taps > 0 ? 1 : 0}}};
+}
+
+/// A drawn problem that the host twin would serve with exactly this kernel, wide indices aside.
+std::optional<Problem> problem_for(const HostKernel& kernel, std::mt19937& random) {
+  for (int attempt = 0; attempt < 20000; ++attempt) {
+    const Problem problem = draw_problem(kernel.config, random);
+    if (problem.length < 1 || problem.length > 5000) continue;
+    if (output_elements(problem) > 100000) continue;
+    DirectConfig chosen = direct_config(problem, config_for(kernel.config));
+    chosen.index_bits = kernel.config.index_bits;
+    if (chosen == kernel.config) return problem;
+  }
+  return std::nullopt;
+}
+
+enum class Data { integers, random };
+
+/// Runs the kernel over poisoned memory and compares every output with the float64 reference.
+void check(const HostKernel& kernel, const Problem& problem, Data data, std::mt19937& random) {
+  SCOPED_TRACE(describe(problem));
+  const Config config = config_for(kernel.config);
+  const CudaKernel& twin = *cuda_direct_family().cuda;
+  const std::size_t alignment = twin.alignment(problem, config);
+  const auto fill = [&](Guarded& array, std::int64_t count) {
+    std::normal_distribution<float> normal;
+    for (std::int64_t i = 0; i < count; ++i)
+      array.set(i, data == Data::random ? normal(random) : static_cast<float>(random() % 7) - 3);
+  };
+  Guarded x(problem.dtype, input_elements(problem), alignment);
+  Guarded weight(problem.dtype, weight_elements(problem), size_of(problem.dtype));
+  Guarded bias(problem.dtype, problem.out_channels, size_of(problem.dtype));
+  Guarded y(problem.dtype, output_elements(problem), alignment);
+  fill(x, input_elements(problem));
+  fill(weight, weight_elements(problem));
+  fill(bias, problem.out_channels);
+  const void* bias_data = problem.has_bias ? bias.data() : nullptr;
+
+  cuda::ConvArgs args = conv_args(problem);
+  Guarded packed(DType::float32, cuda::packed_bytes(kernel.config, args) / 4, 256);
+  twin.pack(problem, config, weight.data(), bias_data, packed.data());
+  args.x = x.data();
+  args.packed = packed.data();
+  args.y = y.data();
+  run_on_host(kernel, args, twin.geometry(problem, config, h200));
+
+  EXPECT_TRUE(y.guards_stand());
+  EXPECT_TRUE(packed.guards_stand());
+  std::vector<std::int64_t> indices(static_cast<std::size_t>(output_elements(problem)));
+  std::iota(indices.begin(), indices.end(), 0);
+  const std::vector<ReferenceValue> expected =
+      reference_at(problem, x.data(), weight.data(), bias_data, indices);
+  const CheckResult result = compare(problem, y.data(), indices, expected);
+  EXPECT_EQ(result.wrong, 0) << "worst at " << result.worst_index;
+
+  const bool exact =
+      problem.activation == Activation::none || problem.activation == Activation::relu;
+  if (data != Data::integers || !exact) return;
+  for (const std::int64_t i : indices) {
+    float rounded = 0;
+    store_element(&rounded, problem.dtype, 0,
+                  static_cast<float>(expected[static_cast<std::size_t>(i)].value));
+    ASSERT_EQ(y.at(i), load_element(&rounded, problem.dtype, 0)) << "at " << i;
+  }
+}
+
+class DirectOnHost : public testing::TestWithParam<std::size_t> {};
+
+TEST_P(DirectOnHost, EqualsTheReference) {
+  const HostKernel& kernel = host_kernels()[GetParam()];
+  std::mt19937 random(static_cast<unsigned>(GetParam()));
+  for (int i = 0; i < 40; ++i) {
+    const std::optional<Problem> problem = problem_for(kernel, random);
+    ASSERT_TRUE(problem) << "no drawn problem needs this kernel";
+    check(kernel, *problem, i % 2 == 0 ? Data::integers : Data::random, random);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Kernels, DirectOnHost,
+                         testing::Range<std::size_t>(0, host_kernels().size()));
+
+TEST(DirectHostKernels, HaveEveryValueOfEveryParameter) {
+  for (const Parameter& parameter : cuda_direct_family().parameters) {
+    std::set<std::int64_t> values;
+    for (const HostKernel& kernel : host_kernels())
+      values.insert(config_for(kernel.config).at(parameter.name));
+    EXPECT_EQ(values, std::set(parameter.values.begin(), parameter.values.end())) << parameter.name;
+  }
+}
+
+TEST(Direct, DefaultKeepsEveryConstraintThatAnyConfigKeeps) {
+  std::mt19937 random(1);
+  for (int i = 0; i < 300; ++i) {
+    const HostKernel& kernel = host_kernels()[random() % host_kernels().size()];
+    Problem problem = draw_problem(kernel.config, random);
+    if (problem.length < 1) continue;
+    const Config config = cuda_direct_family().default_config(problem, h200);
+    const Constraint* broken = broken_constraint(cuda_direct_family(), problem, config, h200);
+    EXPECT_EQ(broken, nullptr) << describe(problem) << " " << to_text(config) << " breaks "
+                               << broken->name;
+  }
+}
+
+TEST(Direct, RefusesOtherMathThanIeee) {
+  Problem problem = {.length = 64, .in_channels = 8, .out_channels = 8, .kernel_size = 3};
+  const Config config = cuda_direct_family().default_config(problem, h200);
+  EXPECT_EQ(broken_constraint(cuda_direct_family(), problem, config, h200), nullptr);
+  problem.math = Math::tf32;
+  const Constraint* broken = broken_constraint(cuda_direct_family(), problem, config, h200);
+  ASSERT_NE(broken, nullptr);
+  EXPECT_EQ(broken->name, "ieee_math");
+}
+
+TEST(Direct, WidensIndicesWhereATensorNeedsIt) {
+  const Config config = config_for({.threads = 128});
+  Problem problem = {.length = (1 << 27) - 128,
+                     .in_channels = 16,
+                     .out_channels = 1,
+                     .kernel_size = 1,
+                     .layout = Layout::NCL};
+  EXPECT_EQ(direct_config(problem, config).index_bits, 32);
+  problem.length = 1 << 27;  // 2^31 elements of x
+  EXPECT_EQ(direct_config(problem, config).index_bits, 64);
+  problem = {.length = 64,
+             .in_channels = 1,
+             .out_channels = 1,
+             .kernel_size = 2,
+             .padding = {0, 1 << 30},
+             .dilation = 1 << 30};
+  EXPECT_EQ(direct_config(problem, config).index_bits, 64);  // a tap's position, not a tensor
+}
+
+TEST(Direct, BakesInNothingButWhatItNames) {
+  const Problem problem = {.length = 64, .in_channels = 8, .out_channels = 8, .kernel_size = 3};
+  Problem other = problem;
+  other.batch = 7;
+  other.length = 200;
+  other.in_channels = 16;
+  other.out_channels = 32;
+  other.kernel_size = 5;
+  other.stride = 2;
+  other.padding = {1, 4};
+  other.dilation = 3;
+  other.num_groups = 2;
+  other.has_bias = true;
+  const Config config = config_for({.tile_l = 4, .tile_c = 4, .vec_x = 4, .vec_y = 4});
+  const CudaKernel& twin = *cuda_direct_family().cuda;
+  EXPECT_EQ(twin.instantiation(problem, config), twin.instantiation(other, config));
+  other.activation = Activation::relu;
+  EXPECT_NE(twin.instantiation(problem, config), twin.instantiation(other, config));
+}
+
+TEST(Direct, CostCountsTailsAndPackedWeights) {
+  // 5 outputs and 3 channels in tiles of 4 by 4 with 128 threads along the length: 512 by 4.
+  const Problem problem = {.length = 5, .in_channels = 2, .out_channels = 3, .kernel_size = 1};
+  const Cost cost = cuda_direct_family().cost(problem, config_for({.tile_l = 4, .tile_c = 4}));
+  EXPECT_EQ(cost.flops, 2.0 * 512 * 4 * 2);
+  EXPECT_EQ(cost.bytes, (5 * 2 + 5 * 3) * 4.0 + 2 * 4 * 4 + 4 * 4);
+}
+
+}  // namespace
+}  // namespace convtune
