@@ -35,9 +35,10 @@ struct Measurement {
   Key key;
   Origin origin = Origin::generated;
   Outcome outcome = Outcome::skipped;
-  std::string reason;            ///< empty for ok
-  std::vector<double> samples;   ///< seconds a run, in the order taken; empty unless ok
-  double worst_error_ratio = 0;  ///< max |y − ref| / tolerance over all checks
+  std::string reason;           ///< empty for ok
+  std::vector<double> samples;  ///< seconds a run, in the order taken; empty unless ok
+  /// max |y − ref| / tolerance over all checks; infinite where an output was not finite
+  double worst_error_ratio = 0;
   std::int64_t checked_outputs = 0;
   double bytes = 0;  ///< Cost of one run
   double flops = 0;
@@ -83,5 +84,15 @@ struct Label {
   Problem problem;
   std::string model, layer, shape_class, list;
 };
+
+/// Throws Error{invalid}, one sentence with the field, its value and the rule, unless: the problem
+/// is valid; every config parses, and is there where one must be; there are samples if and only if
+/// the outcome is ok, all finite and above 0; no other number is negative or, but for
+/// worst_error_ratio, infinite; confidence is at most 1; times are written as 2026-01-31T23:59:59Z;
+/// and no id, identity or digest is empty.
+void validate(const Measurement& measurement);
+void validate(const Verdict& verdict);
+void validate(const Run& run);
+void validate(const Label& label);
 
 }  // namespace convtune
