@@ -17,20 +17,24 @@ namespace convtune {
 /// ~/.local/share/convtune/convtune.db.
 std::filesystem::path default_database();
 
-/// The result database: one SQLite file, one writer at a time, safe against a kill at any moment.
-/// Every row carries a digest; a row whose digest does not match counts as missing and is reported
-/// once on stderr. All members throw Error{storage} with the path and SQLite's reason.
+/// The result database: one SQLite file, one writer at a time, safe against a kill and a loss of
+/// power at any moment. Every row carries a digest; a row whose digest does not match counts as
+/// missing, and the first one met is reported on stderr. All members may be called from several
+/// threads, and throw Error{storage} with the path, SQLite's reason and what to do.
 class Store final : public PlanSource {
  public:
   enum class Access { read, read_write };
 
-  /// read_write creates the file (and its folder) if there is none. A file that is not a convtune
-  /// database, or of a newer schema, is refused and left untouched.
+  /// read_write creates the file (and its folder) if there is none; read needs no rights but to
+  /// read. A file that is not a convtune database, or of a newer schema, is refused and left
+  /// untouched.
   explicit Store(const std::filesystem::path& path, Access access = Access::read_write);
   ~Store() override;
 
   /// Each insert is one transaction, durable when it returns. A second measurement of the same key
-  /// replaces the first; so does a second verdict.
+  /// replaces the first; so does a second verdict. A record that breaks a rule of validate() throws
+  /// Error{invalid}. A measurement or verdict needs its device, which comes with the insert of a
+  /// run.
   void insert(const Measurement& measurement);
   void insert(const Verdict& verdict);
   void insert(const Run& run, const DeviceProperties& device);
@@ -65,12 +69,13 @@ class Store final : public PlanSource {
   Info info() const;
 
   /// The whole content as one JSON document (format: results/export.md), sorted, so that equal
-  /// content gives equal text; and its inverse, which validates every row before it writes any.
+  /// content gives equal text.
   std::string export_json() const;
-  void import_json(std::string_view text);
 
-  /// Adds all rows of another database. Of two rows with one key the one measured later wins, then
-  /// the one whose text sorts higher: idempotent, commutative, associative.
+  /// Adds all rows of an export, or of another database. Of two rows with one key the one made
+  /// later wins, then the one whose text sorts higher: idempotent, commutative, associative. All
+  /// rows are validated before any is written; all are written, or none.
+  void import_json(std::string_view text);
   void merge(const std::filesystem::path& other);
 
  private:

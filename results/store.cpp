@@ -1,0 +1,217 @@
+#include "results/store.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <system_error>
+
+#include "results/schema.hpp"
+#include "results/store_impl.hpp"
+
+namespace convtune {
+namespace {
+
+std::filesystem::path prepare_folder(const std::filesystem::path& path, Store::Access access) {
+  if (access == Store::Access::read_write && path.has_parent_path()) {
+    std::error_code error;
+    std::filesystem::create_directories(path.parent_path(), error);
+    if (error) {
+      throw Error(Status::storage, fmt::format("{}: its folder cannot be created: {}; name another",
+                                               path.string(), error.message()));
+    }
+  }
+  return path;
+}
+
+/// False for a database without anything in it. Throws for one that is neither empty nor ours.
+/// Asked within a transaction, lest another process creates the schema between two questions.
+bool is_ours(Database& database) {
+  const std::int64_t application = database.integer("PRAGMA application_id");
+  const std::int64_t version = database.integer("PRAGMA user_version");
+  const std::int64_t tables = database.integer("SELECT count(*) FROM sqlite_schema");
+  if (application == 0 && version == 0 && tables == 0) return false;
+  const std::string path = database.path().string();
+  if (application != application_id) {
+    throw Error(Status::storage,
+                fmt::format("{} is a database of another program; it was left as it is, name "
+                            "another file",
+                            path));
+  }
+  if (version != schema_version) {
+    throw Error(
+        Status::storage,
+        fmt::format("{} has schema {}, this convtune knows schema {}; it was left as it is, "
+                    "use the convtune that wrote it",
+                    path, version, schema_version));
+  }
+  return true;
+}
+
+bool is_ours_now(Database& database) {
+  const Transaction transaction(database, Database::Access::read);
+  return is_ours(database);
+}
+
+void create_schema(Database& database) {
+  Transaction transaction(database, Database::Access::write);
+  if (is_ours(database)) return;  // another process was faster
+  database.execute(schema);
+  database.execute(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}",
+                               application_id, schema_version)
+                       .c_str());
+  transaction.commit();
+}
+
+/// Records with only a key, to ask for the row that has it.
+Measurement probe(const Key& key) {
+  Measurement measurement;
+  measurement.key = key;
+  return measurement;
+}
+
+Verdict probe(const Problem& problem, const std::string& device) {
+  Verdict verdict;
+  verdict.problem = problem;
+  verdict.device = device;
+  return verdict;
+}
+
+TunedPlan plan_of(const Verdict& verdict) {
+  return {.problem = verdict.problem,
+          .config = verdict.winner,
+          .digest = verdict.source_digest,
+          .seconds = verdict.seconds,
+          .default_seconds = verdict.default_seconds};
+}
+
+/// Problems with a verdict on the device and of the problem's kind, nearest first.
+std::vector<Problem> nearest_tuned(Database& database, const Problem& problem,
+                                   const std::string& device) {
+  static const std::string sql = fmt::format(
+      "SELECT {} FROM verdicts JOIN problems ON id = problem "
+      "WHERE device = ? AND dtype = ? AND math = ? AND layout = ?",
+      column_list<StoredProblem>());
+  Statement row = database.prepare(sql);
+  row.bind(1, device);
+  row.bind(2, name(problem.dtype));
+  row.bind(3, name(problem.math));
+  row.bind(4, name(problem.layout));
+  std::vector<std::pair<double, Problem>> ranked;
+  while (row.step()) {
+    const Problem tuned = Rows::read_fields<StoredProblem>(row, {}).problem;
+    ranked.emplace_back(distance(problem, tuned), tuned);
+  }
+  std::ranges::sort(ranked);
+  std::vector<Problem> problems;
+  for (const auto& [far, tuned] : ranked) problems.push_back(tuned);
+  return problems;
+}
+
+}  // namespace
+
+std::filesystem::path default_database() {
+  const auto variable = [](const char* name) {
+    const char* value = std::getenv(name);
+    return std::filesystem::path(value == nullptr ? "" : value);
+  };
+  if (const auto database = variable("CONVTUNE_DB"); !database.empty()) return database;
+  const auto data = variable("XDG_DATA_HOME");
+  return (data.empty() ? variable("HOME") / ".local/share" : data) / "convtune/convtune.db";
+}
+
+Store::Impl::Impl(const std::filesystem::path& path, Access access)
+    : database(prepare_folder(path, access),
+               access == Access::read ? Database::Access::read : Database::Access::write) {
+  const bool ours = is_ours_now(database);
+  if (access == Access::read_write) {
+    if (!ours) create_schema(database);
+    database.execute("PRAGMA journal_mode = DELETE");
+  } else if (!ours) {
+    throw Error(Status::storage,
+                fmt::format("{} is empty; tune first, or name another database", path.string()));
+  }
+}
+
+Store::Store(const std::filesystem::path& path, Access access)
+    : impl_(std::make_unique<Impl>(path, access)) {}
+
+Store::~Store() = default;
+
+void Store::insert(const Measurement& measurement) {
+  validate(measurement);
+  impl_->write([&] { impl_->rows.put(measurement); });
+}
+
+void Store::insert(const Verdict& verdict) {
+  validate(verdict);
+  impl_->write([&] { impl_->rows.put(verdict); });
+}
+
+void Store::insert(const Run& run, const DeviceProperties& device) {
+  validate(run);
+  if (run.device != identity(device)) {
+    throw Error(Status::invalid, fmt::format("run {} is of device '{}', not of '{}'", run.id,
+                                             run.device, identity(device)));
+  }
+  impl_->write([&] {
+    impl_->rows.put(StoredDevice{.identity = run.device, .properties = device});
+    impl_->rows.put(run);
+  });
+}
+
+void Store::insert(std::span<const Label> labels) {
+  for (const Label& label : labels) validate(label);
+  impl_->write([&] {
+    for (const Label& label : labels) impl_->rows.put(label);
+  });
+}
+
+std::optional<Measurement> Store::find(const Key& key) const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->rows.get(probe(key));
+}
+
+std::vector<Measurement> Store::measurements(const Problem& problem,
+                                             const std::string& device) const {
+  const std::lock_guard lock(impl_->mutex);
+  std::vector<Measurement> found;
+  impl_->rows.select<2>(probe(Key{problem, device, "", ""}), {{problem_id(problem), problem}},
+                        [&](Measurement&& row) { found.push_back(std::move(row)); });
+  return found;
+}
+
+std::optional<Verdict> Store::verdict(const Problem& problem, const std::string& device) const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->rows.get(probe(problem, device));
+}
+
+std::vector<Verdict> Store::verdicts() const {
+  const std::lock_guard lock(impl_->mutex);
+  const Transaction snapshot(impl_->database, Database::Access::read);
+  std::vector<Verdict> found;
+  impl_->rows.scan<Verdict>(impl_->rows.all_problems(),
+                            [&](Verdict&& row) { found.push_back(std::move(row)); });
+  return found;
+}
+
+std::optional<TunedPlan> Store::find(const Problem& problem, const DeviceProperties& device) const {
+  const std::optional<Verdict> found = verdict(problem, identity(device));
+  return found ? std::optional(plan_of(*found)) : std::nullopt;
+}
+
+std::vector<TunedPlan> Store::near(const Problem& problem, const DeviceProperties& device,
+                                   std::size_t limit) const {
+  const std::lock_guard lock(impl_->mutex);
+  const Transaction snapshot(impl_->database, Database::Access::read);
+  const std::string identity_text = identity(device);
+  std::vector<TunedPlan> plans;
+  for (const Problem& tuned : nearest_tuned(impl_->database, problem, identity_text)) {
+    if (plans.size() == limit) break;
+    const auto found = impl_->rows.get(probe(tuned, identity_text));
+    if (found) plans.push_back(plan_of(*found));
+  }
+  return plans;
+}
+
+}  // namespace convtune
