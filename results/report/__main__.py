@@ -1,0 +1,57 @@
+"""convtune's report: reads the JSON of `convtune db export`, writes one HTML page.
+
+Exit codes are the command line's: 0 done, 2 usage, 3 a Python package is missing, 4 a file."""
+
+import argparse
+import sys
+from pathlib import Path
+
+try:
+    import jinja2  # noqa: F401
+    import matplotlib  # noqa: F401
+except ImportError as missing:
+    sys.exit(print(f"convtune: the report needs Python's {missing.name}, which {sys.executable} "
+                   "lacks: install matplotlib and jinja2 (Debian: apt install python3-matplotlib "
+                   "python3-jinja2; elsewhere: pip install matplotlib jinja2), or name another "
+                   "interpreter in CONVTUNE_PYTHON", file=sys.stderr) or 3)
+
+import load
+import page
+import summary
+import tables
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="report", description=__doc__.partition("\n")[0])
+    parser.add_argument("export", nargs="?", default="-", help="export file; - is standard input")
+    parser.add_argument("--output", type=Path, default=Path("report.html"), help="the page")
+    parser.add_argument("--csv", type=Path, help="the table of layers as CSV")
+    parser.add_argument("--json", type=Path, help="all figures as JSON")
+    return parser.parse_args()
+
+
+def write(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def main():
+    options = arguments()
+    try:
+        content = (sys.stdin.buffer.read() if options.export == "-"
+                   else Path(options.export).read_bytes())
+        export = load.load(content)
+        summaries = [(device, summary.summarise(device)) for device in export.devices]
+        write(options.output, page.render(export, summaries))
+        if options.csv:
+            write(options.csv, tables.to_csv(summaries))
+        if options.json:
+            write(options.json, tables.to_json(export, summaries))
+    except (load.BadExport, OSError) as error:
+        print(f"convtune: no report was made: {error}", file=sys.stderr)
+        return 4
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,108 @@
+"""Bars: how the best generated kernel of each layer stands against another kernel."""
+
+import style
+import words
+from matplotlib.patches import Patch
+from summary import Standing
+
+FEW = 40  # layers that still get a labelled bar each
+ENDS = 15  # labelled bars at each end, of more layers than that
+
+_LOOKS = {
+    Standing.faster: {"facecolor": style.GAIN, "edgecolor": style.GAIN},
+    Standing.tie: {"facecolor": style.PAPER, "edgecolor": style.INK},
+    Standing.slower: {"facecolor": style.PAPER, "edgecolor": style.LOSS, "hatch": "//////"},
+}
+_MEANINGS = {Standing.faster: "faster", Standing.tie: "tie: no proven difference",
+             Standing.slower: "slower"}
+
+
+def _limits(ratios):
+    low, high = min(0.95, *ratios), max(1.05, *ratios)
+    margin = (high / low) ** 0.08
+    return low / margin, high * margin**2
+
+
+def _legend(axes, standings):
+    handles = [Patch(label=_MEANINGS[s], linewidth=0.8, **_LOOKS[s])
+               for s in Standing if s in standings]
+    axes.legend(handles=handles, loc="lower right", bbox_to_anchor=(1, 1), ncol=3,
+                borderaxespad=0.2, handlelength=1.4, columnspacing=1.4)
+
+
+def _bars(axes, rows, pick):
+    """One labelled bar a row, from 1.0 to its ratio, the largest on top."""
+    comparisons = [pick(r) for r in rows]
+    low, high = _limits([c.ratio for c in comparisons])
+    for y, (row, c) in enumerate(zip(rows, comparisons)):
+        axes.barh(y, c.ratio - 1, left=1, height=0.68, linewidth=0.8, **_LOOKS[c.standing])
+        reach = [c.ratio / (1 + c.spread), c.ratio * (1 + c.spread)]
+        axes.plot(reach, [y, y], color=style.INK, linewidth=0.7, solid_capstyle="butt")
+        leftwards = c.ratio < 1
+        axes.annotate(words.ratio(c.ratio), (reach[0] if leftwards else reach[1], y),
+                      xytext=(-4 if leftwards else 4, 0), textcoords="offset points",
+                      ha="right" if leftwards else "left", va="center", fontsize=7.5,
+                      color=style.LOSS if c.standing is Standing.slower else style.INK,
+                      fontweight="bold" if c.standing is Standing.slower else "normal")
+    axes.axvline(1, color=style.INK, linewidth=0.9)
+    axes.set_yticks(range(len(rows)), [style.shorten(r.name) for r in rows])
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.set_ylim(-0.7, len(rows) - 0.3)
+    axes.grid(axis="x")
+    style.ratio_axis(axes, "x", low / (high / low) ** 0.06, high)
+    _legend(axes, {c.standing for c in comparisons})
+
+
+def _profile(axes, rows, pick):
+    """All layers by rank, without names: one step a layer, losses hatched."""
+    ratios = [pick(r).ratio for r in rows]
+    low, high = _limits(ratios)
+    edges = list(range(1, len(rows) + 2))
+    steps = [*ratios, ratios[-1]]
+    losses = sum(ratio < 1 for ratio in ratios)
+    for standing, first, last in ((Standing.slower, 0, losses),
+                                  (Standing.faster, losses, len(rows))):
+        if first < last:
+            axes.fill_between(edges[first : last + 1], 1,
+                              [*steps[first:last], steps[last - 1]], step="post", linewidth=0.4,
+                              **_LOOKS[standing])
+    ties = [x + 0.5 for x, r in enumerate(rows, 1) if pick(r).standing is Standing.tie]
+    axes.plot(ties, [low] * len(ties), "|", color=style.INK, markersize=5, markeredgewidth=0.6,
+              clip_on=False)
+    axes.axhline(1, color=style.INK, linewidth=0.9)
+    axes.set_xlim(1, len(rows) + 1)
+    axes.grid(axis="y")
+    axes.set_xlabel("layers, by speed-up (rank)")
+    style.ratio_axis(axes, "y", low, high)
+    _legend(axes, {Standing.slower, Standing.faster} if losses else {Standing.faster})
+
+
+def draw(summary, name, pick, against):
+    """`pick` takes a row's Comparison; `against` says with whom, in words for axis and caption."""
+    rows = sorted((r for r in summary.rows if pick(r)), key=lambda r: pick(r).ratio)
+    if not rows:
+        return []
+    label = f"speed-up over {against} (ratio of median times, log scale)"
+    about = f"Best generated kernel against {against}."
+    whiskers = "The thin line is the spread of both kernels' samples (1.4826 · MAD)."
+    if len(rows) <= FEW:
+        with style.canvas(0.9 + 0.235 * len(rows)) as (drawn, axes):
+            _bars(axes, rows, pick)
+            axes.set_xlabel(label)
+            return [style.figure(drawn, name, f"{about} One bar a layer, from 1.0. {whiskers}")]
+    figures = []
+    with style.canvas(2.9) as (drawn, axes):
+        _profile(axes, rows, pick)
+        axes.set_ylabel(label.replace(" (", "\n("))
+        figures.append(style.figure(
+            drawn, name, f"{about} All {words.count(len(rows), 'layer')}, one step each; ticks "
+            "below the steps mark ties, which are no proven difference."))
+    with style.canvas(0.9 + 0.235 * 2 * ENDS) as (drawn, axes):
+        _bars(axes, rows[:ENDS] + rows[-ENDS:], pick)
+        axes.axhline(ENDS - 0.5, color=style.MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
+        axes.set_xlabel(label)
+        figures.append(style.figure(
+            drawn, f"{name}-ends", f"{about} The {ENDS} layers with the highest speed-up, above "
+            f"the dashed line, and the {ENDS} with the lowest. {whiskers}"))
+    return figures

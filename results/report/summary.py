@@ -1,0 +1,161 @@
+"""What the measurements say: one Row a layer, and the figures over all layers of a device.
+
+Speed-ups are ratios of medians from the same finals. Generated kernels are compared with the
+untuned default and with the vendor's; a vendor kernel never counts as a generated result."""
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+
+import words
+from load import Layer, family
+
+
+class Standing(Enum):
+    """How the generated kernel stands against another. A tie is no proven difference."""
+
+    faster = "faster"
+    tie = "tie"
+    slower = "slower"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    ratio: float  # time of the other / time of the generated kernel
+    standing: Standing
+    spread: float  # relative, of both kernels' samples together
+
+
+@dataclass(frozen=True)
+class Row:
+    """One layer as the page shows it."""
+
+    layer: Layer
+    name: str
+    over_default: Comparison | None  # best generated kernel against the untuned default
+    over_vendor: Comparison | None  # best generated kernel against the best vendor kernel
+
+    @property
+    def verdict(self):
+        return self.layer.verdict
+
+    @property
+    def measured(self):
+        return [m for m in self.layer.measurements if m.seconds is not None]
+
+    @property
+    def failed(self):
+        return [m for m in self.layer.measurements if m.outcome not in ("ok", "skipped")]
+
+
+def _compare(layer, config, seconds):
+    """The best generated kernel against `config`, None unless both were in the finals."""
+    verdict = layer.verdict
+    if verdict is None or not config or seconds is None or not verdict.best_generated_seconds:
+        return None
+    ratio = seconds / verdict.best_generated_seconds
+    leaders = {verdict.winner, *verdict.tied}
+    if config == verdict.best_generated or leaders >= {config, verdict.best_generated}:
+        standing = Standing.tie
+    else:
+        standing = Standing.faster if ratio > 1 else Standing.slower
+    both = [layer.measurement(c) for c in {config, verdict.best_generated}]
+    noises = [m.noise or 0.0 for m in both if m]
+    return Comparison(ratio, standing, math.hypot(*noises))
+
+
+def row(layer):
+    verdict = layer.verdict
+    return Row(
+        layer=layer,
+        name=words.layer_name(layer),
+        over_default=verdict and _compare(layer, verdict.default_config, verdict.default_seconds),
+        over_vendor=verdict and _compare(layer, verdict.best_vendor, verdict.best_vendor_seconds),
+    )
+
+
+@dataclass(frozen=True)
+class Total:
+    """One comparison over many layers."""
+
+    layers: int
+    mean: float | None  # geometric
+    worst: float | None
+    best: float | None
+    faster: int
+    ties: int
+    slower: int
+
+
+def total(comparisons):
+    found = [c for c in comparisons if c]
+    ratios = [c.ratio for c in found]
+    standings = [c.standing for c in found]
+    return Total(
+        layers=len(found),
+        mean=math.exp(sum(map(math.log, ratios)) / len(ratios)) if ratios else None,
+        worst=min(ratios, default=None),
+        best=max(ratios, default=None),
+        faster=standings.count(Standing.faster),
+        ties=standings.count(Standing.tie),
+        slower=standings.count(Standing.slower),
+    )
+
+
+@dataclass(frozen=True)
+class Summary:
+    """All layers of one device, slowest first."""
+
+    rows: list[Row]
+    over_default: Total
+    over_vendor: Total
+    vendors: list[str]  # families of the vendor kernels in the finals
+
+    @property
+    def decided(self):
+        return [r for r in self.rows if r.verdict]
+
+    @property
+    def undecided(self):
+        return [r for r in self.rows if not r.verdict]
+
+    def chosen(self, origin):
+        """Layers whose winner is of this origin."""
+        return [r for r in self.decided if r.verdict.origin == origin]
+
+    def classes(self):
+        """[(shape class, its rows)], by name; rows without a class are left out."""
+        groups = {}
+        for r in self.decided:
+            groups.setdefault(words.shape_class(r.layer), []).append(r)
+        return sorted((name, rows) for name, rows in groups.items() if name)
+
+
+def summarise(device):
+    rows = [row(layer) for layer in device.layers]
+    rows.sort(key=lambda r: (-((r.verdict and r.verdict.seconds) or 0), r.name,
+                             words.describe(r.layer.problem)))
+    return Summary(
+        rows=rows,
+        over_default=total(r.over_default for r in rows),
+        over_vendor=total(r.over_vendor for r in rows),
+        vendors=sorted({family(r.verdict.best_vendor) for r in rows if r.over_vendor}),
+    )
+
+
+def failures(rows):
+    """[(outcome, family, reason, candidates, layers)], most frequent first. Reasons that differ in
+    numbers only count as one, shown by its first example."""
+    groups = {}
+    for r in rows:
+        for m in r.layer.measurements:
+            if m.outcome != "ok":
+                kind = "".join("#" if c.isdigit() else c for c in m.reason)
+                group = groups.setdefault((m.outcome, m.family, kind), [m.reason, 0, set()])
+                group[1] += 1
+                group[2].add(id(r))
+    found = [
+        (outcome, name, reason or "no reason stored", candidates, len(layers))
+        for (outcome, name, _), (reason, candidates, layers) in groups.items()
+    ]
+    return sorted(found, key=lambda f: (-f[3], f[:3]))

@@ -1,0 +1,95 @@
+"""Numbers and names as people read them."""
+
+import json
+import math
+import shlex
+
+NO_VALUE = "–"
+_TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+
+
+def significant(value, digits=3):
+    """1234 → "1234", 12.345 → "12.3", 0.5 → "0.500": `digits` digits, never an exponent."""
+    if value == 0:
+        return "0"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    return f"{value:.{decimals}f}"
+
+
+def seconds(value):
+    """"12.3 µs"."""
+    if value is None:
+        return NO_VALUE
+    scale, unit = next(((s, u) for s, u in _TIMES if value >= s), _TIMES[-1])
+    return f"{significant(value / scale)} {unit}"
+
+
+def ratio(value):
+    """"1.83×"; two decimals below 10, so that columns line up."""
+    if value is None:
+        return NO_VALUE
+    return f"{value:.2f}×" if value < 99.5 else f"{value:,.0f}×"
+
+
+def percent(value):
+    return NO_VALUE if value is None else f"{100 * value:.1f} %"
+
+
+def count(number, singular, plural=None):
+    """"1 layer", "1,234 layers"."""
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+
+
+def size(number_of_bytes):
+    """"32 KiB"."""
+    value, unit = float(number_of_bytes), "B"
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if value < 1024 or unit == "TiB":
+            break
+        value /= 1024
+    return f"{value:.4g} {unit}"
+
+
+def layer_name(layer):
+    """"Whisper-tiny encoder.conv1 +2": the first label, and how many more share the problem."""
+    names = layer_names(layer)
+    if not names:
+        return describe(layer.problem)
+    return names[0] + (f" +{len(names) - 1}" if len(names) > 1 else "")
+
+
+def layer_names(layer):
+    """All labels of a layer, without repetition."""
+    texts = (
+        " ".join(filter(None, (label.get("model"), label.get("layer")))) for label in layer.labels
+    )
+    return list(dict.fromkeys(filter(None, texts)))
+
+
+def shape_class(layer):
+    return next((label["shape_class"] for label in layer.labels if label.get("shape_class")), "")
+
+
+def describe(problem):
+    """"NCL 1×80×3000 → 384, K3 s1 p1,1 d1 g1 float32"."""
+    p = {"batch": 1, "stride": 1, "dilation": 1, "num_groups": 1, "dtype": "float32",
+         "layout": "NLC", **problem}
+    padding = p.get("padding", 0)
+    padding = ",".join(map(str, padding)) if isinstance(padding, list) else padding
+    sizes = [p["batch"], p.get("length"), p.get("in_channels")]
+    if p["layout"] == "NCL":
+        sizes[1:] = sizes[:0:-1]
+    text = (
+        f"{p['layout']} {'×'.join(map(str, sizes))} → {p.get('out_channels')}, "
+        f"K{p.get('kernel_size')} s{p['stride']} p{padding} d{p['dilation']} g{p['num_groups']} "
+        f"{p['dtype']}"
+    )
+    extras = [p.get("math", "ieee"), p.get("activation", "none")]
+    extras = [word for word, plain in zip(extras, ("ieee", "none")) if word != plain]
+    return " ".join([text, *extras])
+
+
+def shell(command, problem):
+    """A shell line that runs `convtune command` on the problem."""
+    text = json.dumps(problem, separators=(",", ":"))
+    return f"convtune {command} --problem {shlex.quote(text)}"
