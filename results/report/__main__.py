@@ -10,10 +10,11 @@ try:
     import jinja2  # noqa: F401
     import matplotlib  # noqa: F401
 except ImportError as missing:
-    sys.exit(print(f"convtune: the report needs Python's {missing.name}, which {sys.executable} "
-                   "lacks: install matplotlib and jinja2 (Debian: apt install python3-matplotlib "
-                   "python3-jinja2; elsewhere: pip install matplotlib jinja2), or name another "
-                   "interpreter in CONVTUNE_PYTHON", file=sys.stderr) or 3)
+    print(f"convtune: the report needs Python's {missing.name}, which {sys.executable} lacks: "
+          "install matplotlib and jinja2 (Debian: apt install python3-matplotlib python3-jinja2; "
+          "elsewhere: pip install matplotlib jinja2), or name another interpreter in "
+          "CONVTUNE_PYTHON", file=sys.stderr)
+    sys.exit(3)
 
 import load
 import page

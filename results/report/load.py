@@ -154,9 +154,18 @@ def _verdict(row):
     )
 
 
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+
+def _printable(row):
+    """The JSON object with all that neither HTML nor SVG can hold replaced in its texts."""
+    return {key: _UNPRINTABLE.sub("\ufffd", value) if isinstance(value, str) else value
+            for key, value in row.items()}
+
+
 def _parse(text):
     try:
-        document = json.loads(text)
+        document = json.loads(text, object_hook=_printable)
     except ValueError as error:
         raise BadExport(f"the export is no JSON ({error}); write it with `convtune db export`")
     if not isinstance(document, dict) or document.get("format") != FORMAT:

@@ -2,6 +2,7 @@
 
 import io
 import math
+import warnings
 import xml.etree.ElementTree as ET
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ matplotlib.use("svg")
 import matplotlib.pyplot as plt
 from markupsafe import Markup
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+# A browser has glyphs that matplotlib's own font lacks, and text stays text.
+warnings.filterwarnings("ignore", message="Glyph .* missing from")
 
 # Told apart in grey by lightness and, where it matters, by hatch or marker as well.
 INK, MUTED, RULE, PAPER = "#1d2329", "#5f6872", "#d5d9de", "#ffffff"
@@ -117,5 +121,7 @@ def decade_axis(axes, which):
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.12g}"))
 
 
-def shorten(text, length=44):
+def label(text, length=44):
+    """The text on one line of at most `length` characters."""
+    text = " ".join(text.split())
     return text if len(text) <= length else text[: length - 1] + "…"

@@ -4,6 +4,7 @@ Speed-ups are ratios of medians from the same finals. Generated kernels are comp
 untuned default and with the vendor's; a vendor kernel never counts as a generated result."""
 
 import math
+import re
 from dataclasses import dataclass
 from enum import Enum
 
@@ -32,7 +33,8 @@ class Row:
 
     layer: Layer
     name: str
-    over_default: Comparison | None  # best generated kernel against the untuned default
+    over_default: Comparison | None  # best generated kernel against the untuned default, if that
+    # is a generated kernel too
     over_vendor: Comparison | None  # best generated kernel against the best vendor kernel
 
     @property
@@ -51,7 +53,7 @@ class Row:
 def _compare(layer, config, seconds):
     """The best generated kernel against `config`, None unless both were in the finals."""
     verdict = layer.verdict
-    if verdict is None or not config or seconds is None or not verdict.best_generated_seconds:
+    if not config or seconds is None or not verdict.best_generated_seconds:
         return None
     ratio = seconds / verdict.best_generated_seconds
     leaders = {verdict.winner, *verdict.tied}
@@ -66,11 +68,16 @@ def _compare(layer, config, seconds):
 
 def row(layer):
     verdict = layer.verdict
+    if verdict is None:
+        return Row(layer, words.layer_name(layer), None, None)
+    default = layer.measurement(verdict.default_config)
+    generated = default is None or default.origin == "generated"
     return Row(
         layer=layer,
         name=words.layer_name(layer),
-        over_default=verdict and _compare(layer, verdict.default_config, verdict.default_seconds),
-        over_vendor=verdict and _compare(layer, verdict.best_vendor, verdict.best_vendor_seconds),
+        over_default=_compare(layer, verdict.default_config, verdict.default_seconds)
+        if generated else None,
+        over_vendor=_compare(layer, verdict.best_vendor, verdict.best_vendor_seconds),
     )
 
 
@@ -150,7 +157,7 @@ def failures(rows):
     for r in rows:
         for m in r.layer.measurements:
             if m.outcome != "ok":
-                kind = "".join("#" if c.isdigit() else c for c in m.reason)
+                kind = re.sub(r"\d+", "#", m.reason)
                 group = groups.setdefault((m.outcome, m.family, kind), [m.reason, 0, set()])
                 group[1] += 1
                 group[2].add(id(r))

@@ -79,10 +79,12 @@ def _panel(axes, base, cells, reach):
 
 def _draw(base, name, reach):
     groups = list(base.panels)
-    columns = max(3, min(4, len(groups)))
+    columns = min(4, len(groups))
     lines = math.ceil(len(groups) / columns)
     height = lines * (0.75 + 0.3 * len(base.strides)) + 0.35
-    with style.canvas(height, rows=lines, columns=columns, squeeze=False) as (drawn, axes):
+    width = min(style.WIDTH, 1.1 + columns * max(1.5, 0.55 * len(base.dilations)))
+    with style.canvas(height, rows=lines, columns=columns, width=width,
+                      squeeze=False) as (drawn, axes):
         for panel, count in zip(axes.flat, groups):
             image = _panel(panel, base, base.panels[count], reach)
             panel.set_title(words.count(count, "group"))

@@ -34,8 +34,9 @@ def _envelope(axes, points, span):
     axes.annotate(f"best seen: {words.significant(rate)} GFLOP/s", (high, rate), ha="right",
                   va="bottom", xytext=(0, 3), textcoords="offset points", fontsize=7.5,
                   color=style.MUTED)
-    axes.annotate(f"best seen:\n{words.significant(bandwidth)} GB/s", (low, low * bandwidth),
-                  va="bottom", ha="left", xytext=(2, 10), textcoords="offset points",
+    middle = (low * ridge) ** 0.5
+    axes.annotate(f"best seen:\n{words.significant(bandwidth)} GB/s", (middle, middle * bandwidth),
+                  va="bottom", ha="right", xytext=(-2, 1), textcoords="offset points",
                   fontsize=7.5, color=style.MUTED)
 
 
@@ -79,7 +80,8 @@ def draw(summary, name, origin):
             style.decade_axis(panel, "y")
             panel.set_title(dtype)
             _panel(panel, points, span, colour, marker)
-        drawn.supxlabel("arithmetic intensity (FLOP per byte of main memory, log scale)")
+        drawn.supxlabel("arithmetic intensity (FLOP per byte of main memory, log scale)",
+                       color=style.MUTED)
         axes[0][0].set_ylabel("rate (GFLOP/s executed, log scale)")
         _legend(drawn, colour, marker, origin)
         return [style.figure(

@@ -45,7 +45,7 @@ def _bars(axes, rows, pick):
                       color=style.LOSS if c.standing is Standing.slower else style.INK,
                       fontweight="bold" if c.standing is Standing.slower else "normal")
     axes.axvline(1, color=style.INK, linewidth=0.9)
-    axes.set_yticks(range(len(rows)), [style.shorten(r.name) for r in rows])
+    axes.set_yticks(range(len(rows)), [style.label(r.name) for r in rows])
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.set_ylim(-0.7, len(rows) - 0.3)

@@ -27,79 +27,78 @@ def _strips(axes, rows):
     points = [(t, y) for y, times in enumerate(clouds) for t in times]
     axes.scatter(*zip(*points), marker="|", s=34, linewidths=0.6, color=style.MUTED, alpha=0.55,
                  rasterized=len(points) > style.MANY_POINTS, label="generated candidate")
-    _marks(axes, range(len(rows)), [1.0] * len(rows), defaults, vendors, swap=False)
-    labels = [f"{style.shorten(r.name, 38)}   {words.seconds(r.verdict.best_generated_seconds)}"
-              for r in rows]
-    axes.set_yticks(range(len(rows)), labels)
+    _marks(axes, len(rows), defaults, vendors)
+    axes.set_yticks(range(len(rows)), [style.label(r.name) for r in rows])
+    for y, row in enumerate(rows):
+        axes.text(1.07, y, words.seconds(row.verdict.best_generated_seconds), ha="right",
+                  va="center", fontsize=8, transform=axes.get_yaxis_transform())
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.grid(True)
-    _scale(axes, "x", [t for t, _ in points], [*defaults, *vendors])
+    _scale(axes, [t for t in (*next(zip(*points)), *defaults, *vendors) if t])
 
 
-def _marks(axes, places, best, defaults, vendors, swap):
-    """Chosen, default and vendor as three shapes; `swap` puts the times on y."""
+def _marks(axes, rows, defaults, vendors):
+    """Best, default and vendor as three shapes."""
     kinds = (
-        (best, "best generated", {"marker": "o", "color": style.GAIN, "s": 26}),
+        ([1.0] * rows, "best generated", {"marker": "o", "color": style.GAIN, "s": 26}),
         (defaults, "untuned default",
          {"marker": "s", "facecolor": style.PAPER, "edgecolor": style.INK, "s": 20}),
         (vendors, "best vendor", {"marker": "D", "color": style.VENDOR, "s": 18}),
     )
     for times, label, look in kinds:
-        marked = [(t, place) for t, place in zip(times, places) if t]
+        marked = [(time, y) for y, time in enumerate(times) if time]
         if marked:
-            x, y = zip(*marked)
-            axes.scatter(*((y, x) if swap else (x, y)), linewidths=0.9, zorder=3, label=label,
-                         rasterized=len(marked) > style.MANY_POINTS, **look)
+            axes.scatter(*zip(*marked), linewidths=0.9, zorder=3, label=label, **look)
 
 
-def _bands(axes, rows):
-    """All layers by rank of their median candidate: how wide the space is."""
-    relative = sorted(map(_relative, rows), key=lambda r: statistics.median(r[0]))
-    clouds, defaults, vendors = zip(*relative)
-    ranks = range(1, len(rows) + 1)
-    cuts = [statistics.quantiles(t, n=10, method="inclusive") if len(t) > 1 else t * 9
-            for t in clouds]
-    axes.fill_between(ranks, [c[0] for c in cuts], [c[8] for c in cuts], color=style.RULE,
-                      linewidth=0, label="middle 80 % of generated candidates")
-    axes.plot(ranks, [c[4] for c in cuts], color=style.MUTED, linewidth=1, label="their median")
-    for times, label, marker, colour in ((defaults, "untuned default", "s", style.INK),
-                                         (vendors, "best vendor", "D", style.VENDOR)):
-        marked = [(rank, t) for rank, t in zip(ranks, times) if t]
-        if marked:
-            axes.plot(*zip(*marked), marker, color=colour, markersize=1.8, markeredgewidth=0,
-                      label=label, rasterized=len(marked) > style.MANY_POINTS)
-    axes.axhline(1, color=style.GAIN, linewidth=1.2, label="best generated")
-    axes.set_xlim(1, len(rows))
-    axes.grid(axis="y")
-    axes.set_xlabel("layers, by their median candidate (rank)")
-    _scale(axes, "y", [c for cut in cuts for c in cut], [*defaults, *vendors])
+def _curves(axes, rows):
+    """The share of layers within a ratio, one curve a kind of kernel."""
+    clouds, defaults, vendors = zip(*map(_relative, rows))
+    tenths = [statistics.quantiles(t, n=10, method="inclusive") if len(t) > 1 else t * 9
+              for t in clouds]
+    kinds = (
+        ([t[4] for t in tenths], "median candidate", style.MUTED, "-"),
+        ([t[8] for t in tenths], "slowest tenth of candidates", style.MUTED, (0, (1, 1.5))),
+        ([t for t in defaults if t], "untuned default", style.INK, (0, (6, 2))),
+        ([t for t in vendors if t], "best vendor", style.VENDOR, (0, (6, 2, 1, 2))),
+    )
+    shown = [(sorted(times), *look) for times, *look in kinds if times]
+    for times, label, colour, line in shown:
+        shares = [100 * (i + 1) / len(times) for i in range(len(times))]
+        axes.step(times, shares, where="post", label=label, color=colour, linestyle=line,
+                  linewidth=1.4)
+    axes.axvline(1, color=style.GAIN, linewidth=1.4, label="best generated")
+    axes.set_ylim(0, 100)
+    axes.grid(True)
+    _scale(axes, [t for times, *_ in shown for t in times])
 
 
-def _scale(axes, which, times, marks):
-    shown = [*times, *filter(None, marks), 1.05]
-    low, high = min(0.95, *shown), max(shown)
+def _scale(axes, times):
+    low, high = min(0.95, *times), max(1.05, *times)
     margin = (high / low) ** 0.04
-    style.ratio_axis(axes, which, low / margin, high * margin)
+    style.ratio_axis(axes, "x", low / margin, high * margin)
 
 
 _LABEL = "time over that of the best generated kernel (ratio, log scale)"
-_ABOUT = "Lower is faster; a vendor mark below 1× is a loss."
 
 
 def draw(summary, name):
     rows = [r for r in summary.decided
             if r.verdict.best_generated_seconds and any(m.origin == "generated" for m in r.measured)]
+    rows.sort(key=lambda r: -r.verdict.best_generated_seconds)
     figures = []
     if len(rows) > FEW:
         with style.canvas(3.2) as (drawn, axes):
-            _bands(axes, rows)
-            axes.set_ylabel(_LABEL.replace(" (", "\n("))
-            axes.legend(loc="upper left", ncol=2)
+            _curves(axes, rows)
+            axes.set_xlabel(_LABEL)
+            axes.set_ylabel("layers within it (%)")
+            axes.legend(loc="lower right")
             figures.append(style.figure(
-                drawn, f"{name}-all", f"Candidate times of all {words.count(len(rows), 'layer')}, "
-                f"relative to the best generated kernel of each. {_ABOUT}"))
+                drawn, f"{name}-all", f"Candidate times of all {words.count(len(rows), 'layer')}: "
+                "the share of layers on which the named kernel takes at most so many times as long "
+                "as the best generated one. Left of 1× the vendor is faster."))
         rows = rows[:SLOWEST]
     if rows:
         with style.canvas(1.1 + 0.225 * len(rows)) as (drawn, axes):
@@ -109,6 +108,6 @@ def draw(summary, name):
                         handletextpad=0.2, columnspacing=1.2)
             which = f"The {len(rows)} slowest layers" if figures else "Every layer"
             figures.append(style.figure(
-                drawn, name, f"{which}, slowest first, with the time of the best generated kernel; "
-                f"one tick a candidate that is right. {_ABOUT}"))
+                drawn, name, f"{which}, slowest first, with the time of the best generated kernel "
+                f"at the right; one tick a candidate that is right. A vendor mark below 1× is a loss."))
     return figures
