@@ -15,9 +15,6 @@ import matplotlib.pyplot as plt
 from markupsafe import Markup
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-# A browser has glyphs that matplotlib's own font lacks, and text stays text.
-warnings.filterwarnings("ignore", message="Glyph .* missing from")
-
 # Told apart in grey by lightness and, where it matters, by hatch or marker as well.
 INK, MUTED, RULE, PAPER = "#1d2329", "#5f6872", "#d5d9de", "#ffffff"
 GAIN, LOSS, VENDOR, CLOUD = "#2f6690", "#c8601f", "#7b4a8b", "#a9b1ba"
@@ -74,7 +71,10 @@ def figure(drawn, name, caption):
     """The Figure of what was drawn. Its ids are made unique on the page by `name`, and its text
     stays text."""
     buffer = io.BytesIO()
-    drawn.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    with warnings.catch_warnings():
+        # Text stays text, and the browser has glyphs that matplotlib's font lacks.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        drawn.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     root = ET.fromstring(buffer.getvalue())
     _remove(root, "metadata")
     _remove(root, "style")

@@ -25,7 +25,7 @@ def _relative(row):
 def _strips(axes, rows):
     clouds, defaults, vendors = zip(*map(_relative, rows))
     points = [(t, y) for y, times in enumerate(clouds) for t in times]
-    axes.scatter(*zip(*points), marker="|", s=34, linewidths=0.6, color=style.MUTED, alpha=0.55,
+    axes.scatter(*zip(*points), marker="|", s=34, linewidths=0.6, color=style.MUTED, alpha=0.8,
                  rasterized=len(points) > style.MANY_POINTS, label="generated candidate")
     _marks(axes, len(rows), defaults, vendors)
     axes.set_yticks(range(len(rows)), [style.label(r.name) for r in rows])

@@ -1,0 +1,167 @@
+import json
+import math
+import re
+import unittest
+import xml.etree.ElementTree as ET
+
+import example
+import load
+import summary
+from figures import heatmap, noise, roofline, speedup, times
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def summarised(document):
+    return summary.summarise(load.load(json.dumps(document).encode()).devices[0])
+
+
+def texts(figure):
+    return [element.text for element in ET.fromstring(figure.svg).iter(f"{SVG}text")]
+
+
+def over_vendor(figures_of):
+    return speedup.draw(figures_of, "v", lambda r: r.over_vendor, "the vendor’s best")
+
+
+def every_figure(found):
+    return (over_vendor(found) + roofline.draw(found, "r", "generated")
+            + roofline.draw(found, "rv", "vendor") + heatmap.draw(found, "h")
+            + times.draw(found, "t") + noise.draw(found, "n"))
+
+
+class EveryFigureTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.figures = every_figure(summarised(example.export(50)))
+
+    def test_all_are_drawn(self):
+        self.assertEqual([f.name for f in self.figures],
+                         ["v", "v-ends", "r", "rv", "h-0", "t-all", "t", "n"])
+
+    def test_ids_are_unique_and_references_resolve(self):
+        joined = "".join(str(f.svg) for f in self.figures)
+        ids = re.findall(r'\bid="([^"]*)"', joined)
+        self.assertEqual(len(ids), len(set(ids)))
+        references = re.findall(r'href="#([^"]*)"', joined) + re.findall(r"url\(#([^)]*)\)", joined)
+        self.assertLessEqual(set(references), set(ids))
+        self.assertTrue(references)
+
+    def test_nothing_is_loaded_from_elsewhere(self):
+        for figure in self.figures:
+            for reference in re.findall(r'href="([^"]*)"', figure.svg):
+                self.assertTrue(reference.startswith(("#", "data:image/png;base64,")), reference)
+
+    def test_text_stays_text_and_axes_have_labels_with_units(self):
+        words = {"v": "ratio", "v-ends": "ratio", "r": "GFLOP/s", "rv": "FLOP per byte",
+                 "h-0": "dilation (taps apart)", "t-all": "%", "t": "ratio", "n": "%"}
+        for figure in self.figures:
+            self.assertIn(words[figure.name], " ".join(texts(figure)))
+            self.assertNotIn("mathdefault", figure.svg)
+
+    def test_the_same_data_gives_the_same_bytes(self):
+        again = every_figure(summarised(example.export(50)))
+        self.assertEqual(self.figures, again)
+
+
+class NothingTest(unittest.TestCase):
+    def test_no_data_gives_no_figure(self):
+        document = example.export(3, vendor=False)
+        self.assertEqual(over_vendor(summarised(document)), [])
+        self.assertEqual(roofline.draw(summarised(document), "rv", "vendor"), [])
+        self.assertEqual(heatmap.draw(summarised(document), "h"), [])
+        self.assertEqual(every_figure(summarised(document | {"verdicts": [], "measurements": []})),
+                         [])
+
+    def test_one_layer_with_one_sample_each_is_drawn(self):
+        document = example.export(1)
+        for row in document["measurements"]:
+            row["samples"] = row["samples"][:1]
+        self.assertEqual([f.name for f in every_figure(summarised(document))], ["v", "r", "rv", "t"])
+
+    def test_equal_times_are_drawn(self):
+        document = example.export(2)
+        for row in document["measurements"]:
+            row["samples"] = row["samples"] and [1e-3] * 5
+        for verdict in document["verdicts"]:
+            verdict.update(dict.fromkeys((k for k in verdict if k.endswith("seconds")), 1e-3))
+        self.assertEqual(len(every_figure(summarised(document))), 5)
+
+
+class SpeedupTest(unittest.TestCase):
+    def one(self, vendor_seconds, tied=()):
+        document = example.export(1)
+        verdict = document["verdicts"][0]
+        verdict.update(best_generated_seconds=1e-3, best_vendor_seconds=vendor_seconds,
+                       tied=list(tied))
+        verdict["winner"] = verdict["best_generated"]
+        (figure,) = over_vendor(summarised(document))
+        return figure
+
+    def test_a_loss_is_hatched_and_a_gain_is_not(self):
+        self.assertIn("pattern", self.one(0.5e-3).svg)
+        self.assertNotIn("pattern", self.one(2e-3).svg)
+
+    def test_the_ratio_stands_beside_its_bar(self):
+        self.assertIn("0.50×", texts(self.one(0.5e-3)))
+        self.assertIn("2.00×", texts(self.one(2e-3)))
+
+    def test_a_tie_is_called_one(self):
+        self.assertIn("tie: no proven difference", texts(self.one(0.99e-3, ["onednn{}"])))
+
+    def test_a_thousand_layers_stay_small(self):
+        figures = every_figure(summarised(example.export(1000)))
+        self.assertLess(sum(len(f.svg) for f in figures), 2_000_000)
+        names = [t for t in texts(figures[1]) if t.startswith("Model-")]
+        self.assertLessEqual(len(names), 2 * speedup.ENDS)
+
+
+class HeatmapTest(unittest.TestCase):
+    def grid(self, cells):
+        """Rows of a grid with default/tuned = the given ratio at each (stride, dilation, groups)."""
+        document = example.export(1)
+        verdict = document["verdicts"][0]
+        verdicts = [
+            verdict | {"problem": example.problem(2048, stride=s, dilation=d, groups=g),
+                       "best_generated_seconds": 1e-3, "default_seconds": ratio * 1e-3}
+            for (s, d, g), ratio in cells.items()]
+        return summarised(document | {"verdicts": verdicts, "measurements": []}).rows
+
+    def test_a_base_is_split_by_groups_with_its_speed_ups(self):
+        (base,) = heatmap.bases(self.grid({(1, 1, 1): 2.0, (2, 1, 1): 3.0, (1, 4, 1): 0.5,
+                                           (1, 1, 4): 1.5}))
+        self.assertEqual(set(base.panels), {1, 4})
+        for cell, ratio in {(1, 1): 2.0, (2, 1): 3.0, (1, 4): 0.5}.items():
+            self.assertTrue(math.isclose(base.panels[1][cell], ratio))
+        self.assertEqual((base.strides, base.dilations), ([1, 2], [1, 4]))
+
+    def test_a_line_is_no_map(self):
+        self.assertEqual(heatmap.bases(self.grid({(1, 1, 1): 2.0, (2, 1, 1): 3.0})), [])
+
+    def test_a_loss_is_marked(self):
+        found = summary.Summary(
+            self.grid({(1, 1, 1): 2.0, (2, 1, 1): 3.0, (1, 4, 1): 0.5}), None, None, [])
+        (figure,) = heatmap.draw(found, "h")
+        self.assertIn("0.50 ▼", texts(figure))
+        self.assertIn("3.00", texts(figure))
+
+
+class RooflineTest(unittest.TestCase):
+    def test_generated_and_vendor_points_are_apart(self):
+        document = example.export(3)
+        right = [m for m in document["measurements"] if m["outcome"] == "ok"]
+        for origin in ("generated", "vendor"):
+            (figure,) = roofline.draw(summarised(document), "r", origin)
+            count = sum(m["origin"] == origin for m in right)
+            self.assertIn(f"all {count} right", figure.caption)
+
+    def test_the_ceiling_is_the_best_point(self):
+        document = example.export(1)
+        row = document["measurements"][0] | {"samples": [1e-3], "flops": 2e9, "bytes": 5e6}
+        (figure,) = roofline.draw(summarised(document | {"measurements": [row]}), "r", "generated")
+        self.assertIn("best seen: 2000 GFLOP/s", texts(figure))
+        self.assertIn("5.00 GB/s", texts(figure))
+
+
+if __name__ == "__main__":
+    unittest.main()

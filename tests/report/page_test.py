@@ -1,0 +1,183 @@
+import json
+import shlex
+import unittest
+from html.parser import HTMLParser
+
+import example
+import load
+import page
+import summary
+import words
+
+
+def rendered(document):
+    export = load.load(json.dumps(document).encode())
+    return page.render(export, [(d, summary.summarise(d)) for d in export.devices])
+
+
+class Reader(HTMLParser):
+    """Elements, ids, references and text of a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.ids, self.references, self.events, self.words = [], [], [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        for name, value in attributes:
+            if name == "id":
+                self.ids.append(value)
+            elif name in ("href", "src", "xlink:href"):
+                self.references.append(value)
+            elif name.startswith("on"):
+                self.events.append(name)
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.words).split())
+
+
+class PageTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.document = example.export(40)
+        cls.html = rendered(cls.document)
+        cls.page = Reader(cls.html)
+
+    def test_needs_nothing_from_elsewhere(self):
+        for reference in self.page.references:
+            self.assertTrue(reference.startswith(("#", "data:image/png;base64,")), reference)
+        self.assertNotIn("script", self.page.tags)
+        self.assertNotIn("@import", self.html)
+
+    def test_ids_are_unique_and_references_resolve(self):
+        self.assertEqual(len(self.page.ids), len(set(self.page.ids)))
+        for reference in self.page.references:
+            if reference.startswith("#"):
+                self.assertIn(reference[1:], self.page.ids)
+
+    def test_every_layer_folds_out(self):
+        self.assertEqual(self.page.tags.count("details"), 40)
+
+    def test_the_digest_is_the_exports(self):
+        export = load.load(json.dumps(self.document).encode())
+        self.assertIn(export.digest, self.page.text)
+
+    def test_sections_come_in_reading_order(self):
+        headings = ["Speed-up over the untuned default", "Generated against vendor", "Roofline",
+                    "Stride × dilation", "Candidate times", "Noise", "Failed candidates",
+                    "All layers", "Provenance"]
+        places = [self.html.index(f"<h2>{heading}</h2>") for heading in headings]
+        self.assertEqual(places, sorted(places))
+
+    def test_the_same_data_gives_the_same_bytes(self):
+        self.assertEqual(rendered(self.document), self.html)
+
+
+class VerdictTest(unittest.TestCase):
+    def test_gives_the_figures_in_one_sentence(self):
+        document = example.export(2)
+        for verdict, default, vendor in zip(document["verdicts"], (8e-3, 2e-3), (4e-3, 0.25e-3)):
+            best = next(m["config"] for m in document["measurements"] if m["outcome"] == "ok"
+                        and m["config"] != verdict["default_config"])
+            verdict.update(best_generated=best, best_generated_seconds=1e-3, tied=[],
+                           default_seconds=default, best_vendor_seconds=vendor)
+            verdict["winner"] = best if vendor > 1e-3 else "onednn{}"
+        text = Reader(rendered(document)).text
+        self.assertIn("On Example CPU (synthetic data), 2 layers are tuned: the generated kernels "
+                      "run at 4.00× the speed of the untuned default and at 1.00× that of the "
+                      "vendor’s (onednn), to which they lose on 1 of 2 layers", text)
+
+    def test_says_that_no_vendor_was_measured(self):
+        text = Reader(rendered(example.export(3, vendor=False))).text
+        self.assertIn("no vendor library was measured", text)
+        self.assertIn("No vendor library was measured on this device.", text)
+
+    def test_says_that_no_layer_has_a_winner(self):
+        text = Reader(rendered(example.export(3) | {"verdicts": []})).text
+        self.assertIn("No layer has a winner yet", text)
+
+    def test_says_that_there_is_no_map(self):
+        self.assertIn("so there is no map to draw", Reader(rendered(example.export(3))).text)
+
+
+class EmptyTest(unittest.TestCase):
+    def test_says_so(self):
+        text = Reader(rendered({"format": "convtune-export", "schema": 1})).text
+        self.assertIn("The database is empty", text)
+
+    def test_a_device_without_measurements_says_so(self):
+        document = example.export(1) | {"measurements": [], "verdicts": [], "labels": []}
+        self.assertIn("Nothing was measured on this device", Reader(rendered(document)).text)
+
+
+class HostileTest(unittest.TestCase):
+    TEXTS = ('</script><img src=x onerror=alert(1)>', '"><svg onload=alert(2)>', "{{ 7 * 7 }}",
+             "$\\frac{1}{0$", "</svg><style>*{display:none}</style>", "a\x00\x1b[31mb", "漢字 ∂",
+             "\ud800", "' OR 1=1 --", "&amp;")
+
+    def test_texts_are_shown_and_never_run(self):
+        plain = Reader(rendered(example.export(1)))
+        for text in self.TEXTS:
+            with self.subTest(text=text):
+                document = example.export(1)
+                document["labels"][0]["model"] = text
+                document["labels"][0]["shape_class"] = text
+                document["devices"][0]["name"] = text
+                document["runs"][0]["command"] = text
+                document["measurements"][0].update(outcome="failed", reason=text)
+                html = rendered(document)
+                found = Reader(html)
+                self.assertEqual(found.tags.count("style"), 1)
+                self.assertEqual(found.tags.count("svg"), plain.tags.count("svg"))
+                self.assertNotIn("img", found.tags)
+                self.assertEqual(found.events, [])
+                html.encode()
+
+    def test_a_text_is_shown_as_it_is(self):
+        document = example.export(1)
+        document["labels"][0]["model"] = self.TEXTS[0]
+        self.assertIn(self.TEXTS[0], Reader(rendered(document)).text)
+
+    def test_shell_lines_survive_quotes(self):
+        problem = example.problem() | {"dtype": "it's; rm -rf $HOME"}
+        command = shlex.split(words.shell("plan", problem))
+        self.assertEqual(command[:3], ["convtune", "plan", "--problem"])
+        self.assertEqual(json.loads(command[3]), problem)
+
+
+class ManyTest(unittest.TestCase):
+    def test_a_thousand_layers_make_a_page_of_some_megabytes(self):
+        html = rendered(example.export(1000))
+        self.assertEqual(Reader(html).tags.count("details"), 1000)
+        self.assertLess(len(html), 8_000_000)
+
+    def test_two_devices_are_two_chapters(self):
+        document = example.export(4)
+        for verdict in document["verdicts"][2:]:
+            verdict["device"] = "cuda:other"
+        reader = Reader(rendered(document))
+        self.assertEqual(reader.tags.count("article"), 2)
+        self.assertEqual(len(reader.ids), len(set(reader.ids)))
+
+
+class WordsTest(unittest.TestCase):
+    def test_times_keep_three_digits(self):
+        for value, text in ((1.5, "1.50 s"), (0.0325, "32.5 ms"), (1.234e-5, "12.3 µs"),
+                            (9.9e-8, "99.0 ns"), (1e-12, "0.00100 ns"), (1234.5, "1234 s"),
+                            (None, "–")):
+            self.assertEqual(words.seconds(value), text)
+
+    def test_a_problem_in_one_line(self):
+        problem = example.problem(3000, 80, 384) | {"activation": "gelu"}
+        self.assertEqual(words.describe(problem),
+                         "NCL 1×80×3000 → 384, K3 s1 p1,1 d1 g1 float32 gelu")
+        self.assertEqual(words.describe(problem | {"layout": "NLC"})[:15], "NLC 1×3000×80 →")
+
+
+if __name__ == "__main__":
+    unittest.main()

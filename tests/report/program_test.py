@@ -1,0 +1,84 @@
+import csv
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+import example
+import load
+
+PROGRAM = Path(load.__file__).parent
+
+
+class ProgramTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def run_program(self, *arguments, text="", **environment):
+        return subprocess.run([sys.executable, "-B", PROGRAM, *arguments], input=text, text=True,
+                              capture_output=True, cwd=self.folder,
+                              env=os.environ | environment)
+
+    def test_reads_standard_input_and_writes_three_files(self):
+        document = example.export(3)
+        done = self.run_program("--output", "new/folder/page.html", "--csv", "layers.csv", "--json",
+                                "figures.json", text=json.dumps(document))
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+        self.assertIn("<!DOCTYPE html>", (self.folder / "new/folder/page.html").read_text())
+        with open(self.folder / "layers.csv", newline="") as file:
+            rows = list(csv.DictReader(file))
+        figures = json.loads((self.folder / "figures.json").read_text())
+        self.assertEqual(len(rows), 3)
+        for row, layer in zip(rows, figures["layers"]):
+            verdict = next(v for v in document["verdicts"] if v["problem"] == layer["problem"])
+            self.assertEqual(json.loads(row["problem"]), verdict["problem"])
+            self.assertEqual(float(row["generated_over_default"]),
+                             verdict["default_seconds"] / verdict["best_generated_seconds"])
+            self.assertEqual(layer["winner"], verdict["winner"])
+
+    def test_reads_a_file(self):
+        (self.folder / "export.json").write_text(json.dumps(example.export(1)))
+        self.assertEqual(self.run_program("export.json").returncode, 0)
+        self.assertTrue((self.folder / "report.html").exists())
+
+    def test_layers_without_a_winner_have_empty_fields(self):
+        document = example.export(1) | {"verdicts": []}
+        self.run_program("--csv", "layers.csv", "--json", "figures.json", text=json.dumps(document))
+        layer = json.loads((self.folder / "figures.json").read_text())["layers"][0]
+        self.assertIsNone(layer["seconds"])
+        self.assertIsNone(layer["generated_over_default"])
+        self.assertGreater(layer["candidates"], 0)
+
+    def test_an_empty_database_has_a_table_with_a_header_only(self):
+        self.run_program("--csv", "layers.csv", text='{"format":"convtune-export","schema":1}')
+        self.assertEqual(len((self.folder / "layers.csv").read_text().splitlines()), 1)
+
+    def test_what_is_no_export_ends_with_4_and_writes_nothing(self):
+        done = self.run_program(text="{}")
+        self.assertEqual(done.returncode, 4)
+        self.assertIn("convtune db export", done.stderr)
+        self.assertEqual(list(self.folder.iterdir()), [])
+
+    def test_a_page_that_cannot_be_written_ends_with_4(self):
+        (self.folder / "file").write_text("")
+        done = self.run_program("--output", "file/page.html", text=json.dumps(example.export(1)))
+        self.assertEqual(done.returncode, 4)
+        self.assertIn("file", done.stderr)
+
+    def test_a_missing_package_ends_with_3_and_says_what_to_install(self):
+        for package in ("matplotlib", "jinja2"):
+            (self.folder / f"{package}.py").write_text(f"raise ImportError(name='{package}')")
+            done = self.run_program(PYTHONPATH=str(self.folder))
+            self.assertEqual(done.returncode, 3)
+            self.assertIn(f"needs Python's {package}", done.stderr)
+            self.assertIn("apt install python3-matplotlib python3-jinja2", done.stderr)
+            (self.folder / f"{package}.py").unlink()
+
+
+if __name__ == "__main__":
+    unittest.main()
