@@ -1,0 +1,72 @@
+#include "tuner/worker.hpp"
+
+#include <gmock/gmock.h>
+
+#include <chrono>
+
+#include "tests/refusal.hpp"
+
+namespace convtune {
+namespace {
+
+using namespace std::chrono_literals;
+using End = WorkerAnswer::End;
+
+const TrialRequest request{
+    .problem = {.length = 10, .in_channels = 4, .out_channels = 6, .kernel_size = 3},
+    .configs = {"a{}"}};
+
+/// A stand-in for a worker: answers every request with an empty reply, after `before`.
+std::vector<std::string> shell_worker(const std::string& before) {
+  return {
+      "/bin/sh", "-c",
+      "while read -r line; do " + before + R"( echo '{"device_lost":"","measurements":[]}'; done)"};
+}
+
+TEST(Worker, AnswersSeveralRequestsInOneProcess) {
+  // The process counts its answers by the number of (absent) devices it names.
+  Worker worker({"/bin/sh", "-c",
+                 "n=0; while read -r line; do n=$((n+1)); "
+                 R"(echo "{\"device_lost\":\"$n\",\"measurements\":[]}"; done)"});
+  for (int i = 1; i <= 3; ++i) {
+    const WorkerAnswer answer = worker.ask(request, 10s);
+    ASSERT_EQ(answer.end, End::replied);
+    EXPECT_EQ(answer.reply.device_lost, std::to_string(i));
+  }
+}
+
+TEST(Worker, ThatHangsIsKilledAndReplacedEvenIfItIgnoresTerm) {
+  Worker worker(shell_worker("trap '' TERM; case $line in *'\"rounds\":1'*) sleep 1000;; esac;"));
+  TrialRequest hanging = request;
+  hanging.rounds = 1;
+  const auto start = std::chrono::steady_clock::now();
+  const WorkerAnswer answer = worker.ask(hanging, 500ms);
+  EXPECT_EQ(answer.end, End::timed_out);
+  EXPECT_THAT(answer.reason, testing::HasSubstr("no answer within"));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, 10s) << "it must not wait for the sleeper";
+  EXPECT_EQ(worker.ask(request, 10s).end, End::replied);
+}
+
+TEST(Worker, ThatCrashesIsNamedAndReplaced) {
+  Worker worker(shell_worker("case $line in *'\"rounds\":1'*) kill -SEGV $$;; esac;"));
+  TrialRequest crashing = request;
+  crashing.rounds = 1;
+  const WorkerAnswer answer = worker.ask(crashing, 10s);
+  EXPECT_EQ(answer.end, End::crashed);
+  EXPECT_EQ(answer.reason, "killed by signal 11");
+  EXPECT_EQ(worker.ask(request, 10s).end, End::replied);
+}
+
+TEST(Worker, ThatEndsIsNamedWithItsExitCode) {
+  Worker worker({"/bin/sh", "-c", "read -r line; exit 7"});
+  EXPECT_EQ(worker.ask(request, 10s).reason, "ended with exit code 7");
+}
+
+TEST(Worker, ThatCannotBeStartedIsUnavailable) {
+  Worker worker({"/nonexistent/convtune"});
+  EXPECT_THAT(refusal([&] { worker.ask(request, 1s); }, Status::unavailable),
+              testing::HasSubstr("/nonexistent/convtune"));
+}
+
+}  // namespace
+}  // namespace convtune
