@@ -1,0 +1,28 @@
+# convtune_source_digest(SOURCE): defines CONVTUNE_SOURCE_DIGEST for SOURCE as the digest of its text
+# and of all headers of the same folder that it includes, directly or not. Editing one of them
+# changes the digest of exactly the sources that see it.
+function(convtune_source_digest source)
+  cmake_path(GET source PARENT_PATH folder)
+  set(pending ${PROJECT_SOURCE_DIR}/${source})
+  set(seen "")
+  set(digests "")
+  while(pending)
+    list(POP_FRONT pending file)
+    if(file IN_LIST seen)
+      continue()
+    endif()
+    list(APPEND seen ${file})
+    file(SHA256 ${file} digest)
+    string(APPEND digests ${digest})
+    file(STRINGS ${file} includes REGEX "^#include \"${folder}/")
+    foreach(include IN LISTS includes)
+      string(REGEX REPLACE "^#include \"([^\"]+)\".*" "\\1" include ${include})
+      list(APPEND pending ${PROJECT_SOURCE_DIR}/${include})
+    endforeach()
+  endwhile()
+  string(SHA256 digest "${digests}")
+  string(SUBSTRING ${digest} 0 32 digest)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${seen})
+  set_property(SOURCE ${PROJECT_SOURCE_DIR}/${source} APPEND PROPERTY
+    COMPILE_DEFINITIONS CONVTUNE_SOURCE_DIGEST="${digest}")
+endfunction()

@@ -1,0 +1,177 @@
+#include "kernels/cpu/depthwise.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "kernels/cpu/families.hpp"
+#include "kernels/cpu/targets.hpp"
+#include "kernels/cpu/thread_pool.hpp"
+#include "kernels/cpu/window.hpp"
+#include "kernels/error.hpp"
+
+namespace convtune {
+namespace {
+
+constexpr std::array<std::int64_t, 7> tiles_l = {1, 2, 4, 8, 16, 32, 64};
+constexpr std::array<std::int64_t, 6> tiles_c = {1, 4, 8, 16, 32, 64};
+constexpr std::array<std::int64_t, 2> blocks_l = {128, 1024};
+
+bool is_along_channels(const Problem& problem) { return problem.layout == Layout::NLC; }
+
+bool depthwise(const Problem& problem, const Config&, const DeviceProperties&) {
+  return is_depthwise(problem);
+}
+
+bool is_vectors(std::int64_t size, std::int64_t lanes) {
+  return size == lanes || size == 2 * lanes || size == 4 * lanes;
+}
+
+bool whole_vectors(const Problem& problem, const Config& config, const DeviceProperties& device) {
+  const std::int64_t lanes = lanes_of(device.arch);
+  const std::int64_t tile_c = config.at("tile_c");
+  const std::int64_t tile_l = config.at("tile_l");
+  if (!is_along_channels(problem)) return tile_c == 1 && is_vectors(tile_l, lanes);
+  const bool narrow = (tile_c == 4 || tile_c == 8) && tile_c < lanes;
+  return tile_l <= 8 && (narrow || is_vectors(tile_c, lanes));
+}
+
+bool fits_registers(const Problem& problem, const Config& config, const DeviceProperties& device) {
+  if (!is_along_channels(problem)) return true;
+  const std::int64_t vectors = ceil_div(config.at("tile_c"), lanes_of(device.arch));
+  return config.at("tile_l") * vectors + 2 <= registers_of(device.arch);
+}
+
+// Whether a smaller one of `values`, but at least `least`, covers `size` as well.
+template <class Values>
+bool oversized(const Values& values, std::int64_t value, std::int64_t least, std::int64_t size) {
+  return std::any_of(values.begin(), values.end(),
+                     [&](std::int64_t v) { return v < value && v >= least && v >= size; });
+}
+
+bool fits_output(const Problem& problem, const Config& config, const DeviceProperties& device) {
+  const std::int64_t length = output_length(problem);
+  const std::int64_t lanes = lanes_of(device.arch);
+  if (oversized(blocks_l, config.at("block_l"), 1, length)) return false;
+  if (!is_along_channels(problem)) return !oversized(tiles_l, config.at("tile_l"), lanes, length);
+  return !oversized(tiles_l, config.at("tile_l"), 1, length) &&
+         !oversized(tiles_c, config.at("tile_c"), std::min<std::int64_t>(lanes, 4),
+                    problem.out_channels);
+}
+
+bool few_idle_lanes(const Problem& problem, const Config& config, const DeviceProperties& device) {
+  if (!is_along_channels(problem)) return true;
+  const std::int64_t lanes = lanes_of(device.arch);
+  const std::int64_t tile_c = config.at("tile_c");
+  const std::int64_t issued = ceil_div(problem.out_channels, tile_c) * ceil_div(tile_c, lanes);
+  return issued * 4 <= ceil_div(problem.out_channels, lanes) * 5;
+}
+
+Config make_config(const DepthwiseConfig& c) {
+  return {.family = "cpu_depthwise",
+          .settings = {{"tile_l", c.tile_l}, {"tile_c", c.tile_c}, {"block_l", c.block_l}}};
+}
+
+// The largest tile of at most eight vectors of sums: enough to hide the latency of an addition.
+Config default_config(const Problem& problem, const DeviceProperties& device) {
+  const std::int64_t lanes = lanes_of(device.arch);
+  DepthwiseConfig best = {1, 1, blocks_l.front()};
+  for (const std::int64_t tile_l : tiles_l) {
+    for (const std::int64_t tile_c : tiles_c) {
+      const DepthwiseConfig tile = {tile_l, tile_c, blocks_l.front()};
+      const Constraint* broken =
+          broken_constraint(cpu_depthwise(), problem, make_config(tile), device);
+      if (broken != nullptr && broken->holds != depthwise) continue;
+      if (tile_l * tile_c >= best.tile_l * best.tile_c && tile_l * tile_c <= 8 * lanes) best = tile;
+    }
+  }
+  return make_config(best);
+}
+
+Cost cost(const Problem& problem, const Config&) {
+  const double taps = is_along_channels(problem)
+                          ? static_cast<double>(valid_taps_in_all(problem))
+                          : static_cast<double>(output_length(problem) * problem.kernel_size);
+  return {.bytes = static_cast<double>(compulsory_bytes(problem)),
+          .flops = 2 * taps * static_cast<double>(problem.batch * problem.out_channels)};
+}
+
+void pack(DepthwisePlan& plan, const void* weight, const void* bias) {
+  const Problem& p = plan.problem;
+  plan.weights = zeroed_floats(p.kernel_size * plan.padded_channels);
+  plan.bias = zeroed_floats(plan.padded_channels);
+  for (std::int64_t c = 0; c < p.out_channels; ++c) {
+    if (bias != nullptr) plan.bias[c] = load_element(bias, p.dtype, c);
+    for (std::int64_t k = 0; k < p.kernel_size; ++k) {
+      const std::int64_t at =
+          is_along_channels(p) ? k * plan.padded_channels + c : c * p.kernel_size + k;
+      plan.weights[at] = load_element(weight, p.dtype, weight_index(p, k, 0, c));
+    }
+  }
+}
+
+std::shared_ptr<const void> prepare(const Problem& problem, const Config& config,
+                                    const void* weight, const void* bias) {
+  auto plan = std::make_shared<DepthwisePlan>();
+  plan->problem = problem;
+  plan->config = {config.at("tile_l"), config.at("tile_c"), config.at("block_l")};
+  plan->task = is_depthwise(problem) ? depthwise_task(problem, plan->config) : nullptr;
+  if (plan->task == nullptr) {
+    throw Error(Status::failed,
+                fmt::format("{} cannot run {} on {}: take a config that keeps the family's "
+                            "constraints on this CPU",
+                            to_text(config), describe(problem), cpu_target()));
+  }
+  plan->length_out = output_length(problem);
+  plan->multiplier = out_channels_per_group(problem);
+  plan->padded_channels = round_up(problem.out_channels, plan->config.tile_c);
+  plan->blocks_l = ceil_div(plan->length_out, plan->config.block_l);
+  plan->tiles_c = ceil_div(problem.out_channels, plan->config.tile_c);
+  pack(*plan, weight, bias);
+  return plan;
+}
+
+void run(const void* prepared, const void* x, void* y, ThreadPool& pool) {
+  const auto& plan = *static_cast<const DepthwisePlan*>(prepared);
+  run_tasks(plan, plan.problem.batch * plan.tiles_c * plan.blocks_l, x, y, pool);
+}
+
+std::string source_digest(const Problem&, const Config&, const DeviceProperties&) {
+  return depthwise_digest();
+}
+
+constexpr CpuKernel kernel = {.prepare = prepare, .run = run};
+
+}  // namespace
+
+const Family& cpu_depthwise() {
+  static const Family family = {
+      .name = "cpu_depthwise",
+      .device = DeviceKind::cpu,
+      .origin = Origin::generated,
+      .summary = "depthwise convolution, lanes along channels (NLC) or the length (NCL)",
+      .parameters =
+          {{"tile_l", {tiles_l.begin(), tiles_l.end()}, "output positions of a register tile"},
+           {"tile_c", {tiles_c.begin(), tiles_c.end()}, "output channels of a register tile"},
+           {"block_l", {blocks_l.begin(), blocks_l.end()}, "output positions of a task"}},
+      .constraints =
+          {{"depthwise", "as many groups as input channels, and more than one", depthwise},
+           {"whole_vectors",
+            "NLC: tile_l is at most 8 and tile_c a part of one vector or 1, 2 or 4 whole ones; "
+            "NCL: tile_c is 1 and tile_l 1, 2 or 4 whole vectors",
+            whole_vectors},
+           {"fits_registers", "the tile, a vector of x and one of weights fit in the registers",
+            fits_registers},
+           {"fits_output", "no smaller value of a parameter covers the output as well",
+            fits_output},
+           {"few_idle_lanes", "rounding the channels up to tile_c costs at most 25 %",
+            few_idle_lanes}},
+      .default_config = default_config,
+      .cost = cost,
+      .source_digest = source_digest,
+      .cpu = &kernel};
+  return family;
+}
+
+}  // namespace convtune

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "kernels/cpu/packed.hpp"
+#include "kernels/problem.hpp"
+
+namespace convtune {
+
+/// cpu_depthwise: one input channel a group, lanes along channels in NLC and along the length in
+/// NCL. Kernel in depthwise_kernel.cpp, space of configs in depthwise.cpp.
+struct DepthwiseConfig {
+  std::int64_t tile_l = 0;   ///< output positions of a register tile
+  std::int64_t tile_c = 0;   ///< output channels of a register tile; 1 in NCL
+  std::int64_t block_l = 0;  ///< output positions of a task
+};
+
+/// A problem made ready. Weights are [K][round_up(Cout, tile_c)] in NLC and [Cout][K] in NCL; bias
+/// is [round_up(Cout, tile_c)]. What pads them is 0.
+struct DepthwisePlan {
+  using Task = void (*)(const DepthwisePlan&, const void* x, void* y, std::int64_t task);
+
+  Problem problem;
+  DepthwiseConfig config;
+  std::int64_t length_out = 0;
+  std::int64_t multiplier = 0;       ///< output channels of one input channel
+  std::int64_t padded_channels = 0;  ///< round_up(Cout, tile_c)
+  std::int64_t blocks_l = 0, tiles_c = 0;
+  PackedFloats weights, bias;
+  Task task = nullptr;
+};
+
+/// The code for a tile on the SIMD target in use; null if it has none.
+DepthwisePlan::Task depthwise_task(const Problem& problem, const DepthwiseConfig& config);
+
+/// Digest of depthwise_kernel.cpp and the CPU headers that it includes.
+std::string depthwise_digest();
+
+}  // namespace convtune

@@ -1,0 +1,238 @@
+#include "kernels/cpu/direct.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "kernels/cpu/families.hpp"
+#include "kernels/cpu/targets.hpp"
+#include "kernels/cpu/thread_pool.hpp"
+#include "kernels/cpu/window.hpp"
+#include "kernels/error.hpp"
+
+namespace convtune {
+namespace {
+
+constexpr std::array<std::int64_t, 4> tiles_l = {4, 6, 8, 12};
+constexpr std::array<std::int64_t, 7> tiles_c = {4, 8, 16, 24, 32, 48, 64};
+constexpr std::array<std::int64_t, 2> blocks_l = {48, 192};
+
+DirectConfig parse(const Config& config) {
+  return {.tile_l = config.at("tile_l"),
+          .tile_c = config.at("tile_c"),
+          .block_l = config.at("block_l"),
+          .block_c = config.at("block_c"),
+          .taps_inside = config.at("taps_inside")};
+}
+
+std::int64_t vectors_of(std::int64_t tile_c, std::int64_t lanes) { return ceil_div(tile_c, lanes); }
+
+bool whole_vectors(const Problem&, const Config& config, const DeviceProperties& device) {
+  const std::int64_t lanes = lanes_of(device.arch);
+  const std::int64_t tile_c = config.at("tile_c");
+  return tile_c < lanes || (tile_c % lanes == 0 && tile_c / lanes <= 4);
+}
+
+bool fits_registers(const Problem&, const Config& config, const DeviceProperties& device) {
+  const std::int64_t vectors = vectors_of(config.at("tile_c"), lanes_of(device.arch));
+  return (config.at("tile_l") + 1) * vectors + 1 <= registers_of(device.arch);
+}
+
+std::int64_t largest_tile_l(const Problem& problem) {
+  std::int64_t largest = tiles_l.front();
+  for (const std::int64_t tile : tiles_l) {
+    if (tile <= output_length(problem)) largest = tile;
+  }
+  return largest;
+}
+
+bool hides_latency(const Problem& problem, const Config& config, const DeviceProperties& device) {
+  const std::int64_t vectors = vectors_of(config.at("tile_c"), lanes_of(device.arch));
+  return config.at("tile_l") * vectors >= 12 || config.at("tile_l") == largest_tile_l(problem);
+}
+
+bool fits_length(const Problem& problem, const Config& config, const DeviceProperties&) {
+  return config.at("tile_l") <= largest_tile_l(problem) &&
+         (config.at("block_l") == blocks_l.front() || output_length(problem) > blocks_l.front());
+}
+
+bool few_idle_lanes(const Problem& problem, const Config& config, const DeviceProperties& device) {
+  const std::int64_t lanes = lanes_of(device.arch);
+  const std::int64_t channels = out_channels_per_group(problem);
+  const std::int64_t tile_c = config.at("tile_c");
+  for (const std::int64_t smaller : tiles_c) {
+    if (smaller >= tile_c) break;
+    if (smaller >= channels) return false;
+  }
+  const std::int64_t issued = ceil_div(channels, tile_c) * vectors_of(tile_c, lanes);
+  return issued * 10 <= ceil_div(channels, lanes) * 11;
+}
+
+bool sums_fit(const Problem&, const Config& config, const DeviceProperties&) {
+  return config.at("block_l") * config.at("tile_c") <= direct_max_sums;
+}
+
+bool splits_channels(const Problem& problem, const Config& config, const DeviceProperties&) {
+  return config.at("block_c") < in_channels_per_group(problem);
+}
+
+bool orders_differ(const Problem& problem, const Config& config, const DeviceProperties&) {
+  return config.at("taps_inside") == 0 ||
+         (problem.kernel_size > 1 && in_channels_per_group(problem) > 1);
+}
+
+Config make_config(const DirectConfig& c) {
+  return {.family = "cpu_direct",
+          .settings = {{"tile_l", c.tile_l},
+                       {"tile_c", c.tile_c},
+                       {"block_l", c.block_l},
+                       {"block_c", c.block_c},
+                       {"taps_inside", c.taps_inside}}};
+}
+
+// The tile with the most multiply-adds a load, channels split where their weights overflow L2.
+Config default_config(const Problem& problem, const DeviceProperties& device) {
+  DirectConfig best;
+  double best_reuse = 0;
+  for (const std::int64_t tile_l : tiles_l) {
+    for (const std::int64_t tile_c : tiles_c) {
+      const DirectConfig tile = {tile_l, tile_c, blocks_l.front(), 0, 0};
+      if (broken_constraint(cpu_direct(), problem, make_config(tile), device) != nullptr) continue;
+      const std::int64_t vectors = vectors_of(tile_c, lanes_of(device.arch));
+      const double reuse =
+          static_cast<double>(tile_l * vectors) / static_cast<double>(tile_l + vectors);
+      if (reuse <= best_reuse) continue;
+      best_reuse = reuse;
+      best = tile;
+    }
+  }
+  const std::int64_t weights =
+      in_channels_per_group(problem) * problem.kernel_size * best.tile_c * 4;
+  if (weights > 256 * 1024 && in_channels_per_group(problem) > 64) best.block_c = 64;
+  best.taps_inside = problem.layout == Layout::NCL && problem.kernel_size > 1 &&
+                     in_channels_per_group(problem) > 1;
+  return make_config(best);
+}
+
+Cost cost(const Problem& problem, const Config& config) {
+  const std::int64_t padded = round_up(out_channels_per_group(problem), config.at("tile_c"));
+  const double weights = static_cast<double>(padded * problem.num_groups) *
+                         static_cast<double>(in_channels_per_group(problem) * problem.kernel_size);
+  const double x_and_y = static_cast<double>(input_elements(problem) + output_elements(problem));
+  const double taps_read = static_cast<double>(valid_taps_in_all(problem));
+  return {.bytes = 4 * weights + static_cast<double>(size_of(problem.dtype)) * x_and_y,
+          .flops = 2 * static_cast<double>(problem.batch) * taps_read * weights /
+                   static_cast<double>(problem.kernel_size)};
+}
+
+void pack_tile(const DirectPlan& plan, const void* weight, std::int64_t group, std::int64_t tile,
+               float* packed) {
+  const Problem& p = plan.problem;
+  const DirectConfig& config = plan.config;
+  const std::int64_t step = config.block_c == 0 ? plan.group_in : config.block_c;
+  const std::int64_t channels = std::min(config.tile_c, plan.group_out - tile * config.tile_c);
+  for (std::int64_t first = 0; first < plan.group_in; first += step) {
+    const std::int64_t count = std::min(step, plan.group_in - first);
+    for (std::int64_t c = 0; c < count; ++c) {
+      for (std::int64_t k = 0; k < p.kernel_size; ++k) {
+        const std::int64_t at = config.taps_inside != 0 ? c * p.kernel_size + k : k * count + c;
+        for (std::int64_t i = 0; i < channels; ++i) {
+          const std::int64_t out = group * plan.group_out + tile * config.tile_c + i;
+          packed[at * config.tile_c + i] =
+              load_element(weight, p.dtype, weight_index(p, k, first + c, out));
+        }
+      }
+    }
+    packed += count * p.kernel_size * config.tile_c;
+  }
+}
+
+std::shared_ptr<const void> prepare(const Problem& problem, const Config& config,
+                                    const void* weight, const void* bias) {
+  auto plan = std::make_shared<DirectPlan>();
+  DirectPlan& p = *plan;
+  p.problem = problem;
+  p.config = parse(config);
+  p.task = direct_task(problem.dtype, p.config.tile_c);
+  if (p.task == nullptr || p.config.block_l * p.config.tile_c > direct_max_sums) {
+    throw Error(Status::failed, fmt::format("{} cannot run on {}: take a config that keeps the "
+                                            "family's constraints on this CPU",
+                                            to_text(config), cpu_target()));
+  }
+  p.length_out = output_length(problem);
+  p.group_in = in_channels_per_group(problem);
+  p.group_out = out_channels_per_group(problem);
+  p.position_step = problem.layout == Layout::NLC ? problem.in_channels : 1;
+  p.channel_step = problem.layout == Layout::NLC ? 1 : problem.length;
+  p.blocks_l = ceil_div(p.length_out, p.config.block_l);
+  p.tiles_c = ceil_div(p.group_out, p.config.tile_c);
+
+  const std::int64_t tile_floats = p.group_in * problem.kernel_size * p.config.tile_c;
+  const std::int64_t tiles = problem.num_groups * p.tiles_c;
+  p.weights = zeroed_floats(tiles * tile_floats);
+  p.bias = zeroed_floats(tiles * p.config.tile_c);
+  for (std::int64_t group = 0; group < problem.num_groups; ++group) {
+    for (std::int64_t tile = 0; tile < p.tiles_c; ++tile) {
+      const std::int64_t index = group * p.tiles_c + tile;
+      pack_tile(p, weight, group, tile, p.weights.get() + index * tile_floats);
+      if (bias == nullptr) continue;
+      const std::int64_t first = group * p.group_out + tile * p.config.tile_c;
+      const std::int64_t last = std::min(first + p.config.tile_c, (group + 1) * p.group_out);
+      for (std::int64_t c = first; c < last; ++c) {
+        p.bias[index * p.config.tile_c + c - first] = load_element(bias, problem.dtype, c);
+      }
+    }
+  }
+  return plan;
+}
+
+void run(const void* prepared, const void* x, void* y, ThreadPool& pool) {
+  const auto& plan = *static_cast<const DirectPlan*>(prepared);
+  const Problem& p = plan.problem;
+  run_tasks(plan, p.batch * p.num_groups * plan.tiles_c * plan.blocks_l, x, y, pool);
+}
+
+std::string source_digest(const Problem&, const Config&, const DeviceProperties&) {
+  return direct_digest();
+}
+
+constexpr CpuKernel kernel = {.prepare = prepare, .run = run};
+
+}  // namespace
+
+const Family& cpu_direct() {
+  static const Family family = {
+      .name = "cpu_direct",
+      .device = DeviceKind::cpu,
+      .origin = Origin::generated,
+      .summary = "register-tiled direct convolution, lanes along output channels; any problem",
+      .parameters =
+          {{"tile_l", {tiles_l.begin(), tiles_l.end()}, "output positions of a register tile"},
+           {"tile_c", {tiles_c.begin(), tiles_c.end()}, "output channels of a register tile"},
+           {"block_l", {blocks_l.begin(), blocks_l.end()}, "output positions of a task"},
+           {"block_c", {0, 64}, "input channels of one pass over a task's outputs; 0: all"},
+           {"taps_inside", {0, 1}, "1: all taps of a channel in turn; 0: all channels of a tap"}},
+      .constraints =
+          {{"whole_vectors", "tile_c is below one vector, or one to four whole ones",
+            whole_vectors},
+           {"fits_registers", "the tile, a vector of x and a row of weights fit in the registers",
+            fits_registers},
+           {"fits_length", "no tile_l or block_l is longer than the output asks for", fits_length},
+           {"hides_latency",
+            "the tile has 12 vectors of sums, or as many rows as the output allows", hides_latency},
+           {"few_idle_lanes",
+            "no smaller tile_c holds a whole group, and rounding up to tile_c costs at most 10 %",
+            few_idle_lanes},
+           {"sums_fit", "block_l * tile_c is at most 8192", sums_fit},
+           {"splits_channels", "block_c is below the input channels of a group", splits_channels},
+           {"orders_differ", "taps_inside needs several taps and several input channels",
+            orders_differ}},
+      .default_config = default_config,
+      .cost = cost,
+      .source_digest = source_digest,
+      .cpu = &kernel};
+  return family;
+}
+
+}  // namespace convtune

@@ -1,0 +1,11 @@
+#pragma once
+
+#include "kernels/family.hpp"
+
+namespace convtune {
+
+/// The generated CPU families; kernels/families.cpp lists them.
+const Family& cpu_depthwise();
+const Family& cpu_direct();
+
+}  // namespace convtune

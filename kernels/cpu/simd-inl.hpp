@@ -1,0 +1,156 @@
+// Vectors of float32 from and to arrays of any dtype. Included once for every SIMD target.
+#if defined(CONVTUNE_CPU_SIMD_INL) == defined(HWY_TARGET_TOGGLE)
+#ifdef CONVTUNE_CPU_SIMD_INL
+#undef CONVTUNE_CPU_SIMD_INL
+#else
+#define CONVTUNE_CPU_SIMD_INL
+#endif
+
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <cstdint>
+
+#include "kernels/dtype.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace convtune::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+template <std::size_t lanes>
+using Floats = hn::Simd<float, lanes, 0>;
+
+inline constexpr std::size_t max_lanes = HWY_LANES(float);
+
+// Where hardware converts binary16; elsewhere Highway's own conversion drops infinities and
+// truncates.
+inline constexpr bool converts_float16 = HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3 ||
+                                         (HWY_TARGET == HWY_NEON && HWY_ARCH_ARM_A64);
+
+template <class D>
+HWY_INLINE hn::Vec<D> load(D d, const float* from) {
+  return hn::LoadU(d, from);
+}
+
+template <class D>
+HWY_INLINE hn::Vec<D> load(D d, const hwy::bfloat16_t* from) {
+  const hn::Rebind<std::uint16_t, D> d16;
+  const hn::RebindToUnsigned<D> d32;
+  const auto bits = hn::LoadU(d16, reinterpret_cast<const std::uint16_t*>(from));
+  return hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(d32, bits)));
+}
+
+template <class D>
+HWY_INLINE hn::Vec<D> load(D d, const hwy::float16_t* from) {
+  if constexpr (converts_float16) {
+    return hn::PromoteTo(d, hn::LoadU(hn::Rebind<hwy::float16_t, D>(), from));
+  } else {
+    HWY_ALIGN float wide[hn::MaxLanes(d)];
+    for (std::size_t i = 0; i < hn::MaxLanes(d); ++i) wide[i] = float_from_float16(from[i].bits);
+    return hn::Load(d, wide);
+  }
+}
+
+/// All lanes are *from.
+template <class D>
+HWY_INLINE hn::Vec<D> broadcast(D d, const float* from) {
+  return hn::Set(d, *from);
+}
+
+template <class D>
+HWY_INLINE hn::Vec<D> broadcast(D d, const hwy::bfloat16_t* from) {
+  return hn::Set(d, float_from_bfloat16(from->bits));
+}
+
+template <class D>
+HWY_INLINE hn::Vec<D> broadcast(D d, const hwy::float16_t* from) {
+  return hn::Set(d, hn::GetLane(load(Floats<1>(), from)));
+}
+
+template <class D>
+HWY_INLINE void store(hn::Vec<D> value, D d, float* to) {
+  hn::StoreU(value, d, to);
+}
+
+template <class D>
+HWY_INLINE void store(hn::Vec<D> value, D /*d*/, hwy::bfloat16_t* to) {
+  const hn::RebindToUnsigned<D> d32;
+  const hn::RebindToSigned<D> d32_signed;
+  const hn::Rebind<std::uint16_t, D> d16;
+  const auto bits = hn::BitCast(d32, value);
+  const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(d32, 1));
+  const auto rounded = hn::Add(bits, hn::Add(odd, hn::Set(d32, 0x7FFF)));
+  const auto quiet = hn::Or(bits, hn::Set(d32, 0x400000));
+  const auto kept = hn::IfThenElse(hn::RebindMask(d32, hn::IsNaN(value)), quiet, rounded);
+  const auto narrow = hn::DemoteTo(d16, hn::BitCast(d32_signed, hn::ShiftRight<16>(kept)));
+  hn::StoreU(narrow, d16, reinterpret_cast<std::uint16_t*>(to));
+}
+
+template <class D>
+HWY_INLINE void store(hn::Vec<D> value, D d, hwy::float16_t* to) {
+  if constexpr (converts_float16) {
+    const hn::Rebind<hwy::float16_t, D> d16;
+    hn::StoreU(hn::DemoteTo(d16, value), d16, to);
+  } else {
+    HWY_ALIGN float wide[hn::MaxLanes(d)];
+    hn::Store(value, d, wide);
+    for (std::size_t i = 0; i < hn::MaxLanes(d); ++i) to[i].bits = float16_from_float(wide[i]);
+  }
+}
+
+/// The first `count` lanes, the others 0; touches no other element.
+template <class D, class T>
+HWY_INLINE hn::Vec<D> load_first(D d, const T* from, std::int64_t count) {
+  T lanes[hn::MaxLanes(d)] = {};
+  std::copy_n(from, count, lanes);
+  return load(d, lanes);
+}
+
+template <class D, class T>
+HWY_INLINE void store_first(hn::Vec<D> value, D d, T* to, std::int64_t count) {
+  T lanes[hn::MaxLanes(d)];
+  store(value, d, lanes);
+  std::copy_n(lanes, count, to);
+}
+
+/// The first `count` lanes, or all if there are fewer.
+template <class D, class T>
+HWY_INLINE void store_up_to(hn::Vec<D> value, D d, T* to, std::int64_t count) {
+  constexpr std::int64_t lanes = hn::MaxLanes(D());
+  if (count >= lanes) {
+    store(value, d, to);
+  } else if (count > 0) {
+    store_first(value, d, to, count);
+  }
+}
+
+/// Lanes i with position + i·stride in [0, length).
+struct LaneRange {
+  std::int64_t first = 0;
+  std::int64_t last = 0;
+};
+
+template <std::size_t lanes>
+HWY_INLINE LaneRange lanes_inside(std::int64_t position, std::int64_t stride, std::int64_t length) {
+  LaneRange inside = {0, lanes};
+  while (inside.first < inside.last && position + inside.first * stride < 0) ++inside.first;
+  while (inside.first < inside.last && position + (inside.last - 1) * stride >= length) {
+    --inside.last;
+  }
+  return inside;
+}
+
+/// Lane i of the range is row[position + i·stride], other lanes are 0.
+template <class D, class T>
+HWY_INLINE hn::Vec<D> load_strided(D d, const T* row, std::int64_t position, std::int64_t stride,
+                                   LaneRange range) {
+  T lanes[hn::MaxLanes(d)] = {};
+  for (std::int64_t i = range.first; i < range.last; ++i) lanes[i] = row[position + i * stride];
+  return load(d, lanes);
+}
+
+}  // namespace convtune::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif

@@ -1,0 +1,22 @@
+#pragma once
+
+/// Which of Highway's targets are compiled: AVX2, AVX-512 ("AVX3"), NEON, and the compiler's
+/// baseline where none of them runs. Scalable vectors cannot be kept in arrays, and the SSE targets
+/// round to binary16 wrongly. Include this before any header of Highway.
+#define HWY_DISABLED_TARGETS \
+  (HWY_SSSE3 | HWY_SSE4 | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
+
+#include <string>
+#include <string_view>
+
+namespace convtune {
+
+/// The best compiled target that this CPU runs: "AVX3", "AVX2", "NEON", "SCALAR".
+std::string cpu_target();
+
+/// float32 lanes of a vector, and vector registers, of a target by name; the baseline's for a name
+/// that is none of the above.
+int lanes_of(std::string_view target);
+int registers_of(std::string_view target);
+
+}  // namespace convtune

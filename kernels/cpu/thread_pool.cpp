@@ -1,0 +1,115 @@
+#include "kernels/cpu/thread_pool.hpp"
+
+#include <fmt/format.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <atomic>
+#include <charconv>
+#include <condition_variable>
+#include <cstdlib>
+#include <mutex>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "kernels/error.hpp"
+
+namespace convtune {
+namespace {
+
+// A task that calls parallel_for again would wait for itself: it runs its tasks alone instead.
+thread_local bool inside_task = false;
+
+}  // namespace
+
+struct ThreadPool::Impl {
+  std::mutex turn;  // held by the caller whose job runs
+  std::mutex mutex;
+  std::condition_variable job_started, job_finished;
+  const std::function<void(std::int64_t)>* task = nullptr;
+  std::int64_t count = 0;
+  std::atomic<std::int64_t> next = 0;
+  std::uint64_t job = 0;
+  std::size_t busy = 0;
+  bool stopping = false;
+  std::vector<std::thread> workers;
+
+  void work_off() {
+    inside_task = true;
+    for (std::int64_t i = next++; i < count; i = next++) (*task)(i);
+    inside_task = false;
+  }
+
+  void serve() {
+    std::uint64_t served = 0;
+    std::unique_lock lock(mutex);
+    while (true) {
+      job_started.wait(lock, [&] { return stopping || job != served; });
+      if (stopping) return;
+      served = job;
+      lock.unlock();
+      work_off();
+      lock.lock();
+      if (--busy == 0) job_finished.notify_one();
+    }
+  }
+};
+
+ThreadPool::ThreadPool(int threads) : impl_(std::make_unique<Impl>()) {
+  for (int i = 1; i < threads; ++i)
+    impl_->workers.emplace_back([impl = impl_.get()] { impl->serve(); });
+}
+
+ThreadPool::~ThreadPool() {
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->stopping = true;
+  }
+  impl_->job_started.notify_all();
+  for (std::thread& worker : impl_->workers) worker.join();
+}
+
+int ThreadPool::threads() const { return static_cast<int>(impl_->workers.size()) + 1; }
+
+void ThreadPool::parallel_for(std::int64_t count, const std::function<void(std::int64_t)>& task) {
+  if (inside_task || impl_->workers.empty() || count <= 1) {
+    for (std::int64_t i = 0; i < count; ++i) task(i);
+    return;
+  }
+  const std::lock_guard turn(impl_->turn);
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->task = &task;
+    impl_->count = count;
+    impl_->next = 0;
+    impl_->busy = impl_->workers.size();
+    ++impl_->job;
+  }
+  impl_->job_started.notify_all();
+  impl_->work_off();
+  std::unique_lock lock(impl_->mutex);
+  impl_->job_finished.wait(lock, [&] { return impl_->busy == 0; });
+}
+
+int default_threads() {
+  if (const char* text = std::getenv("CONVTUNE_NUM_THREADS")) {
+    const std::string_view digits = text;
+    int threads = 0;
+    const auto [end, error] = std::from_chars(digits.begin(), digits.end(), threads);
+    if (error != std::errc() || end != digits.end() || threads < 1 || threads > 1024) {
+      throw Error(
+          Status::invalid,
+          fmt::format("CONVTUNE_NUM_THREADS is \"{}\": set it to a number of threads from 1 "
+                      "to 1024, or unset it",
+                      text));
+    }
+    return threads;
+  }
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  if (sched_getaffinity(0, sizeof cpus, &cpus) == 0) return std::max(1, CPU_COUNT(&cpus));
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+}  // namespace convtune

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "kernels/problem.hpp"
+
+namespace convtune {
+
+constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+constexpr std::int64_t round_up(std::int64_t a, std::int64_t b) { return ceil_div(a, b) * b; }
+
+/// Taps [first, last) of the kernel; empty if first ≥ last.
+struct TapRange {
+  std::int64_t first = 0;
+  std::int64_t last = 0;
+  bool empty() const { return first >= last; }
+};
+
+/// Where tap 0 of output position t reads: t·stride − padding.left; it may lie outside x.
+inline std::int64_t window_start(const Problem& problem, std::int64_t t) {
+  return t * problem.stride - problem.padding.left;
+}
+
+/// The taps that read inside x for an output whose tap 0 reads position `start`.
+inline TapRange valid_taps(const Problem& problem, std::int64_t start) {
+  const std::int64_t before = std::max<std::int64_t>(0, -start);
+  const std::int64_t room = problem.length - 1 - start;
+  const std::int64_t last = room < 0 ? 0 : room / problem.dilation + 1;
+  return {ceil_div(before, problem.dilation), std::min(last, problem.kernel_size)};
+}
+
+/// Sum over the output positions of one batch row of the taps that read inside x.
+inline std::int64_t valid_taps_in_all(const Problem& problem) {
+  const std::int64_t length_out = output_length(problem);
+  std::int64_t sum = 0;
+  for (std::int64_t k = 0; k < problem.kernel_size; ++k) {
+    const std::int64_t offset = problem.padding.left - k * problem.dilation;
+    const std::int64_t room = problem.length - 1 + offset;
+    const std::int64_t first = ceil_div(std::max<std::int64_t>(0, offset), problem.stride);
+    const std::int64_t last = room < 0 ? 0 : room / problem.stride + 1;
+    sum += std::max<std::int64_t>(0, std::min(last, length_out) - first);
+  }
+  return sum;
+}
+
+/// Linear index of a weight: tap, input channel within its group, output channel.
+inline std::int64_t weight_index(const Problem& problem, std::int64_t tap, std::int64_t in,
+                                 std::int64_t out) {
+  return problem.layout == Layout::NLC
+             ? (tap * in_channels_per_group(problem) + in) * problem.out_channels + out
+             : (out * in_channels_per_group(problem) + in) * problem.kernel_size + tap;
+}
+
+}  // namespace convtune

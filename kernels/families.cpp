@@ -1,0 +1,16 @@
+#include <array>
+
+#include "kernels/cpu/families.hpp"
+#include "kernels/family.hpp"
+
+namespace convtune {
+
+std::span<const Family* const> generated_families() {
+  static const std::array families = {
+      &cpu_depthwise(),
+      &cpu_direct(),
+  };
+  return families;
+}
+
+}  // namespace convtune
