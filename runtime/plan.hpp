@@ -1,21 +1,15 @@
 #pragma once
 
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "runtime/device.hpp"
+#include "runtime/include/convtune/plan_info.hpp"
 
 namespace convtune {
-
-/// How well a plan fits the problem it was asked for.
-enum class Match {
-  exact,      ///< tuned for this problem on this device
-  nearest,    ///< tuned for a problem near it
-  heuristic,  ///< nothing near was tuned: the cost model's choice
-  cpu,        ///< the device cannot serve it: the CPU does
-};
-std::string_view name(Match match);
 
 /// A winner as a plan source knows it.
 struct TunedPlan {
@@ -26,7 +20,8 @@ struct TunedPlan {
   double default_seconds = 0;  ///< median of the untuned default in the same finals, or 0
 };
 
-/// Where tuned plans come from: the database, a bundle, a test.
+/// Where tuned plans come from: the database, a bundle, a test. A source that cannot be read says so
+/// once and has no plans.
 class PlanSource {
  public:
   virtual ~PlanSource() = default;
@@ -44,9 +39,9 @@ struct Plan {
   Problem problem;
   Candidate candidate;
   Match match = Match::heuristic;
-  std::string why;              ///< one or two sentences for people
-  double expected_seconds = 0;  ///< 0 where unknown
-  double expected_loss = 0;     ///< fraction slower than a tuned plan would be; exact: 0
+  std::string why;                      ///< one or two sentences for people
+  double expected_seconds = 0;          ///< 0 where unknown
+  std::optional<double> expected_loss;  ///< fraction slower than a tuned plan; empty where unknown
 };
 
 /// How far two problems are apart for the choice of a plan: 0 only if equal in all that matters, a
@@ -54,10 +49,25 @@ struct Plan {
 /// if dtype, math or layout differ.
 double distance(const Problem& a, const Problem& b);
 
-/// The plan for `problem` on `device`: exact if `tuned` has it and its config still resolves, else
-/// the nearest one whose config resolves, else the cost model's choice. `tuned` may be null. Throws
-/// Error{unavailable} if no family of the device serves the problem.
-Plan choose_plan(const Problem& problem, const DeviceProperties& device, const PlanSource* tuned);
+/// A plan tuned for a problem farther away than this is not borrowed: about four halvings or
+/// doublings of a channel count or the taps.
+inline constexpr double max_plan_distance = 4;
+
+/// The plan for `problem` on `device`: exact if `tuned` has it, its config still resolves and its
+/// code has not changed; else the nearest one whose config resolves (the loss expected of it grows
+/// with the distance up to what tuning gained there); else heuristic_plan(). `tuned` may be null.
+/// Throws Error{unavailable} if no family of the device serves the problem.
+Plan choose_plan(const Problem& problem, const DeviceProperties& device, const PlanSource* tuned,
+                 std::span<const Family* const> families = all_families());
+
+/// The family whose default config the cost model expects to be fastest. A vendor's family is
+/// taken only where no generated one serves: what a vendor executes is not known to the model.
+Plan heuristic_plan(const Problem& problem, const DeviceProperties& device,
+                    std::span<const Family* const> families = all_families());
+
+/// Default configs of the families that serve the problem, in heuristic_plan's order.
+std::vector<Candidate> ranked_defaults(const Problem& problem, const DeviceProperties& device,
+                                       std::span<const Family* const> families);
 
 /// The user's database where this build has SQLite; null otherwise or where there is none yet.
 std::shared_ptr<const PlanSource> default_plan_source();

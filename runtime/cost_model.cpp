@@ -1,0 +1,45 @@
+#include "runtime/cost_model.hpp"
+
+#include <algorithm>
+
+namespace convtune {
+namespace {
+
+struct Rates {
+  double flops;  ///< float32, a second
+  double bytes;  ///< to and from main memory, a second
+};
+
+Rates cpu_rates(const DeviceProperties& device) {
+  constexpr double clock = 3e9;
+  constexpr double bytes_per_thread = 10e9;
+  constexpr double bytes_per_socket = 200e9;
+  // Two multiply-adds of a full vector each cycle.
+  double flops_per_cycle = 16;
+  if (device.arch.starts_with("AVX2")) flops_per_cycle = 32;
+  if (device.arch.starts_with("AVX3")) flops_per_cycle = 64;
+  const double threads = std::max(device.units, 1);
+  return {.flops = clock * flops_per_cycle * threads,
+          .bytes = std::min(bytes_per_thread * threads, bytes_per_socket)};
+}
+
+Rates cuda_rates(const DeviceProperties& device) {
+  constexpr double clock = 1.7e9;
+  const int capability = device.compute_major * 10 + device.compute_minor;
+  const double lanes = capability <= 80 ? 64 : 128;
+  double bytes_per_unit = 10e9;  // GDDR: 40 to 140 SMs share 0.3 to 1.8 TB/s
+  if (capability == 80) bytes_per_unit = 18e9;
+  if (capability == 90) bytes_per_unit = 30e9;
+  if (capability == 100 || capability == 103) bytes_per_unit = 54e9;
+  const double units = std::max(device.units, 1);
+  return {.flops = clock * 2 * lanes * units, .bytes = bytes_per_unit * units};
+}
+
+}  // namespace
+
+double estimated_seconds(const Cost& cost, const DeviceProperties& device) {
+  const Rates rates = device.kind == DeviceKind::cpu ? cpu_rates(device) : cuda_rates(device);
+  return std::max(cost.flops / rates.flops, cost.bytes / rates.bytes);
+}
+
+}  // namespace convtune

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <vector>
+
+namespace convtune {
+
+/// A packed float32 array as NumPy stores it.
+struct NpyArray {
+  std::vector<std::int64_t> shape;
+  std::vector<float> values;
+};
+
+/// Reads a .npy file of format 1.0 or 2.0 (numpy.lib.format) holding little-endian float32 in C
+/// order. Throws Error{storage} for a file that cannot be read or is damaged (its size must be what
+/// the header says), Error{invalid} for another dtype, order or version.
+NpyArray read_npy(const std::filesystem::path& path);
+
+/// Writes format 1.0. Throws Error{storage}, and then leaves no file.
+void write_npy(const std::filesystem::path& path, const NpyArray& array);
+
+}  // namespace convtune

@@ -1,0 +1,208 @@
+#include "runtime/plan.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <tuple>
+
+#include "kernels/error.hpp"
+#include "runtime/cost_model.hpp"
+
+namespace convtune {
+namespace {
+
+constexpr std::size_t neighbours_looked_at = 16;
+
+double octaves(std::int64_t a, std::int64_t b) {
+  return std::abs(std::log2(static_cast<double>(a)) - std::log2(static_cast<double>(b)));
+}
+
+double estimate(const Problem& problem, const Candidate& candidate,
+                const DeviceProperties& device) {
+  return estimated_seconds(candidate.family->cost(problem, candidate.config), device);
+}
+
+bool is_current(const TunedPlan& plan, const Candidate& candidate, const DeviceProperties& device) {
+  return plan.digest == candidate.family->source_digest(plan.problem, candidate.config, device);
+}
+
+Plan exact_plan(const TunedPlan& tuned, Candidate candidate, const DeviceProperties& device) {
+  return {.problem = tuned.problem,
+          .candidate = std::move(candidate),
+          .match = Match::exact,
+          .why = fmt::format("Tuned for this problem on {}.", device.name),
+          .expected_seconds = tuned.seconds,
+          .expected_loss = 0};
+}
+
+/// What tuning gained over the default there is at stake here; all of it at max_plan_distance.
+std::optional<double> borrowed_loss(const TunedPlan& tuned, double apart) {
+  if (tuned.seconds <= 0 || tuned.default_seconds <= 0) return std::nullopt;
+  const double gain = std::max(tuned.default_seconds / tuned.seconds - 1, 0.0);
+  return gain * apart / max_plan_distance;
+}
+
+Plan borrowed_plan(const Problem& problem, const TunedPlan& tuned, Candidate candidate,
+                   const DeviceProperties& device) {
+  const double apart = distance(problem, tuned.problem);
+  const double there = estimate(tuned.problem, candidate, device);
+  const double here = estimate(problem, candidate, device);
+  const bool current = is_current(tuned, candidate, device);
+  Plan plan{.problem = problem,
+            .candidate = std::move(candidate),
+            .match = Match::nearest,
+            .why = {},
+            .expected_seconds = there > 0 ? tuned.seconds * here / there : 0,
+            .expected_loss = current ? borrowed_loss(tuned, apart) : std::nullopt};
+  plan.why = tuned.problem == problem
+                 ? fmt::format("Tuned for this problem on {}.", device.name)
+                 : fmt::format("Nearest tuned problem on {}: {} (distance {:.2f} of at most {}).",
+                               device.name, describe(tuned.problem), apart, max_plan_distance);
+  if (!current) plan.why += " The plan is stale: its code has changed since; tune again.";
+  if (plan.expected_loss) {
+    plan.why += fmt::format(" Expected to be {:.0f} % slower than if tuned for this one.",
+                            *plan.expected_loss * 100);
+  }
+  return plan;
+}
+
+/// Exact first, then by distance. The source's own order may rest on another measure.
+std::vector<TunedPlan> by_distance(const Problem& problem, const DeviceProperties& device,
+                                   const PlanSource& source) {
+  std::vector<TunedPlan> plans = source.near(problem, device, neighbours_looked_at);
+  std::erase_if(plans, [&](const TunedPlan& plan) {
+    return plan.problem == problem || !(distance(problem, plan.problem) <= max_plan_distance);
+  });
+  std::ranges::stable_sort(plans, {},
+                           [&](const TunedPlan& plan) { return distance(problem, plan.problem); });
+  if (auto exact = source.find(problem, device)) plans.insert(plans.begin(), *std::move(exact));
+  return plans;
+}
+
+[[noreturn]] void refuse(const Problem& problem, const DeviceProperties& device,
+                         std::span<const Family* const> families) {
+  std::string reasons;
+  for (const Family* family : families) {
+    if (family->device != device.kind) continue;
+    const Config config = family->default_config(problem, device);
+    if (const Constraint* broken = broken_constraint(*family, problem, config, device)) {
+      reasons += fmt::format("; {}: {}", family->name, broken->rule);
+    }
+  }
+  throw Error(Status::unavailable, fmt::format("no family of this build serves {} on {}{}",
+                                               describe(problem), device.name, reasons));
+}
+
+}  // namespace
+
+std::string_view name(Match match) {
+  switch (match) {
+    case Match::exact:
+      return "exact";
+    case Match::nearest:
+      return "nearest";
+    case Match::heuristic:
+      return "heuristic";
+    case Match::cpu:
+      return "cpu";
+  }
+  return "";
+}
+
+std::string_view name(Policy policy) {
+  switch (policy) {
+    case Policy::nearest_or_heuristic:
+      return "nearest_or_heuristic";
+    case Policy::cpu:
+      return "cpu";
+    case Policy::compile_and_wait:
+      return "compile_and_wait";
+    case Policy::compile_in_background:
+      return "compile_in_background";
+    case Policy::error:
+      return "error";
+  }
+  return "";
+}
+
+double distance(const Problem& a, const Problem& b) {
+  if (std::tie(a.dtype, a.math, a.layout) != std::tie(b.dtype, b.math, b.layout)) {
+    return std::numeric_limits<double>::infinity();
+  }
+  // Batch and length only say how often a tile repeats; channels and taps shape the tile itself.
+  double sum = 0.5 * octaves(a.batch, b.batch) + 0.5 * octaves(output_length(a), output_length(b)) +
+               octaves(in_channels_per_group(a), in_channels_per_group(b)) +
+               octaves(out_channels_per_group(a), out_channels_per_group(b)) +
+               octaves(a.kernel_size, b.kernel_size);
+  if (a.stride != b.stride) sum += 1 + octaves(a.stride, b.stride);
+  if (a.dilation != b.dilation) sum += 0.5 + 0.5 * octaves(a.dilation, b.dilation);
+  if (a.num_groups != b.num_groups) sum += 0.5 + 0.5 * octaves(a.num_groups, b.num_groups);
+  if (is_depthwise(a) != is_depthwise(b)) sum += 2;
+  if (a.activation != b.activation) sum += 0.25;
+  return sum;
+}
+
+std::vector<Candidate> ranked_defaults(const Problem& problem, const DeviceProperties& device,
+                                       std::span<const Family* const> families) {
+  struct Ranked {
+    Candidate candidate;
+    double seconds;
+  };
+  std::vector<Ranked> ranked;
+  for (const Family* family : families) {
+    if (family->device != device.kind) continue;
+    Candidate candidate{family, family->default_config(problem, device)};
+    if (broken_constraint(*family, problem, candidate.config, device)) continue;
+    const double seconds = estimate(problem, candidate, device);
+    ranked.push_back({std::move(candidate), seconds});
+  }
+  std::ranges::stable_sort(ranked, {}, [](const Ranked& each) {
+    return std::pair(each.candidate.family->origin, each.seconds);
+  });
+  std::vector<Candidate> candidates;
+  for (Ranked& each : ranked) candidates.push_back(std::move(each.candidate));
+  return candidates;
+}
+
+Plan heuristic_plan(const Problem& problem, const DeviceProperties& device,
+                    std::span<const Family* const> families) {
+  std::vector<Candidate> candidates = ranked_defaults(problem, device, families);
+  if (candidates.empty()) refuse(problem, device, families);
+  const double seconds = estimate(problem, candidates.front(), device);
+  return {.problem = problem,
+          .candidate = std::move(candidates.front()),
+          .match = Match::heuristic,
+          .why = fmt::format("The cost model's choice on {}.", device.name),
+          .expected_seconds = seconds,
+          .expected_loss = std::nullopt};
+}
+
+Plan choose_plan(const Problem& problem, const DeviceProperties& device, const PlanSource* tuned,
+                 std::span<const Family* const> families) {
+  std::string passed_over;
+  if (tuned != nullptr) {
+    for (const TunedPlan& each : by_distance(problem, device, *tuned)) {
+      try {
+        Candidate candidate = resolve(each.config, problem, device, families);
+        const bool exact = each.problem == problem && is_current(each, candidate, device);
+        Plan plan = exact ? exact_plan(each, std::move(candidate), device)
+                          : borrowed_plan(problem, each, std::move(candidate), device);
+        plan.why += passed_over;
+        return plan;
+      } catch (const Error& error) {
+        if (error.status() != Status::invalid) throw;
+        if (each.problem == problem) {
+          passed_over = fmt::format(" The plan stored for it is unusable: {}.", error.what());
+        }
+      }
+    }
+  }
+  Plan plan = heuristic_plan(problem, device, families);
+  plan.why += tuned == nullptr ? " There are no tuned plans."
+                               : " No problem near it has been tuned." + passed_over;
+  return plan;
+}
+
+}  // namespace convtune

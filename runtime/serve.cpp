@@ -1,0 +1,173 @@
+#include "runtime/serve.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "kernels/cuda/cuda_kernel.hpp"
+#include "kernels/error.hpp"
+#include "runtime/cost_model.hpp"
+#include "runtime/say_once.hpp"
+#include "runtime/staged.hpp"
+
+namespace convtune {
+namespace {
+
+Plan chosen_plan(const Backend& backend, const Problem& problem) {
+  const std::shared_ptr<const PlanSource> tuned = backend.plans();
+  return choose_plan(problem, backend.device->properties(), tuned.get(), backend.families);
+}
+
+/// What x and y must be aligned to, as far as it is known before the candidate is prepared.
+std::size_t known_alignment(const Problem& problem, const Candidate& candidate) {
+  const CudaKernel* cuda = candidate.family->cuda;
+  return cuda != nullptr ? cuda->alignment(problem, candidate.config) : size_of(problem.dtype);
+}
+
+/// The cheapest config of the family that serves the alignment, or nothing.
+std::optional<Candidate> realigned(const Problem& problem, const DeviceProperties& device,
+                                   const Candidate& candidate, std::size_t alignment) {
+  if (known_alignment(problem, candidate) <= alignment) return candidate;
+  const Family* const family[] = {candidate.family};
+  std::vector<Candidate> all = enumerate(problem, device, family).candidates;
+  std::erase_if(all,
+                [&](const Candidate& each) { return known_alignment(problem, each) > alignment; });
+  if (all.empty()) return std::nullopt;
+  return *std::ranges::min_element(all, {}, [&](const Candidate& each) {
+    return estimated_seconds(each.family->cost(problem, each.config), device);
+  });
+}
+
+/// The decided plan and what may take its place, best first.
+std::vector<Plan> attempts(const Backend& backend, const Problem& problem, Plan decided,
+                           std::size_t alignment) {
+  const DeviceProperties& device = backend.device->properties();
+  std::vector<Plan> plans;
+  const auto add = [&](const Candidate& wanted, const Plan& like) {
+    const std::optional<Candidate> candidate = realigned(problem, device, wanted, alignment);
+    if (!candidate) return;
+    const bool known = std::ranges::any_of(
+        plans, [&](const Plan& plan) { return plan.candidate.config == candidate->config; });
+    if (known) return;
+    plans.push_back(like);
+    if (candidate->config == like.candidate.config) return;
+    plans.back().match = Match::heuristic;
+    plans.back().expected_seconds = 0;
+    plans.back().expected_loss = std::nullopt;
+    plans.back().why = fmt::format("The cost model's choice on {} in place of {}.", device.name,
+                                   to_text(like.candidate.config));
+    plans.back().candidate = *candidate;
+  };
+  add(decided.candidate, decided);
+  for (const Candidate& each : ranked_defaults(problem, device, backend.families)) {
+    add(each, decided);
+  }
+  return plans;
+}
+
+const void* data_or_null(const std::vector<std::byte>& bytes) {
+  return bytes.empty() ? nullptr : bytes.data();
+}
+
+/// The first attempt that can be prepared; `failures` collects why the others could not.
+std::optional<Served> prepare_first(Device& device, std::vector<Plan> plans,
+                                    const HostWeights& weights, std::size_t alignment,
+                                    std::string& failures) {
+  for (Plan& plan : plans) {
+    std::string failure;
+    try {
+      auto executable = device.prepare(plan.problem, plan.candidate, weights.filter.data(),
+                                       data_or_null(weights.bias));
+      if (executable->alignment() <= alignment) {
+        plan.why += failures;
+        return Served{.plan = std::move(plan), .executable = std::move(executable)};
+      }
+      failure = fmt::format("it needs x and y aligned to {} bytes", executable->alignment());
+    } catch (const Error& error) {
+      if (error.status() != Status::failed && error.status() != Status::unavailable) throw;
+      failure = error.what();
+    }
+    failures += fmt::format(" {} could not be used: {}.", to_text(plan.candidate.config), failure);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Decision decide(const Backend& backend, const Problem& problem, Policy policy) {
+  Decision decision;
+  try {
+    decision.plan = chosen_plan(backend, problem);
+    if (decision.plan->match == Match::exact) return decision;
+  } catch (const Error& error) {
+    if (error.status() != Status::unavailable || policy == Policy::error) throw;
+    decision.why_cpu = error.what();
+    return decision;
+  }
+  const DeviceProperties& device = backend.device->properties();
+  switch (policy) {
+    case Policy::nearest_or_heuristic:
+      break;
+    case Policy::cpu:
+      if (backend.device != backend.cpu) {
+        decision = {
+            .plan = std::nullopt,
+            .why_cpu = fmt::format("no tuned plan on {}, and the policy is cpu", device.name)};
+      }
+      break;
+    case Policy::compile_and_wait:
+    case Policy::compile_in_background:
+      decision.plan = heuristic_plan(problem, device, backend.families);
+      decision.plan->why += fmt::format(" The policy is {}.", name(policy));
+      break;
+    case Policy::error:
+      throw Error(Status::unavailable,
+                  fmt::format("{} has no tuned plan on {} and the policy is error: tune it, or "
+                              "choose another policy ({})",
+                              describe(problem), device.name, decision.plan->why));
+  }
+  return decision;
+}
+
+Served serve(const Backend& backend, const Problem& problem, Policy policy, Decision decision,
+             const HostWeights& weights, std::size_t alignment) {
+  if (!decision.plan) return serve_on_cpu(backend, problem, decision.why_cpu, weights);
+  std::vector<Plan> plans = attempts(backend, problem, *std::move(decision.plan), alignment);
+  if (policy == Policy::error && plans.size() > 1) plans.resize(1);
+  std::string failures;
+  std::optional<Served> served =
+      prepare_first(*backend.device, std::move(plans), weights, alignment, failures);
+  if (served) {
+    if (!backend.fallback_reason.empty()) {
+      served->plan.match = Match::cpu;
+      served->plan.why = fmt::format("{}. {}", backend.fallback_reason, served->plan.why);
+    }
+    return *std::move(served);
+  }
+  const std::string why = fmt::format("no plan on {} could be prepared.{}",
+                                      backend.device->properties().name, failures);
+  if (backend.device == backend.cpu || policy == Policy::error) {
+    throw Error(Status::unavailable, fmt::format("{}: {}", describe(problem), why));
+  }
+  return serve_on_cpu(backend, problem, why, weights);
+}
+
+Served serve_on_cpu(const Backend& backend, const Problem& problem, const std::string& why,
+                    const HostWeights& weights) {
+  Backend cpu = backend;
+  cpu.device = backend.cpu;
+  cpu.fallback_reason.clear();
+  Served served =
+      serve(cpu, problem, Policy::nearest_or_heuristic,
+            decide(cpu, problem, Policy::nearest_or_heuristic), weights, size_of(problem.dtype));
+  served.plan.match = Match::cpu;
+  served.plan.why =
+      fmt::format("The CPU serves {}: {}. {}", describe(problem), why, served.plan.why);
+  say_once(fmt::format("the CPU serves {}: {}", describe(problem), why));
+  if (backend.device != backend.cpu) {
+    served.executable = stage(backend.device, *backend.cpu, problem, std::move(served.executable));
+  }
+  return served;
+}
+
+}  // namespace convtune

@@ -1,0 +1,163 @@
+#include "runtime/plan.hpp"
+
+#include <limits>
+
+#include "tests/refusal.hpp"
+#include "tests/runtime/fakes.hpp"
+
+namespace convtune {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+class PlanChoice : public testing::Test {
+ protected:
+  Problem problem = {.length = 100, .in_channels = 8, .out_channels = 8, .kernel_size = 3};
+  FakeMachine machine;
+
+  Problem with_length(std::int64_t length) const {
+    Problem other = problem;
+    other.length = length;
+    return other;
+  }
+  void tuned(const Problem& what, const std::string& config,
+             const std::string& digest = "vector-today") {
+    machine.plans->plans.push_back({.problem = what,
+                                    .config = config,
+                                    .digest = digest,
+                                    .seconds = 1e-3,
+                                    .default_seconds = 2e-3});
+  }
+  Plan choose(const Problem& what) const {
+    return choose_plan(what, machine.gpu->properties(), machine.plans.get(), machine.families);
+  }
+};
+
+TEST_F(PlanChoice, IsExactWhereTheProblemWasTuned) {
+  tuned(with_length(101), "fake_plain{tile=8}", "plain-today");
+  tuned(problem, "fake_vector{vector=2}");
+  const Plan plan = choose(problem);
+  EXPECT_EQ(plan.match, Match::exact);
+  EXPECT_EQ(to_text(plan.candidate.config), "fake_vector{vector=2}");
+  EXPECT_EQ(plan.candidate.family, &fake_vector());
+  EXPECT_EQ(plan.expected_seconds, 1e-3);
+  EXPECT_EQ(plan.expected_loss, 0.0);
+  EXPECT_EQ(plan.problem, problem);
+}
+
+TEST_F(PlanChoice, IsTheNearestWhateverTheOrderOfTheSource) {
+  tuned(with_length(1000), "fake_plain{tile=8}", "plain-today");
+  tuned(with_length(200), "fake_vector{vector=2}");
+  tuned(with_length(400), "fake_vector{vector=1}");
+  const Plan plan = choose(problem);
+  EXPECT_EQ(plan.match, Match::nearest);
+  EXPECT_EQ(to_text(plan.candidate.config), "fake_vector{vector=2}");
+  EXPECT_EQ(plan.problem, problem);
+  EXPECT_THAT(plan.why, HasSubstr("200"));
+}
+
+TEST_F(PlanChoice, ExpectsTheLossToGrowWithTheDistanceUpToTheGainOfTuning) {
+  tuned(with_length(200), "fake_vector{vector=2}");
+  const double near = choose(with_length(210)).expected_loss.value();
+  const double far = choose(with_length(800)).expected_loss.value();
+  EXPECT_GT(near, 0);
+  EXPECT_GT(far, near);
+  EXPECT_LE(far, 1.0);  // the default took twice as long
+  EXPECT_GT(choose(with_length(800)).expected_seconds, 3e-3);
+  EXPECT_LT(choose(with_length(800)).expected_seconds, 5e-3);
+}
+
+TEST_F(PlanChoice, BorrowsNothingFromFarAwayOrAnotherType) {
+  Problem far = problem;
+  far.in_channels = far.out_channels = 512;
+  tuned(far, "fake_vector{vector=2}");
+  Problem half = problem;
+  half.dtype = DType::float16;
+  tuned(half, "fake_vector{vector=2}");
+  Problem permuted = problem;
+  permuted.layout = Layout::NCL;
+  tuned(permuted, "fake_vector{vector=2}");
+  EXPECT_EQ(choose(problem).match, Match::heuristic);
+}
+
+TEST_F(PlanChoice, IsTheCostModelsWhereNothingIsTuned) {
+  const Plan plan = choose_plan(problem, machine.gpu->properties(), nullptr, machine.families);
+  EXPECT_EQ(plan.match, Match::heuristic);
+  EXPECT_EQ(to_text(plan.candidate.config), "fake_vector{vector=4}");  // half the bytes of plain
+  EXPECT_GT(plan.expected_seconds, 0);
+  EXPECT_FALSE(plan.expected_loss.has_value());
+  EXPECT_THAT(plan.why, HasSubstr("no tuned plans"));
+}
+
+TEST_F(PlanChoice, PrefersGeneratedFamiliesWhereNothingIsMeasured) {
+  Family vendor = fake_vector();
+  vendor.origin = Origin::vendor;
+  const std::vector<const Family*> families = {&vendor, &fake_plain()};
+  const DeviceProperties& device = machine.gpu->properties();
+  EXPECT_EQ(heuristic_plan(problem, device, families).candidate.family, &fake_plain());
+  problem.num_groups = 2;
+  EXPECT_EQ(heuristic_plan(problem, device, families).candidate.family, &vendor);
+}
+
+TEST_F(PlanChoice, UsesAStalePlanAndSaysSo) {
+  tuned(problem, "fake_vector{vector=2}", "vector-yesterday");
+  const Plan plan = choose(problem);
+  EXPECT_EQ(plan.match, Match::nearest);
+  EXPECT_EQ(to_text(plan.candidate.config), "fake_vector{vector=2}");
+  EXPECT_THAT(plan.why, HasSubstr("stale"));
+  EXPECT_FALSE(plan.expected_loss.has_value());
+}
+
+TEST_F(PlanChoice, PassesOverWhatNoLongerResolves) {
+  for (const char* unusable :
+       {"fake_vector{vector=16}", "gone{a=1}", "fake_vector{vector=", "", "\xff\xfe{}"}) {
+    machine.plans->plans.clear();
+    tuned(problem, unusable);
+    tuned(with_length(120), "fake_vector{vector=1}");
+    const Plan plan = choose(problem);
+    EXPECT_EQ(plan.match, Match::nearest) << unusable;
+    EXPECT_EQ(to_text(plan.candidate.config), "fake_vector{vector=1}") << unusable;
+    EXPECT_THAT(plan.why, HasSubstr("unusable"));
+  }
+}
+
+TEST_F(PlanChoice, ChecksABorrowedConfigAgainstTheProblemAtHand) {
+  Problem odd = problem;
+  odd.in_channels = 7;
+  tuned(problem, "fake_vector{vector=4}");
+  const Plan plan = choose(odd);
+  EXPECT_EQ(plan.match, Match::heuristic);
+  EXPECT_EQ(to_text(plan.candidate.config), "fake_vector{vector=1}");
+}
+
+TEST_F(PlanChoice, RefusesWhatNoFamilyServesAndNamesTheRules) {
+  problem.kernel_size = 65;
+  problem.length = 1000;
+  EXPECT_THAT(refusal([&] { choose(problem); }, Status::unavailable),
+              HasSubstr("kernel_size must be at most 64"));
+}
+
+TEST(Distance, IsZeroOnlyBetweenEquivalentProblemsAndSymmetric) {
+  const Problem a{.length = 100, .in_channels = 8, .out_channels = 8, .kernel_size = 3};
+  EXPECT_EQ(distance(a, a), 0);
+  const auto apart = [&](auto&& change) {
+    Problem b = a;
+    change(b);
+    EXPECT_EQ(distance(a, b), distance(b, a));
+    return distance(a, b);
+  };
+  EXPECT_GT(apart([](Problem& p) { p.batch = 2; }), 0);
+  EXPECT_GT(apart([](Problem& p) { p.length = 101; }), 0);
+  EXPECT_GT(apart([](Problem& p) { p.in_channels = 16; }), 0);
+  EXPECT_GT(apart([](Problem& p) { p.out_channels = 16; }), 0);
+  EXPECT_GT(apart([](Problem& p) { p.kernel_size = 5; }), 0);
+  EXPECT_GT(apart([](Problem& p) { p.stride = 2; }), 1);
+  EXPECT_GT(apart([](Problem& p) { p.dilation = 2; }), 0.5);
+  EXPECT_GT(apart([](Problem& p) { p.num_groups = 8; }), 2);
+  EXPECT_EQ(apart([](Problem& p) { p.dtype = DType::float16; }),
+            std::numeric_limits<double>::infinity());
+}
+
+}  // namespace
+}  // namespace convtune
