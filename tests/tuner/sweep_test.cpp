@@ -1,0 +1,143 @@
+#include "tuner/sweep.hpp"
+
+#include <gmock/gmock.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <set>
+#include <thread>
+
+#include "kernels/problem_json.hpp"
+#include "tuner/progress.hpp"
+
+namespace convtune {
+namespace {
+
+namespace fs = std::filesystem;
+
+const Problem small = {.length = 64, .in_channels = 8, .out_channels = 8, .kernel_size = 3};
+
+Layer layer_of(const Problem& problem) {
+  return {.problem = problem, .label = {.problem = problem, .model = "test"}};
+}
+
+/// A folder of its own for each test.
+class SweepTest : public testing::Test {
+ protected:
+  SweepTest() {
+    std::string path = (fs::temp_directory_path() / "convtune-sweep-XXXXXX").string();
+    folder_ = mkdtemp(path.data());
+  }
+  ~SweepTest() override { fs::remove_all(folder_); }
+
+  fs::path database(const std::string& name = "a.db") const { return folder_ / name; }
+
+  std::vector<LayerResult> sweep(Store& store, std::span<const Layer> layers,
+                                 SweepOptions options = {}) {
+    const auto device = open_device("cpu");
+    Worker worker({CONVTUNE_PROGRAM, "worker", "--device", "cpu"});
+    Progress progress(Progress::Style::quiet);
+    return Sweep(store, *device, worker, progress, options, "run").run(layers);
+  }
+
+  std::set<std::string> rows(const fs::path& path, const Problem& problem) const {
+    const Store store(path, Store::Access::read);
+    std::set<std::string> keys;
+    for (const Measurement& row :
+         store.measurements(problem, identity(open_device("cpu")->properties()))) {
+      EXPECT_EQ(row.outcome, Outcome::ok) << row.reason;
+      keys.insert(row.key.config + " " + row.key.source_digest);
+    }
+    return keys;
+  }
+
+ private:
+  fs::path folder_;
+};
+
+TEST_F(SweepTest, StoresEveryMeasurementAndAVerdict) {
+  Store store(database());
+  const auto results = sweep(store, std::vector{layer_of(small)}, {.exhaustive = true});
+  ASSERT_EQ(results.size(), 1U);
+  EXPECT_EQ(results[0].end, LayerEnd::tuned) << results[0].reason;
+  const Verdict& verdict = *results[0].verdict;
+  const auto device = open_device("cpu");
+  const CandidateSpace space = enumerate(small, device->properties(), all_families());
+  EXPECT_EQ(rows(database(), small).size(), space.candidates.size());
+  EXPECT_EQ(verdict.measured, static_cast<std::int64_t>(space.candidates.size()));
+  EXPECT_GT(verdict.seconds, 0);
+  EXPECT_GT(verdict.default_seconds, 0);
+  EXPECT_FALSE(verdict.best_generated.empty());
+  EXPECT_EQ(store.find(small, device->properties())->config, verdict.winner);
+}
+
+TEST_F(SweepTest, ASecondRunMeasuresNothing) {
+  Store store(database());
+  const std::vector layers = {layer_of(small)};
+  sweep(store, layers);
+  const std::string before = store.export_json();
+  const auto again = sweep(store, layers);
+  EXPECT_EQ(again[0].end, LayerEnd::known);
+  EXPECT_EQ(again[0].measured, 0U);
+  EXPECT_EQ(store.export_json(), before);
+}
+
+TEST_F(SweepTest, WhatDoesNotFitIsSkippedWithTheReason) {
+  Problem huge = small;
+  huge.length = std::int64_t{1} << 40;
+  Store store(database());
+  const auto results = sweep(store, std::vector{layer_of(huge)});
+  EXPECT_EQ(results[0].end, LayerEnd::skipped);
+  EXPECT_THAT(results[0].reason, testing::HasSubstr("MiB of host memory"));
+}
+
+TEST_F(SweepTest, ABudgetThatIsSpentLeavesLayersUnreached) {
+  Problem other = small;
+  other.length = 65;
+  Store store(database());
+  const auto results =
+      sweep(store, std::vector{layer_of(small), layer_of(other)}, {.budget_seconds = 1e-9});
+  EXPECT_EQ(results[1].end, LayerEnd::not_reached);
+}
+
+TEST_F(SweepTest, KilledAtAnyTimeAndRestartedEndsWithTheSameRows) {
+  const std::string problem = to_json(small);
+  const auto tune = [&](const fs::path& path) {
+    pid_t pid = 0;
+    const std::string db = path.string();
+    const char* arguments[] = {CONVTUNE_PROGRAM, "tune",    "--device", "cpu",
+                               "--exhaustive",   "--quiet", "--json",   "--problem",
+                               problem.c_str(),  "--db",    db.c_str(), nullptr};
+    posix_spawn_file_actions_t files;
+    posix_spawn_file_actions_init(&files);
+    posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+    posix_spawn(&pid, CONVTUNE_PROGRAM, &files, nullptr, const_cast<char**>(arguments), environ);
+    posix_spawn_file_actions_destroy(&files);
+    return pid;
+  };
+  const auto exit_code = [](pid_t pid) {
+    int status = 0;
+    waitpid(pid, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+  };
+  ASSERT_EQ(exit_code(tune(database("whole.db"))), 0);
+
+  int killed = 0;
+  for (int attempt = 0; attempt < 8; ++attempt) {
+    const pid_t pid = tune(database("killed.db"));
+    std::this_thread::sleep_for(std::chrono::milliseconds(60 + 40 * attempt));
+    kill(pid, SIGKILL);
+    killed += exit_code(pid) == -SIGKILL;
+  }
+  EXPECT_GT(killed, 0) << "the sweep was over before the first kill";
+  ASSERT_EQ(exit_code(tune(database("killed.db"))), 0);
+  EXPECT_EQ(rows(database("killed.db"), small), rows(database("whole.db"), small));
+}
+
+}  // namespace
+}  // namespace convtune
