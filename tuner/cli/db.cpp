@@ -1,0 +1,123 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <memory>
+#include <system_error>
+
+#include "kernels/error.hpp"
+#include "results/store.hpp"
+#include "tuner/cli/commands.hpp"
+
+namespace convtune::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Options {
+  std::string database = default_database().string();
+  std::string output = "-";
+  std::vector<std::string> inputs;
+};
+
+[[noreturn]] void fail(const std::string& path, std::string_view what) {
+  throw Error(Status::storage, fmt::format("{} {}", path, what));
+}
+
+std::string read_whole(const std::string& path) {
+  std::ifstream file;
+  if (path != "-") file.open(path, std::ios::binary);
+  if (!file) fail(path, "cannot be read; name an existing export, or - for standard input");
+  std::istream& input = path == "-" ? std::cin : file;
+  std::string text{std::istreambuf_iterator<char>(input), {}};
+  if (input.bad()) fail(path, "could not be read to its end");
+  return text;
+}
+
+/// Readers of `path` see the old content or the new one, never a part.
+void replace_file(const std::string& path, std::string_view text) {
+  const std::string temporary = fmt::format("{}.{}.tmp", path, getpid());
+  std::error_code error;
+  std::ofstream file(temporary, std::ios::binary);
+  file << text;
+  file.close();
+  if (file) fs::rename(temporary, path, error);
+  if (!file || error) {
+    fs::remove(temporary, error);
+    fail(path, "could not be written; check its folder and the free space");
+  }
+}
+
+int info(const Options& options) {
+  const Store::Info info = Store(options.database, Store::Access::read).info();
+  fmt::print("{:<13} {}\n{:<13} {}\n", "database", info.path.string(), "schema", info.schema);
+  fmt::print("{:<13} {}\n{:<13} {}\n", "problems", info.problems, "measurements",
+             info.measurements);
+  fmt::print("{:<13} {}\n{:<13} {}\n", "verdicts", info.verdicts, "runs", info.runs);
+  fmt::print("{:<13} {}\n", "devices", info.devices);
+  for (const std::string& device : info.device_names) fmt::print("  {}\n", device);
+  return 0;
+}
+
+int check(const Options& options) {
+  const Store::Health health = Store(options.database, Store::Access::read).check();
+  fmt::print("{:<13} {}\n{:<13} {}\n{:<13} {}\n", "integrity", health.integrity, "rows",
+             health.rows, "damaged rows", health.damaged);
+  const bool sound = health.integrity == "ok" && health.damaged == 0;
+  return static_cast<int>(sound ? Status::ok : Status::check_failed);
+}
+
+int export_to(const Options& options) {
+  const std::string text = Store(options.database, Store::Access::read).export_json();
+  if (options.output != "-") {
+    replace_file(options.output, text);
+  } else if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() ||
+             std::fflush(stdout) != 0) {
+    fail("standard output", "could not be written");
+  }
+  return 0;
+}
+
+int import_from(const Options& options) {
+  Store store(options.database);
+  for (const std::string& input : options.inputs) store.import_json(read_whole(input));
+  return 0;
+}
+
+int merge(const Options& options) {
+  Store store(options.database);
+  for (const std::string& input : options.inputs) store.merge(input);
+  return 0;
+}
+
+}  // namespace
+
+void add_db(CLI::App& app, Action& action) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* db = app.add_subcommand("db", "Look after the database of results");
+  db->require_subcommand(1);
+  const auto add = [&](const char* name, const char* summary, int (*run)(const Options&)) {
+    CLI::App* command = db->add_subcommand(name, summary);
+    command->add_option("--db", options->database, "the database")->capture_default_str();
+    command->callback(
+        [&action, options, run] { action = [options, run] { return run(*options); }; });
+    return command;
+  };
+  add("info", "What it holds", info);
+  add("check", "Whether the file and every row are sound", check);
+  add("export", "Write all rows as JSON", export_to)
+      ->add_option("-o,--output", options->output, "a file, or - for standard output")
+      ->capture_default_str();
+  add("import", "Add the rows of exports: all of a file's rows, or none", import_from)
+      ->add_option("file", options->inputs, "exports, or - for standard input")
+      ->required();
+  add("merge", "Add the rows of other databases", merge)
+      ->add_option("database", options->inputs, "databases, which are only read")
+      ->required();
+}
+
+}  // namespace convtune::cli
