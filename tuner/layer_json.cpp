@@ -1,0 +1,148 @@
+#include "tuner/layer_json.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <iterator>
+#include <set>
+#include <utility>
+
+#include "kernels/error.hpp"
+#include "kernels/problem_json.hpp"
+
+namespace convtune {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::array text_keys = {"model", "layer", "source", "followed_by", "note", "shape_class"};
+constexpr std::array flag_keys = {"core", "verified"};
+constexpr std::array count_keys = {"calls_per_forward"};
+
+[[noreturn]] void refuse(const std::string& message) { throw Error(Status::invalid, message); }
+
+/// Removes `key` from the object and returns it, null if there is none.
+Json take(Json& object, const char* key) {
+  const auto found = object.find(key);
+  if (found == object.end()) return nullptr;
+  Json value = std::move(*found);
+  object.erase(found);
+  return value;
+}
+
+std::string take_text(Json& object, const char* key) {
+  if (!object.contains(key)) return "";
+  const Json value = take(object, key);
+  if (!value.is_string()) refuse(fmt::format("{} is {}; it must be text", key, value.dump()));
+  return value.get<std::string>();
+}
+
+/// Removes the labels, checking their types, so that what is left is a problem.
+Label take_labels(Json& object) {
+  Label label;
+  label.model = take_text(object, "model");
+  label.layer = take_text(object, "layer");
+  label.shape_class = take_text(object, "shape_class");
+  for (const char* key : text_keys) take_text(object, key);
+  for (const char* key : flag_keys) {
+    if (!object.contains(key)) continue;
+    const Json value = take(object, key);
+    if (!value.is_boolean()) {
+      refuse(fmt::format("{} is {}; it must be true or false", key, value.dump()));
+    }
+  }
+  for (const char* key : count_keys) {
+    if (!object.contains(key)) continue;
+    const Json value = take(object, key);
+    if (!value.is_number_integer() || value < 0) {
+      refuse(fmt::format("{} is {}; it must be an integer of 0 or more", key, value.dump()));
+    }
+  }
+  return label;
+}
+
+/// The values of `dtypes`; one null, meaning what `dtype` says, where it is left out.
+Json take_dtypes(Json& object) {
+  if (!object.contains("dtypes")) return Json::array({nullptr});
+  if (object.contains("dtype")) refuse("it has both dtype and dtypes; give one of them");
+  Json dtypes = take(object, "dtypes");
+  if (!dtypes.is_array() || dtypes.empty()) {
+    refuse(fmt::format("dtypes is {}; it must be a list of one or more names", dtypes.dump()));
+  }
+  if (std::set<Json>(dtypes.begin(), dtypes.end()).size() != dtypes.size()) {
+    refuse(fmt::format("dtypes is {}; each may be named once", dtypes.dump()));
+  }
+  return dtypes;
+}
+
+void append_entry(const Json& entry, const std::string& list, std::vector<Layer>& layers) {
+  if (!entry.is_object()) refuse(fmt::format("it is {}; it must be a JSON object", entry.dump()));
+  Json object = entry;
+  Label label = take_labels(object);
+  label.list = list;
+  for (const Json& dtype : take_dtypes(object)) {
+    if (!dtype.is_null()) object["dtype"] = dtype;
+    label.problem = problem_from_json(object);
+    layers.push_back({.problem = label.problem, .label = label});
+  }
+}
+
+/// How an entry is named in an error: its number, and model and layer where it has them.
+std::string entry_name(const Json& entry, std::size_t number) {
+  std::vector<std::string> names;
+  for (const char* key : {"model", "layer"}) {
+    if (entry.is_object() && entry.contains(key) && entry[key].is_string()) {
+      names.push_back(entry[key].get<std::string>());
+    }
+  }
+  if (names.empty()) return fmt::format("entry {}", number);
+  return fmt::format("entry {} ({})", number, fmt::join(names, " "));
+}
+
+}  // namespace
+
+std::string read_text(const std::filesystem::path& file) {
+  std::error_code ignored;
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream || std::filesystem::is_directory(file, ignored)) {
+    throw Error(Status::storage, fmt::format("cannot read the file {}", file.string()));
+  }
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+Json parse_json(std::string_view text, std::string_view origin) {
+  try {
+    return Json::parse(text);
+  } catch (const Json::parse_error& error) {
+    const std::string_view before = text.substr(0, error.byte > 0 ? error.byte - 1 : 0);
+    const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+    refuse(fmt::format("{} is no valid JSON: line {}, column {}", origin, line,
+                       before.size() - (before.rfind('\n') + 1) + 1));
+  }
+}
+
+std::vector<Layer> layers_from_json(const Json& entries, std::string_view origin,
+                                    const std::string& list) {
+  if (!entries.is_array()) refuse(fmt::format("{} is no JSON list of layers", origin));
+  if (entries.empty()) refuse(fmt::format("{} lists no layer", origin));
+  std::vector<Layer> layers;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    try {
+      append_entry(entries[i], list, layers);
+    } catch (const Error& error) {
+      refuse(fmt::format("{}, {}: {}", origin, entry_name(entries[i], i + 1), error.what()));
+    }
+  }
+  remove_duplicates(layers);
+  return layers;
+}
+
+void remove_duplicates(std::vector<Layer>& layers) {
+  std::set<Problem> seen;
+  std::erase_if(layers, [&](const Layer& layer) { return !seen.insert(layer.problem).second; });
+}
+
+}  // namespace convtune
