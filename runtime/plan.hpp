@@ -20,8 +20,8 @@ struct TunedPlan {
   double default_seconds = 0;  ///< median of the untuned default in the same finals, or 0
 };
 
-/// Where tuned plans come from: the database, a bundle, a test. A source that cannot be read says so
-/// once and has no plans.
+/// Where tuned plans come from: the database, a bundle, a test. A source that cannot be read says
+/// so once and has no plans.
 class PlanSource {
  public:
   virtual ~PlanSource() = default;

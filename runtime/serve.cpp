@@ -102,6 +102,7 @@ Decision decide(const Backend& backend, const Problem& problem, Policy policy) {
   } catch (const Error& error) {
     if (error.status() != Status::unavailable || policy == Policy::error) throw;
     decision.why_cpu = error.what();
+    say_once(fmt::format("the CPU serves {}: {}", describe(problem), decision.why_cpu));
     return decision;
   }
   const DeviceProperties& device = backend.device->properties();
@@ -149,6 +150,7 @@ Served serve(const Backend& backend, const Problem& problem, Policy policy, Deci
   if (backend.device == backend.cpu || policy == Policy::error) {
     throw Error(Status::unavailable, fmt::format("{}: {}", describe(problem), why));
   }
+  say_once(fmt::format("the CPU serves {}: {}", describe(problem), why));
   return serve_on_cpu(backend, problem, why, weights);
 }
 
@@ -163,7 +165,6 @@ Served serve_on_cpu(const Backend& backend, const Problem& problem, const std::s
   served.plan.match = Match::cpu;
   served.plan.why =
       fmt::format("The CPU serves {}: {}. {}", describe(problem), why, served.plan.why);
-  say_once(fmt::format("the CPU serves {}: {}", describe(problem), why));
   if (backend.device != backend.cpu) {
     served.executable = stage(backend.device, *backend.cpu, problem, std::move(served.executable));
   }

@@ -351,6 +351,35 @@ TEST_F(Module, FirstUseFromManyThreadsPreparesOnce) {
   for (const Elements& y : results) data.expect_right(y);
 }
 
+TEST_F(Module, TheCpuServesWhileAKernelIsCompiledInTheBackground) {
+  options.policy = Policy::compile_in_background;
+  const Case data(problem_for(options, 1, 9));
+  std::atomic<bool> may_compile = false;
+  machine.gpu->before_prepare = [&] { may_compile.wait(false); };
+  const Conv1d conv = loaded(data);
+  data.expect_right(data.run(conv));
+  EXPECT_EQ(conv.plan(1, 9).match, Match::cpu);
+  EXPECT_EQ(conv.filter().device, "cpu");
+  may_compile = true;
+  may_compile.notify_all();
+  conv.prepare(1, 9);
+  EXPECT_EQ(conv.plan(1, 9).match, Match::heuristic);
+  EXPECT_EQ(conv.filter().device, "cuda:0");
+  data.expect_right(data.run(conv));
+  EXPECT_EQ(machine.gpu->prepares, 1);
+}
+
+TEST_F(Module, MayBeDestroyedWhileItCompiles) {
+  options.policy = Policy::compile_in_background;
+  const Case data(problem_for(options, 1, 9));
+  machine.gpu->before_prepare = [] { std::this_thread::sleep_for(std::chrono::milliseconds(20)); };
+  {
+    const Conv1d conv = loaded(data);
+    data.expect_right(data.run(conv));
+  }
+  EXPECT_EQ(machine.gpu->prepares, 1);
+}
+
 TEST_F(Module, ReplacesAGpuThatIsNotThereUnlessToldNotTo) {
   options.device = "cuda:63";
   const Case data(problem_for(options, 1, 9));
