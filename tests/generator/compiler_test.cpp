@@ -1,0 +1,100 @@
+#include "generator/compiler.hpp"
+
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <set>
+
+#include "generator/occupancy.hpp"
+#include "kernels/cuda/direct.hpp"
+#include "tests/generator/covering_sample.hpp"
+#include "tests/refusal.hpp"
+
+namespace convtune {
+namespace {
+
+/// Why NVRTC cannot be used here, or nothing.
+std::optional<std::string> missing_compiler() {
+  try {
+    compiler_info();
+    return std::nullopt;
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
+class Compiler : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (const auto reason = missing_compiler()) GTEST_SKIP() << *reason;
+  }
+};
+
+Source unit(std::string text) { return {.text = std::move(text), .headers = {}, .digest = ""}; }
+
+class CompilerOn : public Compiler, public testing::WithParamInterface<const char*> {};
+
+TEST_P(CompilerOn, BuildsEveryParameterValueWithoutWarnings) {
+  const DeviceProperties device = properties_of_arch(GetParam());
+  for (const SampleCandidate& each : covering_sample(cuda_direct_family(), device)) {
+    SCOPED_TRACE(describe(each.problem) + " " + to_text(each.config));
+    const Source source =
+        write_source(*cuda_direct_family().cuda, each.problem, each.config, device);
+    const Compiled compiled = compile(source, GetParam());
+    EXPECT_GT(compiled.resources.registers, 0);
+    if (each.is_default) {
+      EXPECT_EQ(compiled.resources.spill_bytes, 0);
+    }
+    const LaunchGeometry launch =
+        cuda_direct_family().cuda->geometry(each.problem, each.config, device);
+    EXPECT_GT(occupancy(compiled.resources, launch, device).blocks_per_sm, 0);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Architectures, CompilerOn,
+                         testing::Values("sm_75", "sm_80", "sm_90a", "sm_100a", "sm_120"),
+                         [](const auto& arch) { return std::string(arch.param); });
+
+TEST_F(Compiler, ReportsErrorsWithTheLog) {
+  const std::string message =
+      refusal([] { compile(unit("#error \"no such thing\""), "sm_90a"); }, Status::failed);
+  EXPECT_THAT(message, testing::HasSubstr("no such thing"));
+}
+
+TEST_F(Compiler, CountsAWarningAsAFailure) {
+  const std::string message = refusal(
+      [] {
+        compile(
+            unit("extern \"C\" __global__ void convtune_kernel(int* y) { int unused; *y = 1; }"),
+            "sm_90a");
+      },
+      Status::failed);
+  EXPECT_THAT(message, testing::HasSubstr("unused"));
+}
+
+TEST_F(Compiler, SeesSpillsAndSharedMemory) {
+  // 64 live values a thread, but launch bounds that leave 32 registers.
+  const Compiled compiled = compile(unit(R"(
+extern "C" __global__ void __launch_bounds__(1024, 2) convtune_kernel(float* y) {
+  __shared__ float tile[256];
+  float a[64];
+  #pragma unroll
+  for (int i = 0; i < 64; ++i) a[i] = y[i * 64 + threadIdx.x];
+  tile[threadIdx.x % 256] = a[0];
+  __syncthreads();
+  #pragma unroll
+  for (int i = 0; i < 64; ++i) y[a[(i + 7) % 64] > 0 ? i : i + 64] = a[i] + tile[i];
+})"),
+                                    "sm_90a");
+  EXPECT_LE(compiled.resources.registers, 32);
+  EXPECT_GT(compiled.resources.spill_bytes, 0);
+  EXPECT_GE(compiled.resources.shared_bytes, 1024);
+}
+
+TEST_F(Compiler, RefusesAnUnknownArchitecture) {
+  refusal([] { compile(unit("extern \"C\" __global__ void convtune_kernel() {}"), "sm_1"); },
+          Status::failed);
+}
+
+}  // namespace
+}  // namespace convtune

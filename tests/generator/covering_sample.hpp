@@ -1,0 +1,53 @@
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "generator/candidates.hpp"
+
+namespace convtune {
+
+struct SampleCandidate {
+  Problem problem;
+  Config config;
+  bool is_default = false;
+};
+
+/// Problems of all dtypes, layouts and activations, with wide and narrow groups and few and many
+/// taps.
+inline std::vector<Problem> sample_problems() {
+  std::vector<Problem> problems;
+  for (int i = 0; i < 6; ++i) {
+    Problem p = {.length = 4096, .in_channels = 64, .out_channels = 64, .kernel_size = 3};
+    p.dtype = static_cast<DType>(i % 3);
+    p.layout = static_cast<Layout>(i % 2);
+    p.activation = static_cast<Activation>(i);
+    if (i >= 4) p.num_groups = 64;
+    if (i == 2) p.kernel_size = 31;
+    if (i == 3) p.length = std::int64_t{1} << 26;
+    problems.push_back(p);
+  }
+  return problems;
+}
+
+/// A few candidates that together have every value of every parameter of the family, and the
+/// defaults: greedily, each adds a value that none before it has.
+inline std::vector<SampleCandidate> covering_sample(const Family& family,
+                                                    const DeviceProperties& device) {
+  std::vector<SampleCandidate> sample;
+  std::set<std::string> seen;
+  const std::vector<const Family*> families = {&family};
+  for (const Problem& problem : sample_problems()) {
+    const auto candidates = enumerate(problem, device, families).candidates;
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+      bool adds = false;
+      for (const Setting& setting : candidates[i].config.settings)
+        adds |= seen.insert(setting.name + "=" + std::to_string(setting.value)).second;
+      if (adds || i == 0) sample.push_back({problem, candidates[i].config, i == 0});
+    }
+  }
+  return sample;
+}
+
+}  // namespace convtune
