@@ -1,6 +1,7 @@
 #include <array>
 
 #include "kernels/cpu/families.hpp"
+#include "kernels/cuda/direct.hpp"
 #include "kernels/family.hpp"
 
 namespace convtune {
@@ -9,6 +10,7 @@ std::span<const Family* const> generated_families() {
   static const std::array families = {
       &cpu_depthwise(),
       &cpu_direct(),
+      &cuda_direct(),
   };
   return families;
 }

@@ -19,24 +19,41 @@ struct IndexOfBits<32> {
 template <int bits>
 using IndexOf = typename IndexOfBits<bits>::Type;
 
+/// The sizes of a problem, in the width that a kernel computes with.
+template <class Index>
+struct ConvShape {
+  Index batch = 0;
+  Index length = 0;
+  Index out_length = 0;
+  Index groups = 0;
+  Index in_channels = 0;   ///< of one group
+  Index out_channels = 0;  ///< of one group
+  Index taps = 0;
+  Index stride = 0;
+  Index dilation = 0;
+  Index pad_left = 0;
+};
+
 /// The run-time arguments of every generated kernel: its only parameter, passed by value.
 struct ConvArgs {
   const void* x = nullptr;       ///< as the problem's layout has it
   const void* packed = nullptr;  ///< weights and bias in the family's own order
   void* y = nullptr;
-
-  Int64 batch = 0;
-  Int64 length = 0;
-  Int64 out_length = 0;
-  Int64 groups = 0;
-  Int64 in_channels = 0;   ///< of one group
-  Int64 out_channels = 0;  ///< of one group
-  Int64 taps = 0;
-  Int64 stride = 0;
-  Int64 dilation = 0;
-  Int64 pad_left = 0;
+  ConvShape<Int64> shape = {};
 };
 
-constexpr Int64 divide_up(Int64 value, Int64 by) { return (value + by - 1) / by; }
+template <class Index>
+constexpr ConvShape<Index> shape_as(const ConvShape<Int64>& s) {
+  return {static_cast<Index>(s.batch),       static_cast<Index>(s.length),
+          static_cast<Index>(s.out_length),  static_cast<Index>(s.groups),
+          static_cast<Index>(s.in_channels), static_cast<Index>(s.out_channels),
+          static_cast<Index>(s.taps),        static_cast<Index>(s.stride),
+          static_cast<Index>(s.dilation),    static_cast<Index>(s.pad_left)};
+}
+
+template <class Index>
+constexpr Index divide_up(Index value, Index by) {
+  return (value + by - 1) / by;
+}
 
 }  // namespace convtune::cuda

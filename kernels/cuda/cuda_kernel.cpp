@@ -2,7 +2,7 @@
 
 namespace convtune {
 
-cuda::ConvArgs conv_args(const Problem& problem) {
+cuda::ConvShape<cuda::Int64> conv_shape(const Problem& problem) {
   return {.batch = problem.batch,
           .length = problem.length,
           .out_length = output_length(problem),

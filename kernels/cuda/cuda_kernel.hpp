@@ -20,8 +20,8 @@ struct LaunchGeometry {
   unsigned shared_bytes = 0;
 };
 
-/// The run-time arguments of a problem; the pointers are null.
-cuda::ConvArgs conv_args(const Problem& problem);
+/// The sizes that kernels take as run-time arguments.
+cuda::ConvShape<cuda::Int64> conv_shape(const Problem& problem);
 
 /// What the host must know of a CUDA family: the twin of its device file.
 struct CudaKernel {

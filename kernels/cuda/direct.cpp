@@ -12,7 +12,6 @@
 namespace convtune {
 namespace {
 
-using cuda::ConvArgs;
 using cuda::DirectConfig;
 
 constexpr std::string_view family_name = "cuda_direct";
@@ -95,7 +94,7 @@ std::vector<Constraint> constraints() {
        }},
       {"grid_fits", "the grid has at most 2^31 - 1 blocks",
        [](const Problem& p, const Config& c, const DeviceProperties&) {
-         return cuda::blocks(direct_config(p, c), conv_args(p)) <= 0x7fffffff;
+         return cuda::blocks(direct_config(p, c), conv_shape(p)) <= 0x7fffffff;
        }},
   };
 }
@@ -133,7 +132,7 @@ Config default_config(const Problem& p, const DeviceProperties& device) {
       if (block_c > deepest || !length_used(p, config, device) ||
           !tile_channels_used(p, config, device) || !block_channels_used(p, config, device))
         continue;
-      const bool fills = cuda::blocks(direct_config(p, config), conv_args(p)) >= 2 * device.units;
+      const bool fills = cuda::blocks(direct_config(p, config), conv_shape(p)) >= 2 * device.units;
       if (fills || (tile_l == 1 && tile_c == 1)) best = config;
     }
   }
@@ -145,13 +144,14 @@ Config default_config(const Problem& p, const DeviceProperties& device) {
 
 Cost cost(const Problem& p, const Config& config) {
   const DirectConfig c = direct_config(p, config);
-  const ConvArgs args = conv_args(p);
+  const auto shape = conv_shape(p);
   const double positions =
-      static_cast<double>(args.batch * cuda::length_blocks(c, args) * cuda::block_l(c)) * c.tile_l;
+      static_cast<double>(shape.batch * cuda::length_blocks(c, shape) * cuda::block_l(c)) *
+      c.tile_l;
   const double elements = static_cast<double>(input_elements(p) + output_elements(p));
   return {.bytes = elements * static_cast<double>(size_of(p.dtype)) +
-                   static_cast<double>(cuda::packed_bytes(c, args)),
-          .flops = 2 * positions * static_cast<double>(cuda::packed_weights(c, args))};
+                   static_cast<double>(cuda::packed_bytes(c, shape)),
+          .flops = 2 * positions * static_cast<double>(cuda::packed_weights(c, shape))};
 }
 
 std::string instantiation(const Problem& problem, const Config& config) {
@@ -166,13 +166,13 @@ std::string instantiation(const Problem& problem, const Config& config) {
 
 LaunchGeometry geometry(const Problem& problem, const Config& config, const DeviceProperties&) {
   const DirectConfig c = direct_config(problem, config);
-  return {.grid = {static_cast<unsigned>(cuda::blocks(c, conv_args(problem))), 1, 1},
+  return {.grid = {static_cast<unsigned>(cuda::blocks(c, conv_shape(problem))), 1, 1},
           .block = {static_cast<unsigned>(c.threads), 1, 1}};
 }
 
 std::size_t packed_bytes(const Problem& problem, const Config& config) {
   return static_cast<std::size_t>(
-      cuda::packed_bytes(direct_config(problem, config), conv_args(problem)));
+      cuda::packed_bytes(direct_config(problem, config), conv_shape(problem)));
 }
 
 std::int64_t weight_index(const Problem& p, std::int64_t k, std::int64_t ci, std::int64_t co) {
@@ -184,23 +184,23 @@ std::int64_t weight_index(const Problem& p, std::int64_t k, std::int64_t ci, std
 void pack(const Problem& problem, const Config& config, const void* weight, const void* bias,
           void* packed) {
   const DirectConfig c = direct_config(problem, config);
-  const ConvArgs args = conv_args(problem);
+  const auto shape = conv_shape(problem);
   const std::int64_t element = static_cast<std::int64_t>(size_of(problem.dtype));
-  const std::int64_t tiles = cuda::channel_tiles(c, args);
-  const std::int64_t tiles_per_group = cuda::tiles_per_group(c, args);
+  const std::int64_t tiles = cuda::channel_tiles(c, shape);
+  const std::int64_t tiles_per_group = cuda::tiles_per_group(c, shape);
   std::memset(packed, 0, packed_bytes(problem, config));
 
   const char* from = static_cast<const char*>(weight);
   char* to = static_cast<char*>(packed);
-  float* bias_to = reinterpret_cast<float*>(to + cuda::bias_offset(c, args));
+  float* bias_to = reinterpret_cast<float*>(to + cuda::bias_offset(c, shape));
   for (std::int64_t tile = 0; tile < tiles; ++tile) {
     const std::int64_t first = tile % tiles_per_group * c.tile_c;
-    const std::int64_t used = std::min<std::int64_t>(c.tile_c, args.out_channels - first);
-    const std::int64_t first_co = tile / tiles_per_group * args.out_channels + first;
-    for (std::int64_t row = 0; row < args.taps * args.in_channels; ++row) {
+    const std::int64_t used = std::min<std::int64_t>(c.tile_c, shape.out_channels - first);
+    const std::int64_t first_co = tile / tiles_per_group * shape.out_channels + first;
+    for (std::int64_t row = 0; row < shape.taps * shape.in_channels; ++row) {
       for (std::int64_t i = 0; i < used; ++i) {
         const std::int64_t source =
-            weight_index(problem, row / args.in_channels, row % args.in_channels, first_co + i);
+            weight_index(problem, row / shape.in_channels, row % shape.in_channels, first_co + i);
         std::memcpy(to + i * element, from + source * element, static_cast<std::size_t>(element));
       }
       to += c.tile_c * element;
@@ -243,11 +243,11 @@ DirectConfig direct_config(const Problem& p, const Config& config) {
                     .vec_x = static_cast<int>(x_permits(p, tile_l, vec) ? vec : 1),
                     .vec_y = static_cast<int>(y_permits(p, tile_l, tile_c, vec) ? vec : 1),
                     .taps = static_cast<int>(config.at("bake_taps") != 0 ? p.kernel_size : 0)};
-  c.index_bits = cuda::fits_32_bits(c, conv_args(p)) ? 32 : 64;
+  c.index_bits = cuda::fits_32_bits(c, conv_shape(p)) ? 32 : 64;
   return c;
 }
 
-const Family& cuda_direct_family() {
+const Family& cuda_direct() {
   static const Family family = {.name = family_name,
                                 .device = DeviceKind::cuda,
                                 .origin = Origin::generated,

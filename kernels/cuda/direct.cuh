@@ -38,26 +38,25 @@ struct DirectTile {
 };
 
 template <DirectConfig config, class Index>
-DirectTile<Index> direct_tile(const ConvArgs& args) {
+DirectTile<Index> direct_tile(const ConvShape<Index>& shape) {
   const auto block = static_cast<Index>(block_index());
   const auto thread = static_cast<Index>(thread_index());
   constexpr Index along_l = block_l(config);
   constexpr Index along_c = config.block_c;
-  const auto c_blocks = static_cast<Index>(channel_blocks(config, args));
-  const auto l_blocks = static_cast<Index>(length_blocks(config, args));
-  const auto per_group = static_cast<Index>(tiles_per_group(config, args));
-
   constexpr bool channels_first = config.layout == Layout::NLC;
   const Index thread_c = channels_first ? thread % along_c : thread / along_l;
   const Index thread_l = channels_first ? thread / along_c : thread % along_l;
+
+  const Index c_blocks = channel_blocks(config, shape);
+  const Index l_blocks = length_blocks(config, shape);
   const Index l_block = block / c_blocks % l_blocks;
 
   DirectTile<Index> tile;
   tile.batch = block / c_blocks / l_blocks;
   tile.first = l_block * along_l * config.tile_l + thread_l * run(config);
   tile.channel_tile = block % c_blocks * along_c + thread_c;
-  tile.group = tile.channel_tile / per_group;
-  tile.group_channel = tile.channel_tile % per_group * config.tile_c;
+  tile.group = tile.channel_tile / tiles_per_group(config, shape);
+  tile.group_channel = tile.channel_tile % tiles_per_group(config, shape) * config.tile_c;
   return tile;
 }
 
@@ -82,29 +81,26 @@ void load_weights(const T* from, float (&weights)[count]) {
 
 /// Adds one tap's products to the sums. `x` points at the group's first channel at position 0.
 template <DirectConfig config, class Index, class T>
-void add_tap(const ConvArgs& args, const T* x, Index first_read, const T*& weights,
+void add_tap(const ConvShape<Index>& shape, const T* x, Index first_read, const T*& weights,
              float (&sums)[config.tile_l][config.tile_c]) {
   constexpr bool nlc = config.layout == Layout::NLC;
   constexpr int steps = step_channels(config);
   constexpr int vec = config.vec_x;
   constexpr int reads = nlc ? config.tile_l : config.tile_l / vec;  // vectors of x a step
-  const auto length = static_cast<Index>(args.length);
-  const auto in_channels = static_cast<Index>(args.in_channels);
-  const auto stride = static_cast<Index>(args.stride);
-  const Index along_l = nlc ? static_cast<Index>(args.groups) * in_channels : 1;
-  const Index along_c = nlc ? 1 : length;
+  const Index along_l = nlc ? shape.groups * shape.in_channels : 1;
+  const Index along_c = nlc ? 1 : shape.length;
 
   Index offset[reads];
   bool inside[reads];
   CONVTUNE_UNROLL
   for (int r = 0; r < reads; ++r) {
     const int i = nlc ? r : r * vec;
-    const Index position = first_read + position_in_tile<config>(i) * stride;
-    inside[r] = position >= 0 && position < length;
+    const Index position = first_read + position_in_tile<config>(i) * shape.stride;
+    inside[r] = position >= 0 && position < shape.length;
     offset[r] = inside[r] ? position * along_l : 0;
   }
 
-  for (Index ci = 0; ci < in_channels; ci += steps) {
+  for (Index ci = 0; ci < shape.in_channels; ci += steps) {
     float w[steps * config.tile_c];
     load_weights(weights, w);
     weights += steps * config.tile_c;
@@ -127,21 +123,20 @@ void add_tap(const ConvArgs& args, const T* x, Index first_read, const T*& weigh
 
 /// Adds the bias, activates, rounds and stores what lies inside y.
 template <DirectConfig config, class Index, class T>
-void store_tile(const ConvArgs& args, const DirectTile<Index>& tile,
-                float (&sums)[config.tile_l][config.tile_c]) {
+void store_tile(const ConvShape<Index>& shape, const DirectTile<Index>& tile, const void* packed,
+                T* y, float (&sums)[config.tile_l][config.tile_c]) {
   constexpr bool nlc = config.layout == Layout::NLC;
   constexpr int vec = config.vec_y;
-  const auto out_length = static_cast<Index>(args.out_length);
-  const auto out_channels = static_cast<Index>(args.out_channels);
-  const auto all_channels = static_cast<Index>(args.groups) * out_channels;
+  const Index all_channels = shape.groups * shape.out_channels;
   const Index along_l = nlc ? all_channels : 1;
-  const Index along_c = nlc ? 1 : out_length;
-  const Index first_channel = tile.group * out_channels + tile.group_channel;
-  T* y = static_cast<T*>(args.y) + tile.batch * out_length * all_channels;
+  const Index along_c = nlc ? 1 : shape.out_length;
+  const Index first_channel = tile.group * shape.out_channels + tile.group_channel;
+  y += tile.batch * shape.out_length * all_channels;
 
   float bias[config.tile_c];
-  const char* packed = static_cast<const char*>(args.packed) + bias_offset(config, args);
-  load_weights(reinterpret_cast<const float*>(packed) + tile.channel_tile * config.tile_c, bias);
+  const char* packed_bias = static_cast<const char*>(packed) + bias_offset(config, shape);
+  load_weights(reinterpret_cast<const float*>(packed_bias) + tile.channel_tile * config.tile_c,
+               bias);
 
   constexpr int steps_l = nlc ? 1 : vec;
   constexpr int steps_c = nlc ? vec : 1;
@@ -157,7 +152,7 @@ void store_tile(const ConvArgs& args, const DirectTile<Index>& tile,
         const int vc = nlc ? c + v : c;
         out.at[v] = from_float<T>(activate<config.activation>(sums[vi][vc] + bias[vc]));
       }
-      if (position < out_length && tile.group_channel + c < out_channels)
+      if (position < shape.out_length && tile.group_channel + c < shape.out_channels)
         store(y + (position * along_l + (first_channel + c) * along_c), out);
     }
   }
@@ -171,27 +166,24 @@ void conv1d_direct(const ConvArgs& args) {
   using T = Element<config.dtype>;
   using Index = IndexOf<config.index_bits>;
 
-  const DirectTile<Index> tile = direct_tile<config, Index>(args);
-  if (tile.channel_tile >= channel_tiles(config, args)) return;
+  const ConvShape<Index> shape = shape_as<Index>(args.shape);
+  const DirectTile<Index> tile = direct_tile<config>(shape);
+  if (tile.channel_tile >= channel_tiles(config, shape)) return;
 
-  const auto length = static_cast<Index>(args.length);
-  const auto in_channels = static_cast<Index>(args.in_channels);
-  const auto dilation = static_cast<Index>(args.dilation);
-  const Index taps = config.taps > 0 ? config.taps : static_cast<Index>(args.taps);
-  const Index row = length * static_cast<Index>(args.groups) * in_channels;
-  const Index channel = tile.group * in_channels;
+  const Index taps = config.taps > 0 ? config.taps : shape.taps;
+  const Index row = shape.length * shape.groups * shape.in_channels;
+  const Index channel = tile.group * shape.in_channels;
   const T* x = static_cast<const T*>(args.x) + tile.batch * row +
-               (config.layout == Layout::NLC ? channel : channel * length);
-  const T* weights =
-      static_cast<const T*>(args.packed) + tile.channel_tile * taps * in_channels * config.tile_c;
-  const Index first_read =
-      tile.first * static_cast<Index>(args.stride) - static_cast<Index>(args.pad_left);
+               (config.layout == Layout::NLC ? channel : channel * shape.length);
+  const T* weights = static_cast<const T*>(args.packed) +
+                     tile.channel_tile * taps * shape.in_channels * config.tile_c;
+  const Index first_read = tile.first * shape.stride - shape.pad_left;
 
   float sums[config.tile_l][config.tile_c] = {};
   CONVTUNE_UNROLL
   for (Index k = 0; k < taps; ++k)
-    add_tap<config>(args, x, first_read + k * dilation, weights, sums);
-  store_tile<config, Index, T>(args, tile, sums);
+    add_tap<config>(shape, x, first_read + k * shape.dilation, weights, sums);
+  store_tile<config>(shape, tile, args.packed, static_cast<T*>(args.y), sums);
 }
 
 }  // namespace convtune::cuda

@@ -5,9 +5,9 @@
 
 namespace convtune {
 
-/// "cuda_direct": register tiles, no shared memory; serves every shape and dtype in ieee math. Host
+/// Register tiles, no shared memory; serves every shape and dtype in ieee math. Host
 /// twin of direct.cuh.
-const Family& cuda_direct_family();
+const Family& cuda_direct();
 
 /// What is baked into the kernel that serves `problem` with `config`.
 cuda::DirectConfig direct_config(const Problem& problem, const Config& config);

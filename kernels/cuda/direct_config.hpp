@@ -39,49 +39,55 @@ constexpr int run(DirectConfig c) {
 constexpr int step_channels(DirectConfig c) { return c.layout == Layout::NLC ? c.vec_x : 1; }
 
 /// Channel tiles: each group is cut into tiles of its own.
-constexpr Int64 tiles_per_group(DirectConfig c, const ConvArgs& args) {
-  return divide_up(args.out_channels, c.tile_c);
+template <class Index>
+constexpr Index tiles_per_group(DirectConfig c, const ConvShape<Index>& s) {
+  return divide_up(s.out_channels, Index{c.tile_c});
 }
-constexpr Int64 channel_tiles(DirectConfig c, const ConvArgs& args) {
-  return args.groups * tiles_per_group(c, args);
+template <class Index>
+constexpr Index channel_tiles(DirectConfig c, const ConvShape<Index>& s) {
+  return s.groups * tiles_per_group(c, s);
 }
 
 /// The grid is (batch, length, channels), channels fastest, so that blocks which run together share
 /// their window of x.
-constexpr Int64 channel_blocks(DirectConfig c, const ConvArgs& args) {
-  return divide_up(channel_tiles(c, args), c.block_c);
+template <class Index>
+constexpr Index channel_blocks(DirectConfig c, const ConvShape<Index>& s) {
+  return divide_up(channel_tiles(c, s), Index{c.block_c});
 }
-constexpr Int64 length_blocks(DirectConfig c, const ConvArgs& args) {
-  return divide_up(args.out_length, Int64{block_l(c)} * c.tile_l);
+template <class Index>
+constexpr Index length_blocks(DirectConfig c, const ConvShape<Index>& s) {
+  return divide_up(s.out_length, Index{block_l(c) * c.tile_l});
 }
-constexpr Int64 blocks(DirectConfig c, const ConvArgs& args) {
-  return args.batch * length_blocks(c, args) * channel_blocks(c, args);
+template <class Index>
+constexpr Index blocks(DirectConfig c, const ConvShape<Index>& s) {
+  return s.batch * length_blocks(c, s) * channel_blocks(c, s);
 }
 
 /// Packed weights are [channel tile][tap][input channel][tile_c], short tiles filled up with zeros,
 /// and behind them, at bias_offset bytes, the bias as float32 [channel tile][tile_c].
-constexpr Int64 packed_weights(DirectConfig c, const ConvArgs& args) {
-  return channel_tiles(c, args) * args.taps * args.in_channels * c.tile_c;
+template <class Index>
+constexpr Index packed_weights(DirectConfig c, const ConvShape<Index>& s) {
+  return channel_tiles(c, s) * s.taps * s.in_channels * c.tile_c;
 }
-constexpr Int64 bias_offset(DirectConfig c, const ConvArgs& args) {
-  const Int64 element = c.dtype == DType::float32 ? 4 : 2;
-  return divide_up(packed_weights(c, args) * element, 16) * 16;
+template <class Index>
+constexpr Index bias_offset(DirectConfig c, const ConvShape<Index>& s) {
+  const Index element = c.dtype == DType::float32 ? 4 : 2;
+  return divide_up(packed_weights(c, s) * element, Index{16}) * 16;
 }
-constexpr Int64 packed_bytes(DirectConfig c, const ConvArgs& args) {
-  return bias_offset(c, args) + channel_tiles(c, args) * c.tile_c * 4;
+template <class Index>
+constexpr Index packed_bytes(DirectConfig c, const ConvShape<Index>& s) {
+  return bias_offset(c, s) + channel_tiles(c, s) * c.tile_c * 4;
 }
 
 /// Whether every index the kernel computes, those of its tails included, fits 32 bits.
-constexpr bool fits_32_bits(DirectConfig c, const ConvArgs& args) {
+constexpr bool fits_32_bits(DirectConfig c, const ConvShape<Int64>& s) {
   const Int64 limit = 0x7fffffff;
-  const Int64 channels_in = args.groups * args.in_channels;
-  const Int64 channels_out = args.groups * args.out_channels;
-  const Int64 last = length_blocks(c, args) * block_l(c) * c.tile_l;
-  return args.batch * args.length * channels_in <= limit &&
-         args.batch * args.out_length * channels_out <= limit && packed_bytes(c, args) <= limit &&
-         blocks(c, args) <= limit &&
-         last * args.stride + args.taps * args.dilation + args.pad_left <= limit &&
-         (channel_blocks(c, args) + 1) * c.block_c * c.tile_c <= limit;
+  const Int64 last = length_blocks(c, s) * block_l(c) * c.tile_l;
+  return s.batch * s.length * s.groups * s.in_channels <= limit &&
+         s.batch * s.out_length * s.groups * s.out_channels <= limit &&
+         packed_bytes(c, s) <= limit && blocks(c, s) <= limit &&
+         last * s.stride + s.taps * s.dilation + s.pad_left <= limit &&
+         (channel_blocks(c, s) + 1) * c.block_c * c.tile_c <= limit;
 }
 
 }  // namespace convtune::cuda

@@ -110,7 +110,7 @@ enum class Data { integers, random };
 void check(const HostKernel& kernel, const Problem& problem, Data data, std::mt19937& random) {
   SCOPED_TRACE(describe(problem));
   const Config config = config_for(kernel.config);
-  const CudaKernel& twin = *cuda_direct_family().cuda;
+  const CudaKernel& twin = *cuda_direct().cuda;
   const std::size_t alignment = twin.alignment(problem, config);
   const auto fill = [&](Guarded& array, std::int64_t count) {
     std::normal_distribution<float> normal;
@@ -126,8 +126,8 @@ void check(const HostKernel& kernel, const Problem& problem, Data data, std::mt1
   fill(bias, problem.out_channels);
   const void* bias_data = problem.has_bias ? bias.data() : nullptr;
 
-  cuda::ConvArgs args = conv_args(problem);
-  Guarded packed(DType::float32, cuda::packed_bytes(kernel.config, args) / 4, 256);
+  cuda::ConvArgs args = {.shape = conv_shape(problem)};
+  Guarded packed(DType::float32, cuda::packed_bytes(kernel.config, args.shape) / 4, 256);
   twin.pack(problem, config, weight.data(), bias_data, packed.data());
   args.x = x.data();
   args.packed = packed.data();
@@ -170,7 +170,7 @@ INSTANTIATE_TEST_SUITE_P(Kernels, DirectOnHost,
                          testing::Range<std::size_t>(0, host_kernels().size()));
 
 TEST(DirectHostKernels, HaveEveryValueOfEveryParameter) {
-  for (const Parameter& parameter : cuda_direct_family().parameters) {
+  for (const Parameter& parameter : cuda_direct().parameters) {
     std::set<std::int64_t> values;
     for (const HostKernel& kernel : host_kernels())
       values.insert(config_for(kernel.config).at(parameter.name));
@@ -184,8 +184,8 @@ TEST(Direct, DefaultKeepsEveryConstraintThatAnyConfigKeeps) {
     const HostKernel& kernel = host_kernels()[random() % host_kernels().size()];
     Problem problem = draw_problem(kernel.config, random);
     if (problem.length < 1) continue;
-    const Config config = cuda_direct_family().default_config(problem, h200);
-    const Constraint* broken = broken_constraint(cuda_direct_family(), problem, config, h200);
+    const Config config = cuda_direct().default_config(problem, h200);
+    const Constraint* broken = broken_constraint(cuda_direct(), problem, config, h200);
     EXPECT_EQ(broken, nullptr) << describe(problem) << " " << to_text(config) << " breaks "
                                << broken->name;
   }
@@ -193,10 +193,10 @@ TEST(Direct, DefaultKeepsEveryConstraintThatAnyConfigKeeps) {
 
 TEST(Direct, RefusesOtherMathThanIeee) {
   Problem problem = {.length = 64, .in_channels = 8, .out_channels = 8, .kernel_size = 3};
-  const Config config = cuda_direct_family().default_config(problem, h200);
-  EXPECT_EQ(broken_constraint(cuda_direct_family(), problem, config, h200), nullptr);
+  const Config config = cuda_direct().default_config(problem, h200);
+  EXPECT_EQ(broken_constraint(cuda_direct(), problem, config, h200), nullptr);
   problem.math = Math::tf32;
-  const Constraint* broken = broken_constraint(cuda_direct_family(), problem, config, h200);
+  const Constraint* broken = broken_constraint(cuda_direct(), problem, config, h200);
   ASSERT_NE(broken, nullptr);
   EXPECT_EQ(broken->name, "ieee_math");
 }
@@ -234,7 +234,7 @@ TEST(Direct, BakesInNothingButWhatItNames) {
   other.num_groups = 2;
   other.has_bias = true;
   const Config config = config_for({.tile_l = 4, .tile_c = 4, .vec_x = 4, .vec_y = 4});
-  const CudaKernel& twin = *cuda_direct_family().cuda;
+  const CudaKernel& twin = *cuda_direct().cuda;
   EXPECT_EQ(twin.instantiation(problem, config), twin.instantiation(other, config));
   other.activation = Activation::relu;
   EXPECT_NE(twin.instantiation(problem, config), twin.instantiation(other, config));
@@ -243,7 +243,7 @@ TEST(Direct, BakesInNothingButWhatItNames) {
 TEST(Direct, CostCountsTailsAndPackedWeights) {
   // 5 outputs and 3 channels in tiles of 4 by 4 with 128 threads along the length: 512 by 4.
   const Problem problem = {.length = 5, .in_channels = 2, .out_channels = 3, .kernel_size = 1};
-  const Cost cost = cuda_direct_family().cost(problem, config_for({.tile_l = 4, .tile_c = 4}));
+  const Cost cost = cuda_direct().cost(problem, config_for({.tile_l = 4, .tile_c = 4}));
   EXPECT_EQ(cost.flops, 2.0 * 512 * 4 * 2);
   EXPECT_EQ(cost.bytes, (5 * 2 + 5 * 3) * 4.0 + 2 * 4 * 4 + 4 * 4);
 }

@@ -11,7 +11,7 @@ const DeviceProperties h200 = properties_of_arch("sm_90a");
 const Problem problem = {.length = 64, .in_channels = 8, .out_channels = 8, .kernel_size = 3};
 
 Source source_of(const Problem& p) {
-  const Family& family = cuda_direct_family();
+  const Family& family = cuda_direct();
   return write_source(*family.cuda, p, family.default_config(p, h200), h200);
 }
 
@@ -39,7 +39,7 @@ TEST(Source, FollowsIncludesOnlyWhereTheyLead) {
 }
 
 TEST(Source, DigestIsTheFamilys) {
-  const Family& family = cuda_direct_family();
+  const Family& family = cuda_direct();
   EXPECT_EQ(family.source_digest(problem, family.default_config(problem, h200), h200),
             source_of(problem).digest);
 }
