@@ -28,9 +28,6 @@ install(DIRECTORY runtime/include/convtune TYPE INCLUDE)
 install(FILES kernels/enums.hpp kernels/error.hpp
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/convtune/kernels)
 
-install(DIRECTORY results/report DESTINATION ${CMAKE_INSTALL_DATADIR}/convtune
-  FILES_MATCHING PATTERN *.py PATTERN *.css PATTERN *.j2 PATTERN __pycache__ EXCLUDE)
-
 set(convtune_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/convtune)
 install(EXPORT convtune
   NAMESPACE convtune:: FILE convtune-targets.cmake DESTINATION ${convtune_package_dir})
