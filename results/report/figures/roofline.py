@@ -28,7 +28,7 @@ def _envelope(axes, points, span):
     """The best bandwidth and the best rate among the points: seen, not the device's ceilings."""
     bandwidth, rate = max(p.bandwidth for p in points), max(p.rate for p in points)
     ridge = rate / bandwidth
-    low, high = min(span[0], ridge), max(span[1], ridge)
+    low, high = min(span[0], ridge) / 8, max(span[1], ridge) * 2
     axes.plot([low, ridge, high], [low * bandwidth, rate, rate], color=style.MUTED, linewidth=0.9,
               linestyle=(0, (5, 3)))
     axes.annotate(f"best seen: {words.significant(rate)} GFLOP/s", (high, rate), ha="right",
