@@ -17,7 +17,8 @@ class BadExport(Exception):
 
 @dataclass(frozen=True)
 class Measurement:
-    """One candidate on one problem: the latest one stored of its config."""
+    """One candidate on one problem: the latest one stored of its config. A finalist's samples are
+    those of the finals, round by round; all others' are those of the search."""
 
     config: str
     origin: str  # "generated" or "vendor"
@@ -28,6 +29,7 @@ class Measurement:
     bytes: float | None
     error_ratio: float | None
     measured_at: str
+    run: str
 
     @property
     def family(self):
@@ -133,6 +135,7 @@ def _measurement(row):
         bytes=number(row.get("bytes")),
         error_ratio=fraction(row.get("worst_error_ratio")),
         measured_at=row.get("measured_at") or "",
+        run=row.get("run") or "",
     )
 
 

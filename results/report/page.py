@@ -135,8 +135,7 @@ def provenance(device):
 
 
 def samples_table(row):
-    """[(role, config, origin, count, min, median, max, noise, worst error)] of the kernels that
-    matter, from the search."""
+    """[(roles, measurement)] of the kernels that matter."""
     verdict = row.verdict
     roles = {}
     for role, config in (("winner", verdict.winner), ("best generated", verdict.best_generated),

@@ -1,6 +1,6 @@
 """What the measurements say: one Row a layer, and the figures over all layers of a device.
 
-Speed-ups are ratios of medians from the same finals. Generated kernels are compared with the
+Speed-ups are ratios of medians from the same finals, where candidates ran in turns. Generated kernels are compared with the
 untuned default and with the vendor's; a vendor kernel never counts as a generated result."""
 
 import math
@@ -10,6 +10,8 @@ from enum import Enum
 
 import words
 from load import Layer, family
+
+CONFIDENCE = 0.99  # of an interval that calls a difference proven, as in the tuner's finals
 
 
 class Standing(Enum):
@@ -22,9 +24,13 @@ class Standing(Enum):
 
 @dataclass(frozen=True)
 class Comparison:
-    ratio: float  # time of the other / time of the generated kernel
-    standing: Standing
-    spread: float  # relative, of both kernels' samples together
+    ratio: float  # median time of the other / median time of the generated kernel
+    interval: tuple[float, float] | None  # of that ratio, at CONFIDENCE; None with too few rounds
+
+    @property
+    def standing(self):
+        low, high = self.interval or (0, math.inf)
+        return Standing.faster if low > 1 else Standing.slower if high < 1 else Standing.tie
 
 
 @dataclass(frozen=True)
@@ -50,20 +56,34 @@ class Row:
         return [m for m in self.layer.measurements if m.outcome not in ("ok", "skipped")]
 
 
+def median_interval(values, confidence=CONFIDENCE):
+    """An interval that holds the median of the distribution behind `values`, whatever that is, by
+    the binomial law of order statistics; None if there are too few values."""
+    count = len(values)
+    cut, outside = -1, 0.0
+    while 2 * (cut + 1) + 1 < count:
+        outside += 2 * math.comb(count, cut + 1) / 2**count
+        if outside > 1 - confidence:
+            break
+        cut += 1
+    ordered = sorted(values)
+    return (ordered[cut], ordered[count - 1 - cut]) if cut >= 0 else None
+
+
+def _interval(one, other):
+    """Of other / one, from rounds in which both ran in turn."""
+    if not (one and other) or one.run != other.run or len(one.samples) != len(other.samples):
+        return None
+    return median_interval([b / a for a, b in zip(one.samples, other.samples)])
+
+
 def _compare(layer, config, seconds):
     """The best generated kernel against `config`, None unless both were in the finals."""
     verdict = layer.verdict
     if not config or seconds is None or not verdict.best_generated_seconds:
         return None
-    ratio = seconds / verdict.best_generated_seconds
-    leaders = {verdict.winner, *verdict.tied}
-    if config == verdict.best_generated or leaders >= {config, verdict.best_generated}:
-        standing = Standing.tie
-    else:
-        standing = Standing.faster if ratio > 1 else Standing.slower
-    both = [layer.measurement(c) for c in {config, verdict.best_generated}]
-    noises = [m.noise or 0.0 for m in both if m]
-    return Comparison(ratio, standing, math.hypot(*noises))
+    generated, other = map(layer.measurement, (verdict.best_generated, config))
+    return Comparison(seconds / verdict.best_generated_seconds, _interval(generated, other))
 
 
 def row(layer):

@@ -28,6 +28,9 @@ def record(device, row):
     compared = {}
     for name, c in (("default", row.over_default), ("vendor", row.over_vendor)):
         compared[f"generated_over_{name}"] = c and c.ratio
+        low, high = (c and c.interval) or (None, None)
+        compared[f"generated_over_{name}_low"] = low
+        compared[f"generated_over_{name}_high"] = high
         compared[f"generated_against_{name}"] = c and c.standing.value
     return {
         "device": device.identity,

@@ -89,25 +89,27 @@ class NothingTest(unittest.TestCase):
 
 
 class SpeedupTest(unittest.TestCase):
-    def one(self, vendor_seconds, tied=()):
+    def one(self, ratio):
+        """One layer on which the vendor's kernel took `ratio` times as long in every round."""
         document = example.export(1)
         verdict = document["verdicts"][0]
-        verdict.update(best_generated_seconds=1e-3, best_vendor_seconds=vendor_seconds,
-                       tied=list(tied))
-        verdict["winner"] = verdict["best_generated"]
+        verdict.update(best_generated_seconds=1e-3, best_vendor_seconds=ratio * 1e-3)
+        for row in document["measurements"]:
+            if row["config"] in (verdict["best_generated"], verdict["best_vendor"]):
+                row["samples"] = [(ratio if row["origin"] == "vendor" else 1) * 1e-3] * 15
         (figure,) = over_vendor(summarised(document))
         return figure
 
     def test_a_loss_is_hatched_and_a_gain_is_not(self):
-        self.assertIn("pattern", self.one(0.5e-3).svg)
-        self.assertNotIn("pattern", self.one(2e-3).svg)
+        self.assertIn("pattern", self.one(0.5).svg)
+        self.assertNotIn("pattern", self.one(2).svg)
 
     def test_the_ratio_stands_beside_its_bar(self):
-        self.assertIn("0.50×", texts(self.one(0.5e-3)))
-        self.assertIn("2.00×", texts(self.one(2e-3)))
+        self.assertIn("0.50×", texts(self.one(0.5)))
+        self.assertIn("2.00×", texts(self.one(2)))
 
     def test_a_tie_is_called_one(self):
-        self.assertIn("tie: no proven difference", texts(self.one(0.99e-3, ["onednn{}"])))
+        self.assertIn("tie: no proven difference", texts(self.one(1)))
 
     def test_a_thousand_layers_stay_small(self):
         figures = every_figure(summarised(example.export(1000)))

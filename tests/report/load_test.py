@@ -101,7 +101,7 @@ class LoadTest(unittest.TestCase):
 
 class MeasurementTest(unittest.TestCase):
     def measurement(self, samples):
-        return load.Measurement("a{}", "generated", "ok", "", tuple(samples), 1, 1, 0, "")
+        return load.Measurement("a{}", "generated", "ok", "", tuple(samples), 1, 1, 0, "", "")
 
     def test_noise_is_the_scaled_median_deviation_over_the_median(self):
         self.assertAlmostEqual(self.measurement([1, 2, 3, 4, 100]).noise, 1.4826 / 3)

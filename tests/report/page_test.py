@@ -82,11 +82,11 @@ class VerdictTest(unittest.TestCase):
     def test_gives_the_figures_in_one_sentence(self):
         document = example.export(2)
         for verdict, default, vendor in zip(document["verdicts"], (8e-3, 2e-3), (4e-3, 0.25e-3)):
-            best = next(m["config"] for m in document["measurements"] if m["outcome"] == "ok"
-                        and m["config"] != verdict["default_config"])
-            verdict.update(best_generated=best, best_generated_seconds=1e-3, tied=[],
-                           default_seconds=default, best_vendor_seconds=vendor)
-            verdict["winner"] = best if vendor > 1e-3 else "onednn{}"
+            verdict.update(best_generated_seconds=1e-3, default_seconds=default,
+                           best_vendor_seconds=vendor)
+            for row in document["measurements"]:
+                if row["problem"] == verdict["problem"] and row["outcome"] == "ok":
+                    row["samples"] = [vendor if row["origin"] == "vendor" else 1e-3] * 15
         text = Reader(rendered(document)).text
         self.assertIn("On Example CPU (synthetic data), 2 layers are tuned: the generated kernels "
                       "run at 4.00× the speed of the untuned default and at 1.00× that of the "

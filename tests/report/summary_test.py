@@ -1,4 +1,6 @@
 import json
+import math
+import random
 import unittest
 
 import example
@@ -7,14 +9,14 @@ import summary
 from summary import Standing
 
 
-def layer(times, winner, tied=(), default="a{}", origins=None):
-    """A layer whose finals gave these times: {config: seconds}; "vendor{}" is the vendor's."""
+def layer(times, winner, default="a{}"):
+    """A layer whose eight final rounds gave these times: {config: seconds}; "vendor{}" is the
+    vendor's."""
     problem = example.problem()
     generated = min((c for c in times if c != "vendor{}"), key=times.get)
-    rows = [load.Measurement(c, (origins or {}).get(c, "vendor" if c == "vendor{}" else "generated"),
-                             "ok", "", (t,) * 5, 1, 1, 0, "") for c, t in times.items()]
+    rows = [load.Measurement(c, "vendor" if c == "vendor{}" else "generated", "ok", "", (t,) * 8, 1, 1, 0, "", "run") for c, t in times.items()]
     verdict = load.Verdict(
-        winner=winner, origin="vendor" if winner == "vendor{}" else "generated", tied=tuple(tied),
+        winner=winner, origin="vendor" if winner == "vendor{}" else "generated", tied=(),
         seconds=times[winner], noise=0.01, confidence=0.99, default_config=default,
         default_seconds=times.get(default), best_generated=generated,
         best_generated_seconds=times[generated],
@@ -42,10 +44,30 @@ class ComparisonTest(unittest.TestCase):
         self.assertIsNone(row.over_default)
         self.assertEqual(row.over_vendor.ratio, 2.0)
 
-    def test_no_proven_difference_is_a_tie(self):
-        row = summary.row(layer({"a{}": 2.1, "b{}": 2.0, "vendor{}": 1.99}, "vendor{}", tied=["b{}"]))
-        self.assertEqual(row.over_vendor.standing, Standing.tie)
-        self.assertEqual(row.over_default.standing, Standing.faster)
+    def standing(self, one, other, run="run"):
+        """Of `one` as the best generated kernel against `other` as the default."""
+        found = layer({"a{}": 2.0, "b{}": 1.0}, "b{}")
+        for m, samples, of in zip(found.measurements, (other, one), (run, "run")):
+            object.__setattr__(m, "samples", tuple(samples))
+            object.__setattr__(m, "run", of)
+        return summary.row(found).over_default.standing
+
+    def test_a_difference_in_every_round_is_proven(self):
+        self.assertEqual(self.standing([1.0] * 8, [1.01] * 8), Standing.faster)
+        self.assertEqual(self.standing([1.01] * 8, [1.0] * 8), Standing.slower)
+
+    def test_seven_rounds_prove_nothing(self):
+        self.assertEqual(self.standing([1.0] * 7, [9.0] * 7), Standing.tie)
+
+    def test_a_difference_that_changes_sides_is_a_tie(self):
+        self.assertEqual(self.standing([1.0] * 8, [1.5] * 7 + [0.9]), Standing.tie)
+
+    def test_drift_that_both_share_does_not_hide_a_difference(self):
+        drift = [1.0, 1.5, 2.0, 3.0, 2.5, 1.2, 1.1, 1.7]
+        self.assertEqual(self.standing(drift, [1.01 * d for d in drift]), Standing.faster)
+
+    def test_samples_of_different_sweeps_are_no_rounds(self):
+        self.assertEqual(self.standing([1.0] * 8, [9.0] * 8, run="other"), Standing.tie)
 
     def test_the_default_itself_is_a_tie_with_itself(self):
         row = summary.row(layer({"a{}": 2.0}, "a{}"))
@@ -57,6 +79,27 @@ class ComparisonTest(unittest.TestCase):
     def test_without_a_verdict_there_is_nothing_to_compare(self):
         row = summary.row(load.Layer(example.problem()))
         self.assertEqual((row.verdict, row.over_default, row.over_vendor), (None, None, None))
+
+
+class MedianIntervalTest(unittest.TestCase):
+    def test_ends_just_inside_the_critical_values_of_the_sign_test(self):
+        critical = {8: 0, 10: 0, 11: 0, 12: 1, 15: 2, 20: 3, 25: 5, 30: 7}  # two-sided, 1 %
+        for count, value in critical.items():
+            low, high = summary.median_interval(range(1, count + 1), 0.99)
+            self.assertEqual((low, high), (value + 1, count - value), count)
+
+    def test_too_few_values_have_none(self):
+        self.assertIsNone(summary.median_interval([1.0] * 7, 0.99))
+        self.assertIsNone(summary.median_interval([], 0.99))
+
+    def test_misses_the_median_as_often_as_it_says(self):
+        rng = random.Random(7)
+        missed = 0
+        for _ in range(4000):
+            low, high = summary.median_interval([rng.expovariate(1) for _ in range(21)], 0.9)
+            missed += not low <= math.log(2) <= high
+        self.assertLess(missed / 4000, 0.1)
+        self.assertGreater(missed / 4000, 0.05)
 
 
 class SummaryTest(unittest.TestCase):
@@ -93,7 +136,7 @@ class FailuresTest(unittest.TestCase):
                                         ("b{x=2}", "failed", "needs 128 registers"),
                                         ("b{x=3}", "timed_out", "needs 128 registers")):
             one.measurements.append(
-                load.Measurement(config, "generated", outcome, reason, (), None, None, None, ""))
+                load.Measurement(config, "generated", outcome, reason, (), None, None, None, "", ""))
         self.assertEqual(summary.failures([summary.row(one)]),
                          [("failed", "b", "needs 96 registers", 2, 1),
                           ("timed_out", "b", "needs 128 registers", 1, 1)])

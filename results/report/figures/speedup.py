@@ -3,7 +3,7 @@
 import style
 import words
 from matplotlib.patches import Patch
-from summary import Standing
+from summary import CONFIDENCE, Standing
 
 FEW = 40  # layers that still get a labelled bar each
 ENDS = 15  # labelled bars at each end, of more layers than that
@@ -36,10 +36,10 @@ def _bars(axes, rows, pick):
     low, high = _limits([c.ratio for c in comparisons])
     for y, (row, c) in enumerate(zip(rows, comparisons)):
         axes.barh(y, c.ratio - 1, left=1, height=0.68, linewidth=0.8, **_LOOKS[c.standing])
-        reach = [c.ratio / (1 + c.spread), c.ratio * (1 + c.spread)]
-        axes.plot(reach, [y, y], color=style.INK, linewidth=0.7, solid_capstyle="butt")
+        reach = [*(c.interval or ()), c.ratio]
+        axes.plot([min(reach), max(reach)], [y, y], color=style.INK, linewidth=0.7)
         leftwards = c.ratio < 1
-        axes.annotate(words.ratio(c.ratio), (reach[0] if leftwards else reach[1], y),
+        axes.annotate(words.ratio(c.ratio), (min(reach) if leftwards else max(reach), y),
                       xytext=(-4 if leftwards else 4, 0), textcoords="offset points",
                       ha="right" if leftwards else "left", va="center", fontsize=7.5,
                       color=style.LOSS if c.standing is Standing.slower else style.INK,
@@ -85,7 +85,8 @@ def draw(summary, name, pick, against):
         return []
     label = f"speed-up over {against} (ratio of median times, log scale)"
     about = f"Best generated kernel against {against}."
-    whiskers = "The thin line is the spread of both kernels' samples (1.4826 · MAD)."
+    whiskers = (f"The thin line is the {CONFIDENCE:.0%} interval of the ratio, from rounds in which "
+                "both ran in turn; a bar whose line meets 1.0 is a tie.")
     if len(rows) <= FEW:
         with style.canvas(0.9 + 0.235 * len(rows)) as (drawn, axes):
             _bars(axes, rows, pick)

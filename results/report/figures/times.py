@@ -11,13 +11,10 @@ SLOWEST = 25  # strips, of more layers than that: those that take the most time
 
 def _relative(row):
     """Times of all generated candidates over the time of the best one, and the same for the
-    default and the vendor's best (None where there is none). All are medians of their own kind:
-    candidates from the search, the marked ones from the finals."""
+    default and the vendor's best (None where there is none)."""
     verdict = row.verdict
     best = verdict.best_generated_seconds
-    searched = row.layer.measurement(verdict.best_generated)
-    unit = searched.seconds if searched and searched.seconds else best
-    times = [m.seconds / unit for m in row.measured if m.origin == "generated"]
+    times = [m.seconds / best for m in row.measured if m.origin == "generated"]
     over = [s / best if s else None for s in (verdict.default_seconds, verdict.best_vendor_seconds)]
     return times, *over
 
