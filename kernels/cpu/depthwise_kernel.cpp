@@ -6,6 +6,7 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <type_traits>
 
 #include "kernels/cpu/activation-inl.hpp"
 #include "kernels/cpu/depthwise.hpp"
@@ -34,22 +35,26 @@ Block block_of(const DepthwisePlan& plan, std::int64_t task) {
   return b;
 }
 
-// NLC: the inputs of output channels c, c + 1, …, which repeat if the multiplier is above 1.
-template <class T, std::size_t lanes>
-hn::Vec<Floats<lanes>> load_channels(const DepthwisePlan& plan, const T* position, std::int64_t c) {
+// NLC: the inputs of output channels c, c + 1, … at one position. `whole` says that there are as
+// many elements in x, though the last may be the next position's; otherwise they repeat (a
+// multiplier above 1) or x ends.
+template <class T, std::size_t lanes, bool whole>
+HWY_INLINE hn::Vec<Floats<lanes>> load_channels(const DepthwisePlan& plan, const T* position,
+                                                std::int64_t c) {
   constexpr Floats<lanes> d;
-  const std::int64_t count = std::min<std::int64_t>(lanes, plan.problem.out_channels - c);
-  if (plan.multiplier == 1) {
-    return count == lanes ? load(d, position + c) : load_first(d, position + c, count);
+  if constexpr (whole) {
+    return load(d, position + c);
+  } else {
+    T inputs[lanes] = {};
+    const std::int64_t count = std::min<std::int64_t>(lanes, plan.problem.out_channels - c);
+    for (std::int64_t i = 0; i < count; ++i) inputs[i] = position[(c + i) / plan.multiplier];
+    return load(d, inputs);
   }
-  T repeated[lanes] = {};
-  for (std::int64_t i = 0; i < count; ++i) repeated[i] = position[(c + i) / plan.multiplier];
-  return load(d, repeated);
 }
 
 // NLC: y at `rows` positions from t and `vectors` vectors of channels from c, over taps that every
 // row may read.
-template <class T, std::size_t lanes, int vectors, int rows>
+template <class T, std::size_t lanes, int vectors, int rows, bool whole>
 void channel_tile(const DepthwisePlan& plan, const T* x, T* y, std::int64_t t, std::int64_t c,
                   TapRange taps) {
   using V = hn::Vec<Floats<lanes>>;
@@ -67,7 +72,7 @@ void channel_tile(const DepthwisePlan& plan, const T* x, T* y, std::int64_t t, s
       for (int row = 0; row < rows; ++row) {
         const T* at = position + row * p.stride * p.in_channels;
         sums[row][v] =
-            hn::MulAdd(load_channels<T, lanes>(plan, at, c + v * lanes), w, sums[row][v]);
+            hn::MulAdd(load_channels<T, lanes, whole>(plan, at, c + v * lanes), w, sums[row][v]);
       }
     }
   }
@@ -86,14 +91,25 @@ void run_channels(const DepthwisePlan& plan, const void* x, void* y, std::int64_
   const Block b = block_of(plan, task);
   const T* x_row = static_cast<const T*>(x) + b.n * p.length * p.in_channels;
   T* y_row = static_cast<T*>(y) + b.n * plan.length_out * p.out_channels;
+  const std::int64_t left_of_x = (p.batch - b.n) * p.length * p.in_channels;
+  const auto tile = [&]<int count>(std::integral_constant<int, count>, std::int64_t t,
+                                   TapRange taps) {
+    const std::int64_t last_read = window_start(p, t + count - 1) + (taps.last - 1) * p.dilation;
+    const std::int64_t end = last_read * p.in_channels + b.first_c + plan.config.tile_c;
+    if (plan.multiplier == 1 && end <= left_of_x) {
+      channel_tile<T, lanes, vectors, count, true>(plan, x_row, y_row, t, b.first_c, taps);
+    } else {
+      channel_tile<T, lanes, vectors, count, false>(plan, x_row, y_row, t, b.first_c, taps);
+    }
+  };
   for (std::int64_t t = b.first_l; t < b.last_l;) {
     const TapRange own = valid_taps(p, window_start(p, t));
     const TapRange last = valid_taps(p, window_start(p, t + rows - 1));
     if (t + rows <= b.last_l && own.first == 0 && last.last == p.kernel_size) {
-      channel_tile<T, lanes, vectors, rows>(plan, x_row, y_row, t, b.first_c, own);
+      tile(std::integral_constant<int, rows>(), t, own);
       t += rows;
     } else {
-      channel_tile<T, lanes, vectors, 1>(plan, x_row, y_row, t, b.first_c, own);
+      tile(std::integral_constant<int, 1>(), t, own);
       ++t;
     }
   }
