@@ -1,0 +1,94 @@
+#include "kernels/cpu/thread_pool.hpp"
+
+#include <gmock/gmock.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <thread>
+#include <vector>
+
+#include "tests/refusal.hpp"
+
+namespace convtune {
+namespace {
+
+using testing::Each;
+using testing::HasSubstr;
+
+TEST(ThreadPool, CallsEveryTaskOnce) {
+  for (const int threads : {1, 2, 5}) {
+    ThreadPool pool(threads);
+    EXPECT_EQ(pool.threads(), threads);
+    for (const std::int64_t count : {0, 1, 2, 3, 1000}) {
+      std::vector<int> calls(static_cast<std::size_t>(count), 0);
+      pool.parallel_for(count, [&](std::int64_t i) { ++calls[static_cast<std::size_t>(i)]; });
+      EXPECT_THAT(calls, Each(1)) << threads << " threads";
+    }
+  }
+}
+
+TEST(ThreadPool, UsesAllItsThreads) {
+  constexpr int threads = 3;
+  ThreadPool pool(threads);
+  std::atomic<int> arrived = 0;
+  // Each task waits for the others: it ends only if all run at once.
+  pool.parallel_for(threads, [&](std::int64_t) {
+    ++arrived;
+    while (arrived < threads) std::this_thread::yield();
+  });
+  EXPECT_EQ(arrived, threads);
+}
+
+TEST(ThreadPool, RunsANestedCallWithinItsTask) {
+  ThreadPool pool(3);
+  std::atomic<int> calls = 0;
+  pool.parallel_for(4, [&](std::int64_t) { pool.parallel_for(5, [&](std::int64_t) { ++calls; }); });
+  EXPECT_EQ(calls, 20);
+}
+
+TEST(ThreadPool, ServesCallersOfSeveralThreads) {
+  ThreadPool pool(2);
+  std::atomic<std::int64_t> sum = 0;
+  std::vector<std::thread> callers;
+  for (int caller = 0; caller < 4; ++caller) {
+    callers.emplace_back([&] {
+      for (int round = 0; round < 100; ++round) {
+        pool.parallel_for(7, [&](std::int64_t i) { sum += i; });
+      }
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(sum, 4 * 100 * 21);
+}
+
+class DefaultThreads : public testing::Test {
+ protected:
+  DefaultThreads() : before_(std::getenv(name) == nullptr ? "" : std::getenv(name)) {}
+  ~DefaultThreads() override {
+    before_.empty() ? unsetenv(name) : setenv(name, before_.c_str(), 1);
+  }
+  static constexpr const char* name = "CONVTUNE_NUM_THREADS";
+
+ private:
+  std::string before_;
+};
+
+TEST_F(DefaultThreads, FollowTheEnvironment) {
+  setenv(name, "3", 1);
+  EXPECT_EQ(default_threads(), 3);
+}
+
+TEST_F(DefaultThreads, AreAtLeastOneWithoutIt) {
+  unsetenv(name);
+  EXPECT_GE(default_threads(), 1);
+}
+
+TEST_F(DefaultThreads, RefuseWhatIsNoNumberOfThreads) {
+  for (const char* text : {"", "0", "-1", "two", "2x", " 2", "99999999999"}) {
+    setenv(name, text, 1);
+    EXPECT_THAT(refusal([] { default_threads(); }), HasSubstr(text));
+  }
+}
+
+}  // namespace
+}  // namespace convtune

@@ -1,0 +1,89 @@
+#include "runtime/vendor/onednn.hpp"
+
+#include <gmock/gmock.h>
+
+#include <set>
+#include <thread>
+
+#include "generator/candidates.hpp"
+#include "tests/kernels/cpu/convolution_run.hpp"
+
+namespace convtune {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::StartsWith;
+
+CandidateSpace space_of(const Problem& problem) {
+  const Family* const families[] = {&onednn()};
+  return enumerate(problem, {.kind = DeviceKind::cpu}, families);
+}
+
+TEST(Onednn, StaysWithinToleranceOnRandomProblems) {
+  std::mt19937_64 random(21);
+  ThreadPool pool(1);
+  int problems = 0;
+  for (int i = 0; i < 300; ++i) {
+    const Problem p = random_problem(random);
+    ConvolutionRun run(p, random(), Data::random);
+    const CandidateSpace space = space_of(p);
+    problems += !space.candidates.empty();
+    for (const Candidate& candidate : space.candidates) {
+      const CheckResult result = run.check(run.run(onednn(), candidate.config, pool));
+      EXPECT_EQ(result.wrong, 0) << describe(p) << "\n"
+                                 << to_text(candidate.config) << " worst " << result.worst_ratio;
+    }
+  }
+  EXPECT_GT(problems, 50);
+}
+
+TEST(Onednn, OffersAllFormsOfWhatItServes) {
+  const Problem p = {.length = 50, .in_channels = 8, .out_channels = 8, .kernel_size = 3};
+  std::set<std::string> configs;
+  for (const Candidate& candidate : space_of(p).candidates)
+    configs.insert(to_text(candidate.config));
+  EXPECT_THAT(configs,
+              ElementsAre("onednn{dimensions=1,reordered=0}", "onednn{dimensions=1,reordered=1}",
+                          "onednn{dimensions=2,reordered=0}", "onednn{dimensions=2,reordered=1}"));
+}
+
+TEST(Onednn, NamesWhyItDeclines) {
+  Problem p = {
+      .length = 50, .in_channels = 8, .out_channels = 8, .kernel_size = 3, .dtype = DType::float16};
+  EXPECT_THAT(space_of(p).candidates, IsEmpty());
+  EXPECT_EQ(space_of(p).exclusions.at(0).constraint, "dtype");
+  p.dtype = DType::float32;
+  p.activation = Activation::gelu;
+  EXPECT_THAT(space_of(p).candidates, IsEmpty());
+  EXPECT_EQ(space_of(p).exclusions.at(0).constraint, "exact_post_op");
+}
+
+TEST(Onednn, ServesSeveralThreadsWithOnePlan) {
+  const Problem p = {.length = 500, .in_channels = 16, .out_channels = 16, .kernel_size = 3};
+  const std::vector<float> x(static_cast<std::size_t>(input_elements(p)), 1.0F);
+  const std::vector<float> weight(static_cast<std::size_t>(weight_elements(p)), 0.5F);
+  for (const Candidate& candidate : space_of(p).candidates) {
+    const auto plan = onednn().cpu->prepare(p, candidate.config, weight.data(), nullptr);
+    std::vector<std::vector<float>> y(
+        4, std::vector<float>(static_cast<std::size_t>(output_elements(p))));
+    std::vector<std::thread> callers;
+    for (std::vector<float>& own : y) {
+      callers.emplace_back([&] {
+        ThreadPool pool(1);
+        for (int i = 0; i < 20; ++i) onednn().cpu->run(plan.get(), x.data(), own.data(), pool);
+      });
+    }
+    for (std::thread& caller : callers) caller.join();
+    for (const std::vector<float>& own : y) EXPECT_THAT(own, testing::Each(24.0F));
+  }
+}
+
+TEST(Onednn, IsKnownByItsVersion) {
+  const Problem p = {.length = 50, .in_channels = 8, .out_channels = 8, .kernel_size = 3};
+  EXPECT_EQ(onednn().origin, Origin::vendor);
+  EXPECT_THAT(onednn().source_digest(p, {}, {}), StartsWith("oneDNN 2."));
+}
+
+}  // namespace
+}  // namespace convtune
