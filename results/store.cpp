@@ -63,20 +63,6 @@ void create_schema(Database& database) {
   transaction.commit();
 }
 
-/// Records with only a key, to ask for the row that has it.
-Measurement probe(const Key& key) {
-  Measurement measurement;
-  measurement.key = key;
-  return measurement;
-}
-
-Verdict probe(const Problem& problem, const std::string& device) {
-  Verdict verdict;
-  verdict.problem = problem;
-  verdict.device = device;
-  return verdict;
-}
-
 TunedPlan plan_of(const Verdict& verdict) {
   return {.problem = verdict.problem,
           .config = verdict.winner,
@@ -169,21 +155,22 @@ void Store::insert(std::span<const Label> labels) {
 
 std::optional<Measurement> Store::find(const Key& key) const {
   const std::lock_guard lock(impl_->mutex);
-  return impl_->rows.get(probe(key));
+  return impl_->rows.get(Measurement{.key = key});
 }
 
 std::vector<Measurement> Store::measurements(const Problem& problem,
                                              const std::string& device) const {
   const std::lock_guard lock(impl_->mutex);
   std::vector<Measurement> found;
-  impl_->rows.select<2>(probe(Key{problem, device, "", ""}), {{problem_id(problem), problem}},
+  impl_->rows.select<2>(Measurement{.key = {.problem = problem, .device = device}},
+                        {{problem_id(problem), problem}},
                         [&](Measurement&& row) { found.push_back(std::move(row)); });
   return found;
 }
 
 std::optional<Verdict> Store::verdict(const Problem& problem, const std::string& device) const {
   const std::lock_guard lock(impl_->mutex);
-  return impl_->rows.get(probe(problem, device));
+  return impl_->rows.get(Verdict{.problem = problem, .device = device});
 }
 
 std::vector<Verdict> Store::verdicts() const {
@@ -208,7 +195,7 @@ std::vector<TunedPlan> Store::near(const Problem& problem, const DevicePropertie
   std::vector<TunedPlan> plans;
   for (const Problem& tuned : nearest_tuned(impl_->database, problem, identity_text)) {
     if (plans.size() == limit) break;
-    const auto found = impl_->rows.get(probe(tuned, identity_text));
+    const auto found = impl_->rows.get(Verdict{.problem = tuned, .device = identity_text});
     if (found) plans.push_back(plan_of(*found));
   }
   return plans;
