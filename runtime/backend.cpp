@@ -28,9 +28,8 @@ Backend open_backend(const std::string& device, Policy policy) {
   } catch (const Error& error) {
     if (error.status() != Status::unavailable || policy == Policy::error) throw;
     backend.device = backend.cpu;
-    backend.fallback_reason =
-        fmt::format("the CPU serves what was asked of {}: {}", device, error.what());
-    say_once(backend.fallback_reason);
+    backend.fallback_reason = fmt::format("{} cannot be used: {}", device, error.what());
+    say_once(fmt::format("the CPU stands in for {}: {}", device, error.what()));
   }
   return backend;
 }

@@ -65,6 +65,26 @@ std::vector<Plan> attempts(const Backend& backend, const Problem& problem, Plan 
   return plans;
 }
 
+Backend cpu_part(const Backend& backend) {
+  Backend cpu = backend;
+  cpu.device = backend.cpu;
+  cpu.device_name = "cpu";
+  cpu.fallback_reason.clear();
+  return cpu;
+}
+
+Plan explained_on_cpu(Plan plan, const std::string& why) {
+  plan.match = Match::cpu;
+  plan.why = fmt::format("The CPU serves it: {}. {}", why, plan.why);
+  return plan;
+}
+
+/// A plan of the CPU that stands in for the device asked for says so.
+Plan explained(const Backend& backend, Plan plan) {
+  if (backend.fallback_reason.empty()) return plan;
+  return explained_on_cpu(std::move(plan), backend.fallback_reason);
+}
+
 const void* data_or_null(const std::vector<std::byte>& bytes) {
   return bytes.empty() ? nullptr : bytes.data();
 }
@@ -100,7 +120,8 @@ Decision decide(const Backend& backend, const Problem& problem, Policy policy) {
     decision.plan = chosen_plan(backend, problem);
     if (decision.plan->match == Match::exact) return decision;
   } catch (const Error& error) {
-    if (error.status() != Status::unavailable || policy == Policy::error) throw;
+    const bool last_resort = backend.device == backend.cpu || policy == Policy::error;
+    if (error.status() != Status::unavailable || last_resort) throw;
     decision.why_cpu = error.what();
     say_once(fmt::format("the CPU serves {}: {}", describe(problem), decision.why_cpu));
     return decision;
@@ -130,6 +151,14 @@ Decision decide(const Backend& backend, const Problem& problem, Policy policy) {
   return decision;
 }
 
+Plan first_choice(const Backend& backend, const Problem& problem, Policy policy) {
+  Decision decision = decide(backend, problem, policy);
+  if (decision.plan) return explained(backend, *std::move(decision.plan));
+  const Backend cpu = cpu_part(backend);
+  Decision on_cpu = decide(cpu, problem, Policy::nearest_or_heuristic);
+  return explained_on_cpu(*std::move(on_cpu.plan), decision.why_cpu);
+}
+
 Served serve(const Backend& backend, const Problem& problem, Policy policy, Decision decision,
              const HostWeights& weights, std::size_t alignment) {
   if (!decision.plan) return serve_on_cpu(backend, problem, decision.why_cpu, weights);
@@ -139,10 +168,7 @@ Served serve(const Backend& backend, const Problem& problem, Policy policy, Deci
   std::optional<Served> served =
       prepare_first(*backend.device, std::move(plans), weights, alignment, failures);
   if (served) {
-    if (!backend.fallback_reason.empty()) {
-      served->plan.match = Match::cpu;
-      served->plan.why = fmt::format("{}. {}", backend.fallback_reason, served->plan.why);
-    }
+    served->plan = explained(backend, std::move(served->plan));
     return *std::move(served);
   }
   const std::string why = fmt::format("no plan on {} could be prepared.{}",
@@ -156,15 +182,11 @@ Served serve(const Backend& backend, const Problem& problem, Policy policy, Deci
 
 Served serve_on_cpu(const Backend& backend, const Problem& problem, const std::string& why,
                     const HostWeights& weights) {
-  Backend cpu = backend;
-  cpu.device = backend.cpu;
-  cpu.fallback_reason.clear();
+  const Backend cpu = cpu_part(backend);
   Served served =
       serve(cpu, problem, Policy::nearest_or_heuristic,
             decide(cpu, problem, Policy::nearest_or_heuristic), weights, size_of(problem.dtype));
-  served.plan.match = Match::cpu;
-  served.plan.why =
-      fmt::format("The CPU serves {}: {}. {}", describe(problem), why, served.plan.why);
+  served.plan = explained_on_cpu(std::move(served.plan), why);
   if (backend.device != backend.cpu) {
     served.executable = stage(backend.device, *backend.cpu, problem, std::move(served.executable));
   }

@@ -31,6 +31,9 @@ struct Decision {
 /// a problem that has no exact plan.
 Decision decide(const Backend& backend, const Problem& problem, Policy policy);
 
+/// The plan that serve() would try first, the CPU's included.
+Plan first_choice(const Backend& backend, const Problem& problem, Policy policy);
+
 /// Prepares what was decided, for x and y of that alignment in bytes. A candidate that cannot be
 /// had here, or needs more alignment, is replaced by the next best of the device and then by the
 /// CPU; `why` then says so. With Policy::error, throws Error{unavailable} instead of going to the

@@ -119,6 +119,26 @@ TEST_F(Serving, ACpuThatFailsIsAnErrorOfItsOwn) {
               HasSubstr("fake_cpu{tile=1} could not be used"));
 }
 
+TEST_F(Serving, WhatNobodyServesIsAnError) {
+  machine.families = {&fake_plain()};
+  problem.num_groups = 2;
+  EXPECT_THAT(refusal([&] { serve_with(Policy::nearest_or_heuristic); }, Status::unavailable),
+              HasSubstr("on fake CPU"));
+  EXPECT_THAT(
+      refusal([&] { first_choice(machine.backend(), problem, Policy::cpu); }, Status::unavailable),
+      HasSubstr("on fake CPU"));
+}
+
+TEST_F(Serving, TheFirstChoiceIsWhatServes) {
+  for (const Policy policy : {Policy::nearest_or_heuristic, Policy::cpu}) {
+    const Plan plan = first_choice(machine.backend(), problem, policy);
+    const Served served = serve_with(policy);
+    EXPECT_EQ(plan.candidate.config, served.plan.candidate.config);
+    EXPECT_EQ(plan.match, served.plan.match);
+    EXPECT_EQ(plan.why, served.plan.why);
+  }
+}
+
 TEST(CostModel, GrowsWithWorkAndShrinksWithUnits) {
   DeviceProperties device;
   device.arch = "AVX2";

@@ -1,0 +1,127 @@
+#include <fmt/format.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "kernels/problem_json.hpp"
+#include "results/store.hpp"
+#include "runtime/serve.hpp"
+#include "tuner/cli/commands.hpp"
+#include "tuner/progress.hpp"
+
+namespace convtune::cli {
+namespace {
+
+struct PlanOptions {
+  std::string problem;
+  std::string device = "auto";
+  std::string database;
+  bool why = false;
+  bool json = false;
+};
+
+/// How much of a family's space is left for a problem, and what excluded the rest.
+struct FamilySpace {
+  const Family* family = nullptr;
+  std::size_t candidates = 0;
+  std::vector<Exclusion> exclusions;
+};
+
+std::vector<FamilySpace> spaces(const Problem& problem, const DeviceProperties& device,
+                                std::span<const Family* const> families) {
+  std::vector<FamilySpace> result;
+  for (const Family* family : families) {
+    if (family->device != device.kind) continue;
+    const Family* const alone[] = {family};
+    CandidateSpace space = enumerate(problem, device, alone);
+    result.push_back({.family = family,
+                      .candidates = space.candidates.size(),
+                      .exclusions = std::move(space.exclusions)});
+  }
+  return result;
+}
+
+std::string expectation(const Plan& plan) {
+  if (plan.expected_seconds <= 0) return "unknown";
+  std::string text = format_seconds(plan.expected_seconds);
+  if (plan.match == Match::heuristic) text += " at best (an estimate, not a measurement)";
+  if (plan.match == Match::exact) text += " (measured)";
+  if (plan.expected_loss && plan.match != Match::exact) {
+    text += fmt::format(", {:.0f} % slower than if tuned", *plan.expected_loss * 100);
+  }
+  return text;
+}
+
+void print_text(const Plan& plan, const DeviceProperties& device,
+                const std::vector<FamilySpace>& families) {
+  fmt::print("problem   {}\ndevice    {} ({})\nmatch     {}\nconfig    {} ({})\n",
+             describe(plan.problem), device.name, device.arch, name(plan.match),
+             to_text(plan.candidate.config), name(plan.candidate.family->origin));
+  fmt::print("expected  {}\nwhy       {}\n", expectation(plan), plan.why);
+  for (const FamilySpace& space : families) {
+    fmt::print("\n{}: {} candidates left\n", space.family->name, space.candidates);
+    for (const Exclusion& exclusion : space.exclusions) {
+      fmt::print("  {:>6} excluded by {}: {}\n", exclusion.configs, exclusion.constraint,
+                 exclusion.rule);
+    }
+  }
+}
+
+void print_json(const Plan& plan, const DeviceProperties& device,
+                const std::vector<FamilySpace>& families) {
+  nlohmann::ordered_json out = {{"problem", nlohmann::ordered_json::parse(to_json(plan.problem))},
+                                {"device", identity(device)},
+                                {"match", name(plan.match)},
+                                {"config", to_text(plan.candidate.config)},
+                                {"origin", name(plan.candidate.family->origin)},
+                                {"why", plan.why},
+                                {"expected_seconds", nullptr},
+                                {"expected_loss", nullptr}};
+  if (plan.expected_seconds > 0) out["expected_seconds"] = plan.expected_seconds;
+  if (plan.expected_loss) out["expected_loss"] = *plan.expected_loss;
+  for (const FamilySpace& space : families) {
+    nlohmann::ordered_json excluded = nlohmann::ordered_json::array();
+    for (const Exclusion& exclusion : space.exclusions) {
+      excluded.push_back({{"constraint", exclusion.constraint},
+                          {"rule", exclusion.rule},
+                          {"configs", exclusion.configs}});
+    }
+    out["families"].push_back({{"family", space.family->name},
+                               {"candidates", space.candidates},
+                               {"excluded", std::move(excluded)}});
+  }
+  fmt::print("{}\n", out.dump(2));
+}
+
+int plan(const PlanOptions& options) {
+  const Problem problem = parse_problem(options.problem);
+  Backend backend = open_backend(options.device, Policy::nearest_or_heuristic);
+  if (!options.database.empty()) {
+    auto store = std::make_shared<const Store>(options.database, Store::Access::read);
+    backend.plans = [store = std::move(store)] { return store; };
+  }
+  const Plan chosen = first_choice(backend, problem, Policy::nearest_or_heuristic);
+  const bool on_cpu = chosen.candidate.family->device == DeviceKind::cpu;
+  const DeviceProperties& device = (on_cpu ? backend.cpu : backend.device)->properties();
+  std::vector<FamilySpace> families;
+  if (options.why) families = spaces(problem, device, backend.families);
+  (options.json ? print_json : print_text)(chosen, device, families);
+  return 0;
+}
+
+}  // namespace
+
+void add_plan(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand("plan", "Tells what would run for a problem, and why");
+  auto options = std::make_shared<PlanOptions>();
+  command->add_option("--problem", options->problem, "The problem as JSON")->required();
+  command->add_option("--device", options->device, "auto, cpu, cuda or cuda:NUMBER")
+      ->capture_default_str();
+  command->add_option("--db", options->database, "Database to look in (default: the user's)");
+  command->add_flag("--why", options->why,
+                    "Also list each family's space and which rule excluded how many configs");
+  command->add_flag("--json", options->json, "Print JSON");
+  command->callback([&action, options] { action = [options] { return plan(*options); }; });
+}
+
+}  // namespace convtune::cli

@@ -1,0 +1,179 @@
+#include <fmt/format.h>
+#include <convtune/conv1d.hpp>
+
+#include <fstream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "kernels/error.hpp"
+#include "kernels/problem_json.hpp"
+#include "runtime/device.hpp"
+#include "runtime/npy.hpp"
+#include "tuner/cli/commands.hpp"
+
+namespace convtune::cli {
+namespace {
+
+/// One convolution on files.
+struct Job {
+  Problem problem;
+  std::string input, weight, bias, output;
+};
+
+struct RunOptions {
+  std::string problem;
+  Job files;
+  std::string list;
+  std::string device = "auto";
+};
+
+Conv1dOptions module_options(const Problem& p, const std::string& device) {
+  return {.kernel_size = p.kernel_size,
+          .in_channels = p.in_channels,
+          .out_channels = p.out_channels,
+          .dtype = p.dtype,
+          .stride = p.stride,
+          .padding = {p.padding.left, p.padding.right},
+          .dilation = p.dilation,
+          .num_groups = p.num_groups,
+          .device = device,
+          .has_bias = p.has_bias,
+          .permute = p.layout == Layout::NCL,
+          .activation = p.activation,
+          .math = p.math};
+}
+
+/// The array of a file, rounded to `dtype`.
+std::vector<std::byte> read_rounded(const std::string& path, const Shape& expected, DType dtype) {
+  const NpyArray array = read_npy(path);
+  bool same = array.shape.size() == expected.rank();
+  for (std::size_t i = 0; same && i < expected.rank(); ++i) same = array.shape[i] == expected[i];
+  if (!same) {
+    throw Error(Status::invalid, fmt::format("{} has the shape ({}); the problem needs {}", path,
+                                             fmt::join(array.shape, ", "), to_text(expected)));
+  }
+  std::vector<std::byte> rounded(array.values.size() * size_of(dtype));
+  for (std::size_t i = 0; i < array.values.size(); ++i) {
+    store_element(rounded.data(), dtype, static_cast<std::int64_t>(i), array.values[i]);
+  }
+  return rounded;
+}
+
+NpyArray widened(const std::vector<std::byte>& bytes, const Tensor& y) {
+  NpyArray array;
+  for (std::size_t i = 0; i < y.shape.rank(); ++i) array.shape.push_back(y.shape[i]);
+  for (std::int64_t i = 0; i < y.shape.elements(); ++i) {
+    array.values.push_back(load_element(bytes.data(), y.dtype, i));
+  }
+  return array;
+}
+
+void load_weights(Conv1d& conv, const Job& job) {
+  const DType dtype = job.problem.dtype;
+  const Weight filter = conv.filter();
+  const std::vector<std::byte> weight = read_rounded(job.weight, filter.shape, dtype);
+  std::vector<std::byte> bias;
+  std::map<std::string, TensorView> state = {
+      {filter.name, {.data = weight.data(), .dtype = dtype, .shape = filter.shape}}};
+  if (const std::optional<Weight> wanted = conv.bias()) {
+    bias = read_rounded(job.bias, wanted->shape, dtype);
+    state[wanted->name] = {.data = bias.data(), .dtype = dtype, .shape = wanted->shape};
+  }
+  conv.load_state_dict(state);
+}
+
+void run(const Job& job, const std::string& device_name) {
+  const Problem& p = job.problem;
+  if (p.has_bias == job.bias.empty()) {
+    throw Error(Status::invalid,
+                p.has_bias ? "the problem has a bias; give its file with --bias"
+                           : "a bias file is given; the problem must say \"has_bias\": true");
+  }
+  Conv1d conv(module_options(p, device_name));
+  load_weights(conv, job);
+  const Shape shape = conv.permute() ? Shape{p.batch, p.in_channels, p.length}
+                                     : Shape{p.batch, p.length, p.in_channels};
+  const std::vector<std::byte> x = read_rounded(job.input, shape, p.dtype);
+  const std::shared_ptr<Device> device = open_device(conv.device());
+  const std::shared_ptr<void> x_there = device->allocate(x.size());
+  device->copy_in(x_there.get(), x.data(), x.size());
+  const Tensor y = conv.forward(
+      {.data = x_there.get(), .dtype = p.dtype, .shape = shape, .device = conv.device()});
+  device->synchronize();
+  std::vector<std::byte> result(static_cast<std::size_t>(y.shape.elements()) * size_of(p.dtype));
+  device->copy_out(result.data(), y.data.get(), result.size());
+  write_npy(job.output, widened(result, y));
+  const PlanInfo plan = conv.plan(p.batch, p.length);
+  fmt::print("{} {} by {} ({})\n", job.output, to_text(y.shape), plan.config, name(plan.match));
+}
+
+/// A line of a list: {"problem": {...}, "input": "x.npy", "weight": "w.npy", "bias": "b.npy",
+/// "output": "y.npy"}, bias only with has_bias.
+Job job_from_json(const std::string& line) {
+  try {
+    const auto object = nlohmann::json::parse(line);
+    for (const auto& [key, value] : object.items()) {
+      if (key != "problem" && key != "input" && key != "weight" && key != "bias" &&
+          key != "output") {
+        throw Error(Status::invalid, fmt::format("the key \"{}\" is unknown", key));
+      }
+    }
+    return {.problem = problem_from_json(object.at("problem")),
+            .input = object.at("input"),
+            .weight = object.at("weight"),
+            .bias = object.value("bias", ""),
+            .output = object.at("output")};
+  } catch (const nlohmann::json::exception& error) {
+    throw Error(Status::invalid, fmt::format("it is no run in JSON: {}", error.what()));
+  }
+}
+
+void run_list(const std::string& path, const std::string& device) {
+  std::ifstream file(path);
+  if (!file) throw Error(Status::storage, fmt::format("{}: it cannot be opened", path));
+  std::string line;
+  for (int number = 1; std::getline(file, line); ++number) {
+    if (line.empty()) continue;
+    try {
+      run(job_from_json(line), device);
+    } catch (const Error& error) {
+      throw Error(error.status(), fmt::format("{} line {}: {}", path, number, error.what()));
+    }
+  }
+}
+
+int run(const RunOptions& options) {
+  // A device asked for by name that is not there ends the command; only the library falls back.
+  const std::shared_ptr<Device> device = open_device(options.device);
+  if (!options.list.empty()) {
+    run_list(options.list, options.device);
+    return 0;
+  }
+  Job job = options.files;
+  if (options.problem.empty() || job.input.empty() || job.weight.empty() || job.output.empty()) {
+    throw Error(Status::invalid, "--problem, --input, --weight and --output are needed, or --list");
+  }
+  job.problem = parse_problem(options.problem);
+  run(job, options.device);
+  return 0;
+}
+
+}  // namespace
+
+void add_run(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand("run", "Runs one convolution on .npy files of float32");
+  auto options = std::make_shared<RunOptions>();
+  command->add_option("--problem", options->problem, "The problem as JSON");
+  command->add_option("--input", options->files.input, "x, in the problem's layout");
+  command->add_option("--weight", options->files.weight, "The filter, in the problem's layout");
+  command->add_option("--bias", options->files.bias, "The bias, with has_bias");
+  command->add_option("--output", options->files.output, "Where y goes, as float32");
+  command->add_option("--list", options->list,
+                      "Many runs in one process: a file with one JSON object a line, with the keys "
+                      "problem, input, weight, bias, output");
+  command->add_option("--device", options->device, "auto, cpu, cuda or cuda:NUMBER")
+      ->capture_default_str();
+  command->callback([&action, options] { action = [options] { return run(*options); }; });
+}
+
+}  // namespace convtune::cli
