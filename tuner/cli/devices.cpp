@@ -1,0 +1,157 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "generator/compiler.hpp"
+#include "generator/cubin_cache.hpp"
+#include "kernels/error.hpp"
+#include "results/store.hpp"
+#include "runtime/device.hpp"
+#include "tuner/cli/commands.hpp"
+
+namespace convtune::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// One thing that this machine has or lacks.
+struct Finding {
+  std::string what;  ///< "gpu"
+  bool found = false;
+  std::string text;  ///< what it is, or what is missing and what to do
+};
+
+std::string gibibytes(std::int64_t bytes) {
+  return fmt::format("{:.1f} GiB", static_cast<double>(bytes) / (1 << 30));
+}
+
+Finding describe_cpu() {
+  const std::shared_ptr<Device> device = open_device("cpu");
+  const DeviceProperties& cpu = device->properties();
+  return {.what = "cpu",
+          .found = true,
+          .text = fmt::format("{}, {}, {} threads, L1 {} KiB, L2 {} KiB, memory {}", cpu.name,
+                              cpu.arch, cpu.units, cpu.l1_bytes / 1024, cpu.l2_bytes / 1024,
+                              gibibytes(cpu.memory_bytes))};
+}
+
+/// Every GPU that opens, or why the first one does not.
+std::vector<Finding> describe_gpus() {
+  std::vector<Finding> found;
+  for (int i = 0;; ++i) {
+    const std::string name = fmt::format("cuda:{}", i);
+    try {
+      const std::shared_ptr<Device> device = open_device(name);
+      const DeviceProperties& gpu = device->properties();
+      found.push_back(
+          {.what = name,
+           .found = true,
+           .text = fmt::format("{}, {}, {} SMs, L2 {} MiB, memory {}", gpu.name, gpu.arch,
+                               gpu.units, gpu.l2_bytes >> 20, gibibytes(gpu.memory_bytes))});
+    } catch (const Error& error) {
+      if (i == 0) found.push_back({.what = "gpu", .found = false, .text = error.what()});
+      return found;
+    }
+  }
+}
+
+Finding describe_nvrtc() {
+  try {
+    const CompilerInfo info = compiler_info();
+    return {.what = "nvrtc", .found = true, .text = fmt::format("{}, {}", info.version, info.path)};
+  } catch (const Error& error) {
+    return {.what = "nvrtc", .found = false, .text = error.what()};
+  }
+}
+
+/// Vendor libraries are named by the digest of their families: library and version.
+Finding describe_vendor(std::string_view family_name, const std::string& advice) {
+  for (const Family* family : all_families()) {
+    if (family->name != family_name) continue;
+    return {
+        .what = std::string(family_name), .found = true, .text = family->source_digest({}, {}, {})};
+  }
+  return {.what = std::string(family_name), .found = false, .text = advice};
+}
+
+Finding describe_families() {
+  std::vector<std::string> names;
+  for (const Family* family : all_families()) {
+    names.push_back(
+        fmt::format("{} ({}, {})", family->name, name(family->device), name(family->origin)));
+  }
+  return {.what = "families",
+          .found = !names.empty(),
+          .text = fmt::format("{}", fmt::join(names, ", "))};
+}
+
+/// The nearest folder above that exists decides whether a file or folder can be made there.
+bool can_be_made(fs::path path) {
+  std::error_code ignored;
+  while (!path.empty() && !fs::exists(path, ignored) && path != path.parent_path()) {
+    path = path.parent_path();
+  }
+  return access(path.empty() ? "." : path.c_str(), W_OK) == 0;
+}
+
+Finding describe_place(const std::string& what, const fs::path& path, const std::string& variable) {
+  if (path.empty()) {
+    return {
+        .what = what, .found = false, .text = fmt::format("no folder: set HOME or {}", variable)};
+  }
+  std::error_code ignored;
+  const bool exists = fs::exists(path, ignored);
+  const bool writable = can_be_made(path);
+  const std::string state = exists && writable ? "" : exists ? " (read-only)" : " (not there yet)";
+  if (!writable) {
+    return {.what = what,
+            .found = exists,
+            .text = fmt::format("{}{}: nothing can be written there; set {} to another place",
+                                path.string(), state, variable)};
+  }
+  return {.what = what, .found = true, .text = path.string() + state};
+}
+
+std::vector<Finding> findings() {
+  std::vector<Finding> all = {describe_cpu()};
+  for (Finding& gpu : describe_gpus()) all.push_back(std::move(gpu));
+  all.push_back(describe_nvrtc());
+  all.push_back(describe_vendor("onednn",
+                                "not in this build: install libdnnl-dev and build again with "
+                                "CONVTUNE_WITH_ONEDNN=ON; nothing else needs it"));
+  all.push_back(describe_families());
+  all.push_back(describe_place("database", default_database(), "CONVTUNE_DB"));
+  all.push_back(describe_place("cache", default_cache_folder(), "CONVTUNE_CACHE_DIR"));
+  return all;
+}
+
+int devices(bool json) {
+  const std::vector<Finding> all = findings();
+  if (!json) {
+    for (const Finding& finding : all) {
+      fmt::print("{:<10}{}{}\n", finding.what, finding.found ? "" : "missing: ", finding.text);
+    }
+    return 0;
+  }
+  nlohmann::ordered_json out = nlohmann::ordered_json::object();
+  for (const Finding& finding : all) {
+    out[finding.what] = {{"found", finding.found}, {"text", finding.text}};
+  }
+  fmt::print("{}\n", out.dump(2));
+  return 0;
+}
+
+}  // namespace
+
+void add_devices(CLI::App& app, Action& action) {
+  CLI::App* command =
+      app.add_subcommand("devices", "Tells what this machine offers and what is missing");
+  auto json = std::make_shared<bool>(false);
+  command->add_flag("--json", *json, "Print JSON");
+  command->callback([&action, json] { action = [json] { return devices(*json); }; });
+}
+
+}  // namespace convtune::cli
