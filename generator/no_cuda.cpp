@@ -1,7 +1,6 @@
-// Takes the place of compiler, cubin cache and occupancy in a build without the CUDA headers.
+// Takes the place of compiler and occupancy in a build without the CUDA headers.
 
 #include "generator/compiler.hpp"
-#include "generator/cubin_cache.hpp"
 #include "generator/occupancy.hpp"
 #include "kernels/error.hpp"
 
@@ -19,8 +18,6 @@ namespace {
 CompilerInfo compiler_info() { refuse(); }
 std::vector<std::string> compile_options(std::string_view) { refuse(); }
 Compiled compile(const Source&, std::string_view) { refuse(); }
-Compiled compile_cached(const Source&, std::string_view, const CubinCache*) { refuse(); }
-Compiled compile_cached(const Source&, std::string_view) { refuse(); }
 Occupancy occupancy(const Resources&, const LaunchGeometry&, const DeviceProperties&) { refuse(); }
 
 }  // namespace convtune

@@ -1,0 +1,222 @@
+#include "runtime/cuda/cuda_device.hpp"
+
+#include <fmt/format.h>
+
+#include "generator/cubin_cache.hpp"
+#include "kernels/cuda/cuda_kernel.hpp"
+#include "kernels/error.hpp"
+#include "runtime/cuda/context.hpp"
+
+namespace convtune {
+namespace {
+
+using SharedContext = std::shared_ptr<const CudaContext>;
+
+int attribute(const Driver& driver, CUdevice device, CUdevice_attribute which) {
+  int value = 0;
+  check(driver, driver.cuDeviceGetAttribute(&value, which, device), "cuDeviceGetAttribute");
+  return value;
+}
+
+// From Hopper on, the "a" form has instructions that the plain one lacks.
+std::string arch_of(int major, int minor) {
+  return fmt::format("sm_{}{}{}", major, minor, major >= 9 ? "a" : "");
+}
+
+DeviceProperties properties_of(const Driver& driver, CUdevice device) {
+  const auto get = [&](CUdevice_attribute which) { return attribute(driver, device, which); };
+  char name[256] = {};
+  check(driver, driver.cuDeviceGetName(name, sizeof name, device), "cuDeviceGetName");
+  std::size_t memory = 0;
+  check(driver, driver.cuDeviceTotalMem(&memory, device), "cuDeviceTotalMem");
+  const int major = get(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR);
+  const int minor = get(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
+  return {
+      .kind = DeviceKind::cuda,
+      .name = name,
+      .arch = arch_of(major, minor),
+      .units = get(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT),
+      .l2_bytes = get(CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE),
+      .memory_bytes = static_cast<std::int64_t>(memory),
+      .compute_major = major,
+      .compute_minor = minor,
+      .max_threads_per_block = get(CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK),
+      .max_threads_per_sm = get(CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_MULTIPROCESSOR),
+      .max_blocks_per_sm = get(CU_DEVICE_ATTRIBUTE_MAX_BLOCKS_PER_MULTIPROCESSOR),
+      .registers_per_block = get(CU_DEVICE_ATTRIBUTE_MAX_REGISTERS_PER_BLOCK),
+      .registers_per_sm = get(CU_DEVICE_ATTRIBUTE_MAX_REGISTERS_PER_MULTIPROCESSOR),
+      .shared_per_block = get(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK),
+      .shared_per_block_optin = get(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN),
+      .shared_per_sm = get(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR),
+      .reserved_shared_per_block = get(CU_DEVICE_ATTRIBUTE_RESERVED_SHARED_MEMORY_PER_BLOCK),
+  };
+}
+
+int gpu_count(const Driver& driver) {
+  int count = 0;
+  check(driver, driver.cuDeviceGetCount(&count), "cuDeviceGetCount");
+  return count;
+}
+
+/// Setting an attribute makes the driver load the code now: with lazy loading it would do so at the
+/// first launch, which a capture does not allow.
+CUfunction load_kernel(const CudaContext& context, CUmodule module, unsigned shared_bytes) {
+  const Driver& driver = context.driver;
+  const CurrentContext current(context);
+  CUfunction function = nullptr;
+  check(driver, driver.cuModuleGetFunction(&function, module, kernel_symbol),
+        "cuModuleGetFunction");
+  check(driver,
+        driver.cuFuncSetAttribute(function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
+                                  static_cast<int>(shared_bytes)),
+        "cuFuncSetAttribute");
+  return function;
+}
+
+class CudaExecutable final : public Executable {
+ public:
+  CudaExecutable(SharedContext context, CudaModule module, CudaMemory packed,
+                 const LaunchGeometry& launch, const cuda::ConvArgs& args, std::size_t alignment)
+      : context_(std::move(context)),
+        module_(std::move(module)),
+        packed_(std::move(packed)),
+        function_(load_kernel(*context_, module_.get(), launch.shared_bytes)),
+        launch_(launch),
+        args_(args),
+        alignment_(alignment) {}
+
+  void run(const void* x, void* y, Stream stream) const override {
+    const CurrentContext current(*context_);
+    cuda::ConvArgs args = args_;
+    args.x = x;
+    args.y = y;
+    void* parameters[] = {&args};
+    const Driver& driver = context_->driver;
+    check(driver,
+          driver.cuLaunchKernel(function_, launch_.grid[0], launch_.grid[1], launch_.grid[2],
+                                launch_.block[0], launch_.block[1], launch_.block[2],
+                                launch_.shared_bytes, static_cast<CUstream>(stream), parameters,
+                                nullptr),
+          "cuLaunchKernel");
+  }
+
+  std::size_t alignment() const override { return alignment_; }
+
+ private:
+  SharedContext context_;
+  CudaModule module_;
+  CudaMemory packed_;
+  CUfunction function_;
+  LaunchGeometry launch_;
+  cuda::ConvArgs args_;
+  std::size_t alignment_;
+};
+
+class CudaDevice final : public Device {
+ public:
+  CudaDevice(const Driver& driver, int ordinal, CompileKernel compile)
+      : context_(std::make_shared<CudaContext>(driver, ordinal)),
+        properties_(properties_of(driver, context_->device())),
+        compile_(std::move(compile)) {}
+
+  const DeviceProperties& properties() const override { return properties_; }
+  const SharedContext& context() const { return context_; }
+
+  std::shared_ptr<void> allocate(std::size_t bytes) override {
+    auto memory = std::make_shared<CudaMemory>(allocate_memory(context_, bytes));
+    return {memory, pointer_of(*memory)};
+  }
+
+  void copy_in(void* device, const void* host, std::size_t bytes) override {
+    const CurrentContext current(*context_);
+    const auto to = reinterpret_cast<CUdeviceptr>(device);
+    check(context_->driver, context_->driver.cuMemcpyHtoD(to, host, bytes), "cuMemcpyHtoD");
+  }
+
+  void copy_out(void* host, const void* device, std::size_t bytes) override {
+    const CurrentContext current(*context_);
+    const auto from = reinterpret_cast<CUdeviceptr>(device);
+    check(context_->driver, context_->driver.cuMemcpyDtoH(host, from, bytes), "cuMemcpyDtoH");
+  }
+
+  void synchronize() override {
+    const CurrentContext current(*context_);
+    check(context_->driver, context_->driver.cuCtxSynchronize(), "cuCtxSynchronize");
+  }
+
+  std::unique_ptr<Executable> prepare(const Problem& problem, const Candidate& candidate,
+                                      const void* weight, const void* bias) override {
+    const CudaKernel* kernel = candidate.family->cuda;
+    if (kernel == nullptr)
+      throw Error(Status::failed, fmt::format("{} cannot run on {}: it is no CUDA family",
+                                              candidate.family->name, properties_.name));
+    const Config& config = candidate.config;
+    const Source source = write_source(*kernel, problem, config, properties_);
+    const Compiled compiled = compile_(source, properties_.arch);
+    CudaModule module = load_module(context_, compiled.cubin.data());
+
+    std::vector<std::byte> packed(kernel->packed_bytes(problem, config));
+    kernel->pack(problem, config, weight, bias, packed.data());
+    CudaMemory device_packed = allocate_memory(context_, packed.size());
+    copy_in(pointer_of(device_packed), packed.data(), packed.size());
+
+    const cuda::ConvArgs args = {.packed = pointer_of(device_packed), .shape = conv_shape(problem)};
+    return std::make_unique<CudaExecutable>(context_, std::move(module), std::move(device_packed),
+                                            kernel->geometry(problem, config, properties_), args,
+                                            kernel->alignment(problem, config));
+  }
+
+ private:
+  static void* pointer_of(const CudaMemory& memory) {
+    return reinterpret_cast<void*>(memory.get());
+  }
+
+  SharedContext context_;
+  DeviceProperties properties_;
+  CompileKernel compile_;
+};
+
+}  // namespace
+
+std::shared_ptr<Device> make_cuda_device(const Driver& driver, int ordinal, CompileKernel compile) {
+  const int count = gpu_count(driver);
+  if (count == 0) throw Error(Status::unavailable, "no GPU can be used: the driver reports none");
+  if (ordinal >= count)
+    throw Error(Status::unavailable,
+                fmt::format("there is no device cuda:{}: this machine has {} GPU{}", ordinal, count,
+                            count == 1 ? "" : "s"));
+  return std::make_shared<CudaDevice>(driver, ordinal, std::move(compile));
+}
+
+std::shared_ptr<Device> make_cuda_device(int ordinal) {
+  return make_cuda_device(cuda_driver(), ordinal, [](const Source& source, std::string_view arch) {
+    return compile_cached(source, arch);
+  });
+}
+
+SharedContext context_of(const Device& device) {
+  return dynamic_cast<const CudaDevice&>(device).context();
+}
+
+GpuList list_gpus(const Driver& driver) {
+  GpuList list;
+  list.driver_version = driver_version(driver);
+  const int count = gpu_count(driver);
+  for (int ordinal = 0; ordinal < count; ++ordinal) {
+    CUdevice device = 0;
+    check(driver, driver.cuDeviceGet(&device, ordinal), "cuDeviceGet");
+    list.gpus.push_back(properties_of(driver, device));
+  }
+  if (list.gpus.empty()) list.missing = "the CUDA driver reports no GPU";
+  return list;
+}
+
+GpuList list_gpus() {
+  try {
+    return list_gpus(cuda_driver());
+  } catch (const Error& error) {
+    return {.gpus = {}, .driver_version = {}, .missing = error.what()};
+  }
+}
+
+}  // namespace convtune

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "generator/compiler.hpp"
+#include "runtime/device.hpp"
+
+namespace convtune {
+
+struct Driver;
+class CudaContext;
+
+/// How a device gets its kernels; compile_cached() unless a test says otherwise.
+using CompileKernel = std::function<Compiled(const Source& source, std::string_view arch)>;
+
+/// The GPU of that number. Throws Error{unavailable} saying what is missing.
+std::shared_ptr<Device> make_cuda_device(int ordinal);
+
+/// The same on a driver of the caller's, which must outlive the device.
+std::shared_ptr<Device> make_cuda_device(const Driver& driver, int ordinal, CompileKernel compile);
+
+/// The context of a device that make_cuda_device() made.
+std::shared_ptr<const CudaContext> context_of(const Device& device);
+
+/// The GPUs of this machine, or why there are none.
+struct GpuList {
+  std::vector<DeviceProperties> gpus;
+  std::string driver_version;  ///< newest CUDA that the driver serves, "13.0"; empty without one
+  std::string missing;         ///< one sentence, empty if there is a GPU
+};
+GpuList list_gpus();
+GpuList list_gpus(const Driver& driver);
+
+}  // namespace convtune

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cuda.h>
+
+#include <string>
+
+namespace convtune {
+
+// Every function of the CUDA driver that convtune calls.
+#define CONVTUNE_DRIVER_FUNCTIONS(X) \
+  X(cuInit)                          \
+  X(cuDriverGetVersion)              \
+  X(cuGetErrorName)                  \
+  X(cuDeviceGet)                     \
+  X(cuDeviceGetCount)                \
+  X(cuDeviceGetName)                 \
+  X(cuDeviceGetAttribute)            \
+  X(cuDeviceTotalMem)                \
+  X(cuDevicePrimaryCtxRetain)        \
+  X(cuDevicePrimaryCtxRelease)       \
+  X(cuCtxPushCurrent)                \
+  X(cuCtxPopCurrent)                 \
+  X(cuCtxSynchronize)                \
+  X(cuModuleLoadData)                \
+  X(cuModuleUnload)                  \
+  X(cuModuleGetFunction)             \
+  X(cuFuncSetAttribute)              \
+  X(cuMemAlloc)                      \
+  X(cuMemFree)                       \
+  X(cuMemcpyHtoD)                    \
+  X(cuMemcpyDtoH)                    \
+  X(cuLaunchKernel)                  \
+  X(cuStreamCreate)                  \
+  X(cuStreamDestroy)                 \
+  X(cuStreamBeginCapture)            \
+  X(cuStreamEndCapture)              \
+  X(cuGraphInstantiate)              \
+  X(cuGraphLaunch)                   \
+  X(cuGraphDestroy)                  \
+  X(cuGraphExecDestroy)              \
+  X(cuEventCreate)                   \
+  X(cuEventDestroy)                  \
+  X(cuEventRecord)                   \
+  X(cuEventSynchronize)              \
+  X(cuEventElapsedTime)
+
+/// The driver's functions, by their own names. Tests fill it with functions of their own.
+struct Driver {
+#define CONVTUNE_MEMBER(function) decltype(&::function) function = nullptr;
+  CONVTUNE_DRIVER_FUNCTIONS(CONVTUNE_MEMBER)
+#undef CONVTUNE_MEMBER
+};
+
+/// Loads a driver library and initialises it. Throws Error{unavailable}, in plain words, where
+/// there is none, an old one, the toolkit's stub, or no GPU.
+Driver load_driver(const char* library);
+
+/// load_driver("libcuda.so.1"), once; a failure is tried again on the next call.
+const Driver& cuda_driver();
+
+/// Throws unless `result` is CUDA_SUCCESS; the message has the call and CUDA's name for the error.
+/// Error{unavailable} if there is no GPU, or if only a new process can use it again; Error{failed}
+/// for all else, out of memory among it.
+void check(const Driver& driver, CUresult result, const char* call);
+
+/// "13.0": the newest CUDA that the driver serves.
+std::string driver_version(const Driver& driver);
+
+}  // namespace convtune
