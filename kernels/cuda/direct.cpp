@@ -154,14 +154,8 @@ Cost cost(const Problem& p, const Config& config) {
           .flops = 2 * positions * static_cast<double>(cuda::packed_weights(c, shape))};
 }
 
-std::string instantiation(const Problem& problem, const Config& config) {
-  const DirectConfig c = direct_config(problem, config);
-  return fmt::format(
-      "conv1d_direct<DirectConfig{{.dtype = DType::{}, .layout = Layout::{}, "
-      ".activation = Activation::{}, .tile_l = {}, .tile_c = {}, .threads = {}, .block_c = {}, "
-      ".vec_x = {}, .vec_y = {}, .taps = {}, .index_bits = {}}}>",
-      name(c.dtype), name(c.layout), name(c.activation), c.tile_l, c.tile_c, c.threads, c.block_c,
-      c.vec_x, c.vec_y, c.taps, c.index_bits);
+std::string instantiation_for(const Problem& problem, const Config& config) {
+  return instantiation(direct_config(problem, config));
 }
 
 LaunchGeometry geometry(const Problem& problem, const Config& config, const DeviceProperties&) {
@@ -216,7 +210,7 @@ std::size_t alignment(const Problem& problem, const Config& config) {
 }
 
 constexpr CudaKernel kernel = {.header = "direct.cuh",
-                               .instantiation = instantiation,
+                               .instantiation = instantiation_for,
                                .geometry = geometry,
                                .packed_bytes = packed_bytes,
                                .pack = pack,
@@ -245,6 +239,15 @@ DirectConfig direct_config(const Problem& p, const Config& config) {
                     .taps = static_cast<int>(config.at("bake_taps") != 0 ? p.kernel_size : 0)};
   c.index_bits = cuda::fits_32_bits(c, conv_shape(p)) ? 32 : 64;
   return c;
+}
+
+std::string instantiation(const DirectConfig& c) {
+  return fmt::format(
+      "conv1d_direct<DirectConfig{{.dtype = DType::{}, .layout = Layout::{}, "
+      ".activation = Activation::{}, .tile_l = {}, .tile_c = {}, .threads = {}, .block_c = {}, "
+      ".vec_x = {}, .vec_y = {}, .taps = {}, .index_bits = {}}}>",
+      name(c.dtype), name(c.layout), name(c.activation), c.tile_l, c.tile_c, c.threads, c.block_c,
+      c.vec_x, c.vec_y, c.taps, c.index_bits);
 }
 
 const Family& cuda_direct() {

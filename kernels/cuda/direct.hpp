@@ -12,4 +12,7 @@ const Family& cuda_direct();
 /// What is baked into the kernel that serves `problem` with `config`.
 cuda::DirectConfig direct_config(const Problem& problem, const Config& config);
 
+/// The expression that instantiates that kernel.
+std::string instantiation(const cuda::DirectConfig& config);
+
 }  // namespace convtune

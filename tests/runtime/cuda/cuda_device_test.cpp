@@ -1,0 +1,164 @@
+#include "runtime/cuda/cuda_device.hpp"
+
+#include <gtest/gtest.h>
+
+#include <numeric>
+#include <random>
+
+#include "kernels/cuda/direct.hpp"
+#include "kernels/reference.hpp"
+#include "tests/refusal.hpp"
+#include "tests/runtime/cuda/fake_driver.hpp"
+
+namespace convtune {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+class CudaDeviceTest : public testing::Test {
+ protected:
+  void SetUp() override { fake_driver::reset(); }
+  void TearDown() override {
+    EXPECT_EQ(fake_driver::state().live_allocations, 0);
+    EXPECT_EQ(fake_driver::state().live_modules, 0);
+    EXPECT_EQ(fake_driver::state().contexts_retained, 0);
+    EXPECT_EQ(fake_driver::state().context_depth, 0);
+  }
+
+  static std::shared_ptr<Device> open(int ordinal = 0) {
+    return make_cuda_device(fake_driver::table(), ordinal, fake_driver::compile);
+  }
+
+  static std::vector<float> random_values(std::int64_t count) {
+    static std::mt19937 random(1);
+    std::normal_distribution<float> normal;
+    std::vector<float> values(static_cast<std::size_t>(count));
+    for (float& value : values) value = normal(random);
+    return values;
+  }
+
+  const Problem problem_ = {.batch = 2,
+                            .length = 300,
+                            .in_channels = 8,
+                            .out_channels = 12,
+                            .kernel_size = 5,
+                            .stride = 2,
+                            .padding = {4, 1},
+                            .dilation = 2,
+                            .num_groups = 2,
+                            .has_bias = true};
+  const Candidate candidate_ = {
+      .family = &cuda_direct(),
+      .config =
+          parse_config("cuda_direct{tile_l=1,tile_c=1,threads=128,block_c=1,vec=1,bake_taps=0}")};
+};
+
+TEST_F(CudaDeviceTest, ComputesWhatTheReferenceDoes) {
+  const auto device = open();
+  const auto x = random_values(input_elements(problem_));
+  const auto weight = random_values(weight_elements(problem_));
+  const auto bias = random_values(problem_.out_channels);
+  std::vector<float> y(static_cast<std::size_t>(output_elements(problem_)), NAN);
+  const auto executable = device->prepare(problem_, candidate_, weight.data(), bias.data());
+  const auto device_x = device->allocate(x.size() * sizeof(float));
+  const auto device_y = device->allocate(y.size() * sizeof(float));
+  device->copy_in(device_x.get(), x.data(), x.size() * sizeof(float));
+  executable->run(device_x.get(), device_y.get(), nullptr);
+  device->synchronize();
+  device->copy_out(y.data(), device_y.get(), y.size() * sizeof(float));
+
+  std::vector<std::int64_t> all(y.size());
+  std::iota(all.begin(), all.end(), 0);
+  const auto expected = reference_at(problem_, x.data(), weight.data(), bias.data(), all);
+  EXPECT_EQ(compare(problem_, y.data(), all, expected).wrong, 0);
+  EXPECT_EQ(executable->alignment(), sizeof(float));
+}
+
+TEST_F(CudaDeviceTest, RunsAgainWithoutCompilingOrAllocating) {
+  const auto device = open();
+  const auto weight = random_values(weight_elements(problem_));
+  const auto executable = device->prepare(problem_, candidate_, weight.data(), nullptr);
+  const auto x = device->allocate(static_cast<std::size_t>(input_elements(problem_)) * 4);
+  const auto y = device->allocate(static_cast<std::size_t>(output_elements(problem_)) * 4);
+  fake_driver::state().memory_left = 0;
+  const int allocations = fake_driver::state().live_allocations;
+  for (int i = 0; i < 3; ++i) executable->run(x.get(), y.get(), nullptr);
+  EXPECT_EQ(fake_driver::state().launches, 3);
+  EXPECT_EQ(fake_driver::state().compiled, 1);
+  EXPECT_EQ(fake_driver::state().live_allocations, allocations);
+}
+
+TEST_F(CudaDeviceTest, PropertiesAreTheDrivers) {
+  const auto device = open();
+  EXPECT_EQ(device->properties().kind, DeviceKind::cuda);
+  EXPECT_EQ(device->properties().name, "Imaginary GPU");
+  EXPECT_EQ(device->properties().arch, "sm_90a");
+  EXPECT_EQ(device->properties().units, 132);
+  EXPECT_EQ(device->properties().memory_bytes, std::int64_t{1} << 30);
+}
+
+TEST_F(CudaDeviceTest, OutOfMemoryFailsThisCandidateOnly) {
+  const auto device = open();
+  fake_driver::state().memory_left = 100;
+  EXPECT_THAT(refusal([&] { device->allocate(101); }, Status::failed),
+              AllOf(HasSubstr("cuMemAlloc"), HasSubstr("CUDA_ERROR_OUT_OF_MEMORY (2)")));
+  EXPECT_NE(device->allocate(100), nullptr);
+
+  const auto weight = random_values(weight_elements(problem_));
+  refusal([&] { device->prepare(problem_, candidate_, weight.data(), nullptr); }, Status::failed);
+}
+
+TEST_F(CudaDeviceTest, ErrorsThatEndTheContextSaySo) {
+  const auto device = open();
+  const auto weight = random_values(weight_elements(problem_));
+  const auto executable = device->prepare(problem_, candidate_, weight.data(), nullptr);
+  for (const CUresult lost :
+       {CUDA_ERROR_ILLEGAL_ADDRESS, CUDA_ERROR_LAUNCH_TIMEOUT, CUDA_ERROR_LAUNCH_FAILED}) {
+    fake_driver::state().launch_result = lost;
+    EXPECT_THAT(
+        refusal([&] { executable->run(nullptr, nullptr, nullptr); }, Status::unavailable),
+        AllOf(HasSubstr("cuLaunchKernel"), HasSubstr(std::to_string(lost)), HasSubstr("new one")));
+  }
+  fake_driver::state().launch_result = CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES;
+  refusal([&] { executable->run(nullptr, nullptr, nullptr); }, Status::failed);
+}
+
+TEST_F(CudaDeviceTest, OutlivesNothingItIsNeededFor) {
+  auto device = open();
+  const auto weight = random_values(weight_elements(problem_));
+  const auto executable = device->prepare(problem_, candidate_, weight.data(), nullptr);
+  const auto memory = device->allocate(64);
+  device.reset();
+  EXPECT_EQ(fake_driver::state().contexts_retained, 1) << "still held by code and memory";
+}
+
+TEST_F(CudaDeviceTest, RefusesAGpuThatIsNotThere) {
+  EXPECT_THAT(refusal([] { open(1); }, Status::unavailable), HasSubstr("this machine has 1 GPU"));
+  fake_driver::state().gpus = 0;
+  EXPECT_THAT(refusal([] { open(); }, Status::unavailable), HasSubstr("reports none"));
+}
+
+TEST_F(CudaDeviceTest, RefusesAFamilyOfTheCpu) {
+  Family cpu = cuda_direct();
+  cpu.cuda = nullptr;
+  const auto device = open();
+  refusal(
+      [&] {
+        device->prepare(problem_, {&cpu, candidate_.config}, nullptr, nullptr);
+      },
+      Status::failed);
+}
+
+TEST_F(CudaDeviceTest, ListsGpusOrTheReasonForNone) {
+  fake_driver::state().gpus = 2;
+  const GpuList two = list_gpus(fake_driver::table());
+  EXPECT_EQ(two.gpus.size(), 2U);
+  EXPECT_EQ(two.driver_version, "12.4");
+  EXPECT_EQ(two.missing, "");
+  fake_driver::state().gpus = 0;
+  EXPECT_NE(list_gpus(fake_driver::table()).missing, "");
+}
+
+}  // namespace
+}  // namespace convtune

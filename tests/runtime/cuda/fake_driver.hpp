@@ -1,0 +1,32 @@
+#pragma once
+
+#include "generator/compiler.hpp"
+#include "runtime/cuda/driver.hpp"
+
+namespace convtune {
+
+/// A driver whose GPUs are imaginary: device memory is the host's, and a launch runs the kernel
+/// that the host's compiler built. Its state is global and starts afresh with reset().
+namespace fake_driver {
+
+struct State {
+  int gpus = 1;
+  std::size_t memory_left = std::size_t{1} << 30;
+  CUresult launch_result = CUDA_SUCCESS;  ///< what cuLaunchKernel returns
+  int live_allocations = 0;
+  int live_modules = 0;
+  int contexts_retained = 0;
+  int context_depth = 0;  ///< pushed and not popped
+  int launches = 0;
+  int compiled = 0;
+};
+State& state();
+void reset();
+
+const Driver& table();
+
+/// Stands for NVRTC: the "cubin" is the unit's text, by which a launch finds the host's kernel.
+Compiled compile(const Source& source, std::string_view arch);
+
+}  // namespace fake_driver
+}  // namespace convtune
