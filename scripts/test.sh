@@ -15,6 +15,8 @@ long_stages=(
   "format         10  scripts/format.sh --check"
   "shell          10  shellcheck scripts/*.sh scripts/stages/*.sh .ci/run tests/install/*.sh"
   "headers       120  scripts/build.sh default header_check"
+  "browser        20  scripts/stages/browser.sh"
+  "peers         300  scripts/stages/peers.sh"
   "portable      300  scripts/stages/portable.sh"
   "cpu-only      400  scripts/stages/preset.sh cpu-only"
   "compile-lists 300  scripts/stages/compile_lists.sh"
