@@ -19,7 +19,7 @@ say "building (a few minutes the first time)"
 scripts/build.sh default convtune
 
 gpu=false
-if "$convtune" devices | grep -q '^cuda:0'; then gpu=true; fi
+[[ $("$convtune" devices) == *$'\n'cuda:0* ]] && gpu=true
 $gpu || say "no GPU can be used here: the CPU is tuned"
 
 budget=()
