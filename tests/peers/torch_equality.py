@@ -1,0 +1,189 @@
+#!/usr/bin/env python3
+"""convtune run against PyTorch: shapes of other projects' tests, both layouts, three dtypes.
+
+PyTorch computes in float64 from inputs rounded to the dtype. An output may differ by
+  (4·√n + 4) · 2⁻²⁴ · (|bias| + Σ|x·w|) + ε(dtype) · |y| + s,    n = K·Cin/G,
+s = half the least subnormal of the dtype and n + 1 times that of float32; see kernels/reference.hpp.
+
+Exit codes: 0 all equal, 1 a difference or a failed run, 77 skipped, for want of PyTorch.
+"""
+
+import argparse
+import json
+import math
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+
+try:
+    import torch
+except ImportError:
+    print("skipped: no Python module torch")
+    sys.exit(77)
+
+DTYPES = {  # torch type, ε, least subnormal
+    "float32": (torch.float32, 2.0**-24, 2.0**-149),
+    "float16": (torch.float16, 2.0**-11, 2.0**-24),
+    "bfloat16": (torch.bfloat16, 2.0**-8, 2.0**-133),
+}
+LAYOUTS = ("NLC", "NCL")
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("binary", help="the convtune program")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--count", type=int, default=600, help="how many shapes")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--most-products", type=float, default=2e7, help="leave out shapes with more multiply-adds"
+    )
+    return parser.parse_args()
+
+
+def output_length(shape):
+    reach = shape["dilation"] * (shape["kernel_size"] - 1)
+    return (shape["length"] + sum(shape["padding"]) - reach - 1) // shape["stride"] + 1
+
+
+def products(shape):
+    """Multiply-adds of the whole convolution."""
+    per_output = shape["kernel_size"] * shape["in_channels"] // shape["num_groups"]
+    return shape["batch"] * output_length(shape) * shape["out_channels"] * per_output
+
+
+def read_shapes():
+    """All shapes, by the source they come from."""
+    text = pathlib.Path(__file__).with_name("shapes.json").read_text(encoding="utf-8")
+    data = json.loads(text)
+    sources = {}
+    for source, rows in data["sources"].items():
+        shapes = [dict(zip(data["keys"], row)) for row in rows]
+        for shape in shapes:
+            shape["padding"] = [shape.pop("padding_left"), shape.pop("padding_right")]
+        sources[source] = shapes
+    return sources
+
+
+def choose(sources, count, seed, most_products):
+    """A seeded choice that takes from every source in turn until there are enough."""
+    rng = np.random.default_rng(seed)
+    queues = []
+    for shapes in sources.values():
+        fit = [s for s in shapes if output_length(s) >= 1 and 1 <= products(s) <= most_products]
+        queues.append([fit[i] for i in rng.permutation(len(fit))])
+    chosen = []
+    while len(chosen) < count and any(queues):
+        for queue in queues:
+            if queue and len(chosen) < count:
+                chosen.append(queue.pop())
+    return chosen
+
+
+class Case:
+    """One shape with random inputs."""
+
+    def __init__(self, shape, seed):
+        rng = np.random.default_rng(seed)
+        depth = shape["in_channels"] // shape["num_groups"]
+        draw = lambda *size: torch.from_numpy(rng.standard_normal(size, dtype=np.float32))
+        self.shape = shape
+        self.n = shape["kernel_size"] * depth
+        self.x = draw(shape["batch"], shape["in_channels"], shape["length"])
+        self.weight = draw(shape["out_channels"], depth, shape["kernel_size"])
+        self.bias = draw(shape["out_channels"]) if seed % 2 else None
+
+    def problem(self, layout, dtype):
+        made = {k: v for k, v in self.shape.items() if k != "name"}
+        return {**made, "has_bias": self.bias is not None, "layout": layout, "dtype": dtype}
+
+    def save(self, folder, layout, dtype):
+        """Writes the inputs in `layout`; returns the line that asks for this run."""
+        permute = layout == "NLC"
+        arrays = {
+            "input": self.x.permute(0, 2, 1) if permute else self.x,
+            "weight": self.weight.permute(2, 1, 0) if permute else self.weight,
+        }
+        if self.bias is not None:
+            arrays["bias"] = self.bias
+        line = {"problem": self.problem(layout, dtype), "output": str(folder / "output.npy")}
+        folder.mkdir()
+        for name, array in arrays.items():
+            line[name] = str(folder / f"{name}.npy")
+            np.save(line[name], np.ascontiguousarray(array.numpy()))
+        return line
+
+    def reference(self, dtype):
+        """y in PyTorch's order, and the largest allowed difference."""
+        kind, epsilon, subnormal = DTYPES[dtype]
+        rounded = lambda t: None if t is None else t.to(kind).double()
+        x, weight, bias = rounded(self.x), rounded(self.weight), rounded(self.bias)
+
+        def conv(a, b, c):
+            padded = torch.nn.functional.pad(a, self.shape["padding"])
+            s = self.shape
+            return torch.nn.functional.conv1d(
+                padded, b, c, s["stride"], 0, s["dilation"], s["num_groups"]
+            )
+
+        y = conv(x, weight, bias)
+        magnitude = conv(x.abs(), weight.abs(), None if bias is None else bias.abs())
+        allowed = (4 * math.sqrt(self.n) + 4) * 2.0**-24 * magnitude + epsilon * y.abs()
+        return y, allowed + subnormal / 2 + (self.n + 1) * 2.0**-149
+
+
+def run_all(binary, device, lines, folder):
+    """Runs every line in one process; returns whether it succeeded."""
+    requests = folder / "requests.jsonl"
+    requests.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    command = [binary, "run", "--list", str(requests), "--device", device]
+    result = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    if result.returncode != 0:
+        print(f"{' '.join(command)} ended with {result.returncode}: {result.stderr.strip()}")
+    return result.returncode == 0
+
+
+def worst_ratio(case, line, dtype):
+    """max |y − reference| / allowed; infinite if y has the wrong shape or is not finite."""
+    y, allowed = case.reference(dtype)
+    found = torch.from_numpy(np.load(line["output"])).double()
+    if line["problem"]["layout"] == "NLC":
+        found = found.permute(0, 2, 1)
+    if found.shape != y.shape or not bool(torch.isfinite(found).all()):
+        return math.inf
+    return float(((found - y).abs() / allowed).max())
+
+
+def compare(arguments, cases, layout, dtype):
+    """The ratios of all cases; empty if they could not be run."""
+    with tempfile.TemporaryDirectory(prefix="convtune-peers-") as name:
+        folder = pathlib.Path(name)
+        lines = [c.save(folder / str(i), layout, dtype) for i, c in enumerate(cases)]
+        if not run_all(arguments.binary, arguments.device, lines, folder):
+            return []
+        return [worst_ratio(case, line, dtype) for case, line in zip(cases, lines)]
+
+
+def main():
+    arguments = parse_arguments()
+    shapes = choose(read_shapes(), arguments.count, arguments.seed, arguments.most_products)
+    cases = [Case(shape, arguments.seed * 100_000 + i) for i, shape in enumerate(shapes)]
+    faults = 0
+    for dtype in DTYPES:
+        for layout in LAYOUTS:
+            ratios = compare(arguments, cases, layout, dtype)
+            wrong = [i for i, ratio in enumerate(ratios) if not ratio <= 1]
+            for i in wrong[:10]:
+                print(f"differs {ratios[i]:.3g} times the tolerance: "
+                      f"{json.dumps(cases[i].problem(layout, dtype))}")
+            faults += len(wrong) if ratios else 1
+            print(f"{dtype} {layout}: {len(ratios) - len(wrong)} of {len(cases)} shapes equal, "
+                  f"worst {max(ratios, default=math.nan):.3f} of the tolerance")
+    return 1 if faults or not cases else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
