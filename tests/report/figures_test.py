@@ -59,10 +59,6 @@ class EveryFigureTest(unittest.TestCase):
             self.assertIn(words[figure.name], " ".join(texts(figure)))
             self.assertNotIn("mathdefault", figure.svg)
 
-    def test_the_same_data_gives_the_same_bytes(self):
-        again = every_figure(summarised(example.export(50)))
-        self.assertEqual(self.figures, again)
-
 
 class NothingTest(unittest.TestCase):
     def test_no_data_gives_no_figure(self):
