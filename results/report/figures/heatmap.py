@@ -94,7 +94,8 @@ def _draw(base, name, reach):
         for line in axes:
             line[0].set_ylabel("stride (samples)")
         bar = drawn.colorbar(image, ax=axes, shrink=0.9, aspect=18, pad=0.015)
-        ticks = [t for t in (-3, -2, -1, -0.5, 0, 0.5, 1, 2, 3) if abs(t) <= reach]
+        step = next(step for step in (4, 2, 1, 0.5, 0.25, 0.125) if 2 * step <= reach)
+        ticks = [-2 * step, -step, 0, step, 2 * step]
         bar.set_ticks(ticks, labels=[f"{2**t:.3g}×" for t in ticks])
         bar.set_label("speed-up")
         bar.outline.set_visible(False)
