@@ -1,6 +1,7 @@
 #include "tuner/sweep.hpp"
 
 #include <gmock/gmock.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
