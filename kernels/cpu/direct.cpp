@@ -14,7 +14,7 @@
 namespace convtune {
 namespace {
 
-constexpr std::array<std::int64_t, 4> tiles_l = {4, 6, 8, 12};
+constexpr std::array<std::int64_t, 5> tiles_l = {2, 4, 6, 8, 12};
 constexpr std::array<std::int64_t, 7> tiles_c = {4, 8, 16, 24, 32, 48, 64};
 constexpr std::array<std::int64_t, 2> blocks_l = {48, 192};
 
@@ -34,9 +34,12 @@ bool whole_vectors(const Problem&, const Config& config, const DeviceProperties&
   return tile_c < lanes || (tile_c % lanes == 0 && tile_c / lanes <= 4);
 }
 
+bool tile_fits_registers(std::int64_t tile_l, std::int64_t tile_c, std::string_view arch) {
+  return (tile_l + 1) * vectors_of(tile_c, lanes_of(arch)) + 1 <= registers_of(arch);
+}
+
 bool fits_registers(const Problem&, const Config& config, const DeviceProperties& device) {
-  const std::int64_t vectors = vectors_of(config.at("tile_c"), lanes_of(device.arch));
-  return (config.at("tile_l") + 1) * vectors + 1 <= registers_of(device.arch);
+  return tile_fits_registers(config.at("tile_l"), config.at("tile_c"), device.arch);
 }
 
 std::int64_t largest_tile_l(const Problem& problem) {
@@ -48,8 +51,13 @@ std::int64_t largest_tile_l(const Problem& problem) {
 }
 
 bool hides_latency(const Problem& problem, const Config& config, const DeviceProperties& device) {
-  const std::int64_t vectors = vectors_of(config.at("tile_c"), lanes_of(device.arch));
-  return config.at("tile_l") * vectors >= 12 || config.at("tile_l") == largest_tile_l(problem);
+  const std::int64_t tile_l = config.at("tile_l");
+  const std::int64_t tile_c = config.at("tile_c");
+  if (tile_l * vectors_of(tile_c, lanes_of(device.arch)) >= 12) return true;
+  const std::int64_t largest = largest_tile_l(problem);
+  return std::none_of(tiles_l.begin(), tiles_l.end(), [&](std::int64_t larger) {
+    return larger > tile_l && larger <= largest && tile_fits_registers(larger, tile_c, device.arch);
+  });
 }
 
 bool fits_length(const Problem& problem, const Config& config, const DeviceProperties&) {
@@ -65,8 +73,10 @@ bool few_idle_lanes(const Problem& problem, const Config& config, const DevicePr
     if (smaller >= tile_c) break;
     if (smaller >= channels) return false;
   }
-  const std::int64_t issued = ceil_div(channels, tile_c) * vectors_of(tile_c, lanes);
-  return issued * 10 <= ceil_div(channels, lanes) * 11;
+  const auto issued = [&](std::int64_t tile) {
+    return ceil_div(channels, tile) * vectors_of(tile, lanes);
+  };
+  return issued(tile_c) * 10 <= issued(std::max(lanes, tiles_c.front())) * 11;
 }
 
 bool sums_fit(const Problem&, const Config& config, const DeviceProperties&) {
@@ -220,7 +230,8 @@ const Family& cpu_direct() {
             fits_registers},
            {"fits_length", "no tile_l or block_l is longer than the output asks for", fits_length},
            {"hides_latency",
-            "the tile has 12 vectors of sums, or as many rows as the output allows", hides_latency},
+            "the tile has 12 vectors of sums, or as many rows as registers and output allow",
+            hides_latency},
            {"few_idle_lanes",
             "no smaller tile_c holds a whole group, and rounding up to tile_c costs at most 10 %",
             few_idle_lanes},

@@ -33,6 +33,12 @@ std::vector<Candidate> candidates_of(const Problem& problem, std::string_view ar
   return enumerate(problem, device_of(arch), families).candidates;
 }
 
+std::set<const Family*> families_of(const std::vector<Candidate>& candidates) {
+  std::set<const Family*> offered;
+  for (const Candidate& candidate : candidates) offered.insert(candidate.family);
+  return offered;
+}
+
 // Shapes at the edges of tiles and blocks; every one runs in all dtypes and layouts.
 std::vector<Problem> edge_shapes() {
   const Problem base = {.length = 20,
@@ -77,7 +83,9 @@ TEST_P(CpuFamilies, AreExactOnIntegers) {
     p.dtype = dtype;
     p.layout = layout;
     ConvolutionRun run(p, 1, Data::integers);
-    for (const Candidate& candidate : candidates_of(p, cpu_target())) {
+    const std::vector<Candidate> candidates = candidates_of(p, cpu_target());
+    EXPECT_EQ(families_of(candidates).size(), is_depthwise(p) ? 2U : 1U);
+    for (const Candidate& candidate : candidates) {
       EXPECT_EQ(run.inexact(run.run(*candidate.family, candidate.config, pool)), 0)
           << describe(p) << "\n"
           << to_text(candidate.config);
@@ -90,10 +98,10 @@ INSTANTIATE_TEST_SUITE_P(, CpuFamilies,
                                           testing::Values(DType::float32, DType::float16,
                                                           DType::bfloat16),
                                           testing::Values(Layout::NLC, Layout::NCL)),
-                         [](const auto& info) {
-                           return std::string(hwy::TargetName(std::get<0>(info.param))) + "_" +
-                                  std::string(name(std::get<1>(info.param))) + "_" +
-                                  std::string(name(std::get<2>(info.param)));
+                         [](const auto& param_info) {
+                           return std::string(hwy::TargetName(std::get<0>(param_info.param))) +
+                                  "_" + std::string(name(std::get<1>(param_info.param))) + "_" +
+                                  std::string(name(std::get<2>(param_info.param)));
                          });
 
 class CpuTargets : public testing::TestWithParam<std::int64_t> {};
@@ -205,7 +213,7 @@ TEST_P(CpuTargets, KeepInfinitiesOutOfThePadding) {
 }
 
 INSTANTIATE_TEST_SUITE_P(, CpuTargets, testing::ValuesIn(runnable_targets()),
-                         [](const auto& info) { return hwy::TargetName(info.param); });
+                         [](const auto& param_info) { return hwy::TargetName(param_info.param); });
 
 TEST(CpuSpace, OffersEveryValueAndAModestNumberOfConfigs) {
   std::mt19937_64 random(9);
