@@ -47,7 +47,9 @@ HWY_INLINE hn::Vec<D> load(D d, const hwy::float16_t* from) {
     return hn::PromoteTo(d, hn::LoadU(hn::Rebind<hwy::float16_t, D>(), from));
   } else {
     HWY_ALIGN float wide[hn::MaxLanes(d)];
-    for (std::size_t i = 0; i < hn::MaxLanes(d); ++i) wide[i] = float_from_float16(from[i].bits);
+    for (std::size_t i = 0; i < hn::MaxLanes(d); ++i) {
+      wide[i] = load_element(from, DType::float16, static_cast<std::int64_t>(i));
+    }
     return hn::Load(d, wide);
   }
 }
@@ -95,7 +97,9 @@ HWY_INLINE void store(hn::Vec<D> value, D d, hwy::float16_t* to) {
   } else {
     HWY_ALIGN float wide[hn::MaxLanes(d)];
     hn::Store(value, d, wide);
-    for (std::size_t i = 0; i < hn::MaxLanes(d); ++i) to[i].bits = float16_from_float(wide[i]);
+    for (std::size_t i = 0; i < hn::MaxLanes(d); ++i) {
+      store_element(to, DType::float16, static_cast<std::int64_t>(i), wide[i]);
+    }
   }
 }
 
