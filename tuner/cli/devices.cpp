@@ -9,6 +9,7 @@
 #include "generator/cubin_cache.hpp"
 #include "kernels/error.hpp"
 #include "results/store.hpp"
+#include "runtime/cuda/cuda_device.hpp"
 #include "runtime/device.hpp"
 #include "tuner/cli/commands.hpp"
 
@@ -38,24 +39,24 @@ Finding describe_cpu() {
                               gibibytes(cpu.memory_bytes))};
 }
 
-/// Every GPU that opens, or why the first one does not.
 std::vector<Finding> describe_gpus() {
+  const GpuList list = list_gpus();
   std::vector<Finding> found;
-  for (int i = 0;; ++i) {
-    const std::string name = fmt::format("cuda:{}", i);
-    try {
-      const std::shared_ptr<Device> device = open_device(name);
-      const DeviceProperties& gpu = device->properties();
-      found.push_back(
-          {.what = name,
-           .found = true,
-           .text = fmt::format("{}, {}, {} SMs, L2 {} MiB, memory {}", gpu.name, gpu.arch,
-                               gpu.units, gpu.l2_bytes >> 20, gibibytes(gpu.memory_bytes))});
-    } catch (const Error& error) {
-      if (i == 0) found.push_back({.what = "gpu", .found = false, .text = error.what()});
-      return found;
-    }
+  for (const DeviceProperties& gpu : list.gpus) {
+    found.push_back(
+        {.what = fmt::format("cuda:{}", found.size()),
+         .found = true,
+         .text = fmt::format("{}, {}, {} SMs, L2 {} MiB, memory {}", gpu.name, gpu.arch, gpu.units,
+                             gpu.l2_bytes >> 20, gibibytes(gpu.memory_bytes))});
   }
+  if (found.empty()) found.push_back({.what = "gpu", .found = false, .text = list.missing});
+  const bool has_driver = !list.driver_version.empty();
+  found.push_back({.what = "driver",
+                   .found = has_driver,
+                   .text = has_driver
+                               ? fmt::format("serves CUDA up to {}", list.driver_version)
+                               : "no CUDA driver was loaded; it comes with NVIDIA's GPU driver"});
+  return found;
 }
 
 Finding describe_nvrtc() {
