@@ -1,0 +1,106 @@
+#include "tuner/ahead_of_time.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "generator/candidates.hpp"
+#include "generator/cubin_cache.hpp"
+#include "kernels/error.hpp"
+#include "runtime/device.hpp"
+
+namespace convtune {
+namespace {
+
+/// Candidates of all layers on one architecture, with their place in their own layer's list.
+struct Ranked {
+  std::size_t rank = 0;
+  const Problem* problem = nullptr;
+  Candidate candidate;
+};
+
+std::vector<Ranked> ranked_candidates(std::span<const Layer> layers,
+                                      const DeviceProperties& device) {
+  std::vector<Ranked> ranked;
+  for (const Layer& layer : layers) {
+    std::size_t rank = 0;
+    for (Candidate& candidate : enumerate(layer.problem, device, all_families()).candidates) {
+      if (candidate.family->cuda != nullptr)
+        ranked.push_back({rank++, &layer.problem, std::move(candidate)});
+    }
+  }
+  std::ranges::stable_sort(ranked, {}, &Ranked::rank);
+  return ranked;
+}
+
+CompileResult compile_one(const CompileUnit& unit) {
+  CompileResult result;
+  try {
+    const Compiled compiled = compile_cached(unit.source, unit.arch);
+    result.state =
+        compiled.seconds > 0 ? CompileResult::State::compiled : CompileResult::State::cached;
+    result.resources = compiled.resources;
+    result.seconds = compiled.seconds;
+    result.occupancy = occupancy(compiled.resources, unit.launch, properties_of_arch(unit.arch));
+  } catch (const Error& error) {
+    result.state = CompileResult::State::failed;
+    result.reason = error.what();
+  }
+  return result;
+}
+
+}  // namespace
+
+std::vector<CompileUnit> compile_units(std::span<const Layer> layers,
+                                       std::span<const std::string> archs) {
+  std::vector<CompileUnit> units;
+  for (const std::string& arch : archs) {
+    const DeviceProperties device = properties_of_arch(arch);
+    std::map<std::string, std::size_t> seen;
+    for (const Ranked& each : ranked_candidates(layers, device)) {
+      const CudaKernel& kernel = *each.candidate.family->cuda;
+      const Config& config = each.candidate.config;
+      std::string instantiation = kernel.instantiation(*each.problem, config);
+      const auto [unit, is_new] = seen.try_emplace(instantiation, units.size());
+      if (is_new) {
+        units.push_back({.arch = arch,
+                         .kernel = std::move(instantiation),
+                         .source = write_source(kernel, *each.problem, config, device),
+                         .launch = kernel.geometry(*each.problem, config, device)});
+      }
+      ++units[unit->second].candidates;
+    }
+  }
+  return units;
+}
+
+std::vector<CompileResult> compile_ahead(std::span<const CompileUnit> units, unsigned jobs,
+                                         double budget_seconds, const std::function<bool()>& stop,
+                                         const std::function<void(const CompileResult&)>& done) {
+  compiler_info();
+  const auto start = std::chrono::steady_clock::now();
+  const auto spent = [&] {
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+    return budget_seconds > 0 && elapsed.count() >= budget_seconds;
+  };
+  std::vector<CompileResult> results(units.size());
+  std::atomic<std::size_t> next = 0;
+  std::mutex mutex;
+  const auto work = [&] {
+    for (std::size_t i = next++; i < units.size() && !spent() && !stop(); i = next++) {
+      results[i] = compile_one(units[i]);
+      const std::lock_guard lock(mutex);
+      done(results[i]);
+    }
+  };
+  {
+    std::vector<std::jthread> threads;
+    for (unsigned i = 0; i < std::max(jobs, 1U); ++i) threads.emplace_back(work);
+  }
+  return results;
+}
+
+}  // namespace convtune

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "generator/compiler.hpp"
+#include "generator/occupancy.hpp"
+#include "tuner/layers.hpp"
+
+namespace convtune {
+
+/// One cubin to be: whatever serves several candidates or layers counts once.
+struct CompileUnit {
+  std::string arch;
+  std::string kernel;  ///< the instantiation
+  Source source;
+  LaunchGeometry launch;
+  std::size_t candidates = 0;  ///< (layer, config) pairs that it serves
+};
+
+/// The distinct units of all generated CUDA candidates of `layers`, in the order in which a short
+/// budget should build them: every layer's default first, then its other candidates in turn.
+std::vector<CompileUnit> compile_units(std::span<const Layer> layers,
+                                       std::span<const std::string> archs);
+
+/// How a unit ended.
+struct CompileResult {
+  enum class State { not_reached, compiled, cached, failed };
+  State state = State::not_reached;
+  std::string reason;  ///< of a failure
+  Resources resources;
+  Occupancy occupancy;
+  double seconds = 0;
+};
+
+/// Compiles all units into the default cache with `jobs` threads, until done, `budget_seconds` have
+/// passed (0: no limit), or stop() says so. `done` is called after each unit, by one thread at a
+/// time. Throws Error{unavailable} without NVRTC.
+std::vector<CompileResult> compile_ahead(std::span<const CompileUnit> units, unsigned jobs,
+                                         double budget_seconds, const std::function<bool()>& stop,
+                                         const std::function<void(const CompileResult&)>& done);
+
+}  // namespace convtune

@@ -1,0 +1,157 @@
+#include <fmt/format.h>
+
+#include <chrono>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "kernels/error.hpp"
+#include "tuner/ahead_of_time.hpp"
+#include "tuner/cli/commands.hpp"
+#include "tuner/cli/layer_options.hpp"
+#include "tuner/interrupt.hpp"
+
+namespace convtune::cli {
+namespace {
+
+using State = CompileResult::State;
+
+struct CompileOptions {
+  LayerOptions layers;
+  std::vector<std::string> archs = {"sm_90a"};
+  double budget_seconds = 0;
+  unsigned jobs = std::max(1U, std::thread::hardware_concurrency());
+  bool quiet = false;
+  bool json = false;
+};
+
+std::string_view name(State state) {
+  switch (state) {
+    case State::compiled:
+      return "compiled";
+    case State::cached:
+      return "cached";
+    case State::failed:
+      return "failed";
+    default:
+      return "not reached";
+  }
+}
+
+/// Counts of how units ended, and a line about them now and then.
+class Tally {
+ public:
+  Tally(std::size_t units, bool quiet) : units_(units), quiet_(quiet) {}
+
+  void add(const CompileResult& result) {
+    ++counts_[static_cast<std::size_t>(result.state)];
+    const auto now = std::chrono::steady_clock::now();
+    const bool last = reached() == units_;
+    if (quiet_ || (!last && now - told_ < std::chrono::seconds(2))) return;
+    told_ = now;
+    fmt::print(stderr, "{} of {} kernels: {} compiled, {} from the cache, {} failed\n", reached(),
+               units_, count(State::compiled), count(State::cached), count(State::failed));
+  }
+  std::size_t count(State state) const { return counts_[static_cast<std::size_t>(state)]; }
+  std::size_t reached() const {
+    return count(State::compiled) + count(State::cached) + count(State::failed);
+  }
+
+ private:
+  std::size_t units_;
+  bool quiet_;
+  std::size_t counts_[4] = {};
+  std::chrono::steady_clock::time_point told_ = std::chrono::steady_clock::now();
+};
+
+void print_table(const std::vector<CompileUnit>& units, const std::vector<CompileResult>& results) {
+  fmt::print("{:<8} {:>9} {:>6} {:>6} {:>7} {:>5} {:<13} {:>7} {:>5}  {}\n", "arch", "registers",
+             "spills", "shared", "blocks", "occ.", "limit", "seconds", "used", "kernel");
+  for (std::size_t i = 0; i < units.size(); ++i) {
+    const CompileUnit& unit = units[i];
+    const CompileResult& result = results[i];
+    if (result.state == State::not_reached) continue;
+    if (result.state == State::failed) {
+      fmt::print("{:<8} failed: {} {}\n", unit.arch, unit.kernel, result.reason);
+      continue;
+    }
+    const std::string seconds =
+        result.state == State::cached ? "cached" : fmt::format("{:.3f}", result.seconds);
+    fmt::print("{:<8} {:>9} {:>6} {:>6} {:>7} {:>4.0f}% {:<13} {:>7} {:>5}  {}\n", unit.arch,
+               result.resources.registers, result.resources.spill_bytes,
+               result.resources.shared_bytes + static_cast<int>(unit.launch.shared_bytes),
+               result.occupancy.blocks_per_sm, 100 * result.occupancy.fraction,
+               result.occupancy.limit, seconds, unit.candidates, unit.kernel);
+  }
+}
+
+void print_json(const std::vector<CompileUnit>& units, const std::vector<CompileResult>& results) {
+  nlohmann::ordered_json out = nlohmann::ordered_json::array();
+  for (std::size_t i = 0; i < units.size(); ++i) {
+    const CompileUnit& unit = units[i];
+    const CompileResult& result = results[i];
+    out.push_back({{"arch", unit.arch},
+                   {"kernel", unit.kernel},
+                   {"source_digest", unit.source.digest},
+                   {"candidates", unit.candidates},
+                   {"state", name(result.state)},
+                   {"reason", result.reason},
+                   {"registers", result.resources.registers},
+                   {"spill_bytes", result.resources.spill_bytes},
+                   {"stack_bytes", result.resources.stack_bytes},
+                   {"static_shared_bytes", result.resources.shared_bytes},
+                   {"dynamic_shared_bytes", unit.launch.shared_bytes},
+                   {"blocks_per_sm", result.occupancy.blocks_per_sm},
+                   {"occupancy", result.occupancy.fraction},
+                   {"limit", result.occupancy.limit},
+                   {"seconds", result.seconds}});
+  }
+  fmt::print("{}\n", out.dump(2));
+}
+
+int compile(const CompileOptions& options) {
+  compiler_info();  // before the work of enumerating, so that its absence is said at once
+  const std::vector<Layer> layers = selected_layers(options.layers, "quickstart");
+  const std::vector<CompileUnit> units = compile_units(layers, options.archs);
+  note_interrupts();
+  Tally tally(units.size(), options.quiet);
+  const std::vector<CompileResult> results = compile_ahead(
+      units, options.jobs, options.budget_seconds, [] { return interrupted() != 0; },
+      [&](const CompileResult& result) { tally.add(result); });
+  options.json ? print_json(units, results) : print_table(units, results);
+  if (!options.json) {
+    fmt::print(
+        "{} problems, {} kernels: {} compiled, {} from the cache, {} failed, {} not reached\n",
+        layers.size(), units.size(), tally.count(State::compiled), tally.count(State::cached),
+        tally.count(State::failed), units.size() - tally.reached());
+  }
+  if (interrupted() != 0) return 128 + interrupted();
+  const bool whole = tally.reached() == units.size() && tally.count(State::failed) == 0;
+  return static_cast<int>(whole ? Status::ok : Status::partial);
+}
+
+}  // namespace
+
+void add_compile(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand(
+      "compile", "Compile CUDA candidates ahead of time, without a GPU, into the cache");
+  auto options = std::make_shared<CompileOptions>();
+  add_layer_options(*command, options->layers);
+  command->add_option("--arch", options->archs, "Architectures, separated by commas")
+      ->delimiter(',')
+      ->capture_default_str();
+  command->add_option("--budget", options->budget_seconds, "Seconds in all; 0: no limit")
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("--jobs", options->jobs, "Threads that compile")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_flag("--quiet", options->quiet, "No progress on stderr");
+  command->add_flag("--json", options->json, "Results as JSON on stdout");
+  command->footer(
+      "Without layers, those of the quickstart list. Every layer's default comes first. Exit code "
+      "5\nif a kernel failed or the budget did not reach it.\n\n"
+      "Example:\n  convtune compile --layers whisper --arch sm_80,sm_90a --budget 60");
+  command->callback([&action, options] { action = [options] { return compile(*options); }; });
+}
+
+}  // namespace convtune::cli
