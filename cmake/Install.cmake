@@ -1,4 +1,4 @@
-# What `cmake --install` gives: the command line, the run-time library and what finds it.
+# What `cmake --install` gives beside the command: the run-time library and what finds it.
 include(CMakePackageConfigHelpers)
 
 set(convtune_layers convtune_kernels convtune_generator convtune_runtime convtune_results)
@@ -21,7 +21,6 @@ set_target_properties(convtune_library PROPERTIES
   SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 add_library(convtune::convtune ALIAS convtune_library)
 
-install(TARGETS convtune RUNTIME)
 install(TARGETS convtune_library EXPORT convtune LIBRARY)
 install(DIRECTORY runtime/include/convtune TYPE INCLUDE)
 # The public headers include these by this path, which a quoted include finds beside them.
@@ -41,5 +40,6 @@ install(FILES
 
 # Relative to the file itself, so that an installed tree can be moved.
 file(RELATIVE_PATH convtune_pc_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+cmake_path(SET convtune_pc_prefix NORMALIZE ${convtune_pc_prefix}.)
 configure_file(cmake/convtune.pc.in ${PROJECT_BINARY_DIR}/convtune.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/convtune.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
