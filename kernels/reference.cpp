@@ -76,7 +76,7 @@ ReferenceValue before_activation(const Problem& problem, const float* x, const f
                                      : out.channel * depth * problem.kernel_size + k);
     for (std::int64_t ci = 0; ci < depth; ++ci) {
       const double product = double{x_k[ci * x_step.channel]} * double{w_k[ci * w_step]};
-      ReferenceValue& partial = partials[static_cast<std::size_t>(ci % 8)];
+      ReferenceValue& partial = partials[static_cast<std::size_t>((k + ci) % 8)];
       partial.value += product;
       partial.magnitude += std::abs(product);
     }
@@ -104,7 +104,7 @@ std::int64_t outputs_in(const Box& box) {
 std::vector<Box> edges_of(const Problem& problem) {
   constexpr std::int64_t tail = 128;
   const std::int64_t length = output_length(problem);
-  const auto ceil_div = [](std::int64_t a, std::int64_t b) { return (a + b - 1) / b; };
+  const auto ceil_div = [](std::int64_t a, std::int64_t b) { return a / b + (a % b != 0 ? 1 : 0); };
   const std::int64_t left_end = std::min(length, ceil_div(problem.padding.left, problem.stride));
   const std::int64_t room =
       problem.length + problem.padding.left - problem.dilation * (problem.kernel_size - 1);
