@@ -21,7 +21,8 @@ struct CompileUnit {
 };
 
 /// The distinct units of all generated CUDA candidates of `layers`, in the order in which a short
-/// budget should build them: every layer's default first, then its other candidates in turn.
+/// budget should build them: for each architecture in turn, every layer's default, then the layers'
+/// other candidates.
 std::vector<CompileUnit> compile_units(std::span<const Layer> layers,
                                        std::span<const std::string> archs);
 
