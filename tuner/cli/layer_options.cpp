@@ -26,7 +26,7 @@ std::vector<Layer> selected_layers(const LayerOptions& options, const std::strin
     add({{.problem = problem,
           .label = {.problem = problem, .model = "", .layer = "", .shape_class = "", .list = ""}}});
   }
-  if (!options.grid.empty()) add(read_grid(options.grid));
+  if (!options.grid.empty()) add(load_grid(options.grid));
   if (!options.layers.empty()) add(load_layers(options.layers));
   if (options.problem.empty() && options.grid.empty() && options.layers.empty()) {
     add(load_layers(fallback));
