@@ -16,6 +16,10 @@ struct Layer {
   Label label;
 };
 
+/// A short name for people: "Whisper-tiny encoder.conv1 float16", with stride, dilation and groups
+/// where they are not 1; without labels describe(problem).
+std::string title(const Layer& layer);
+
 /// The layers of a layers file (a JSON list; format: tuner/layers/README.md), one Layer for each of
 /// its dtypes, duplicates of a problem removed. Throws Error{invalid} naming the file, the entry
 /// and the rule; nothing of a file with one bad entry is used. An unreadable file is

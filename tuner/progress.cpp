@@ -11,11 +11,6 @@
 namespace convtune {
 namespace {
 
-std::string layer_title(const Layer& layer) {
-  const std::string& model = layer.label.model;
-  return model.empty() ? describe(layer.problem) : fmt::format("{} {}", model, layer.label.layer);
-}
-
 std::string format_minutes(double seconds) {
   const auto whole = static_cast<long>(seconds + 0.5);
   return fmt::format("{}:{:02}", whole / 60, whole % 60);
@@ -78,7 +73,7 @@ std::string Progress::eta() const {
 void Progress::layer_started(std::size_t index, const Layer& layer) {
   index_ = index;
   best_seconds_ = 0;
-  layer_name_ = layer_title(layer);
+  layer_name_ = title(layer);
 }
 
 void Progress::candidate_ended(const Measurement& measurement, std::size_t measured,

@@ -5,6 +5,8 @@
 
 #include <random>
 
+#include "generator/compiler.hpp"
+#include "runtime/cuda/cuda_device.hpp"
 #include "tuner/sweep.hpp"
 
 namespace convtune {
@@ -14,14 +16,15 @@ Run describe_run(const DeviceProperties& device, std::string command, std::uint6
   uname(&host);
   std::random_device random;
   const std::string now = utc_now();
+  const bool on_gpu = device.kind == DeviceKind::cuda;
   return {.id = fmt::format("{}-{:08x}", now, random()),
           .device = identity(device),
           .tool_version = CONVTUNE_VERSION,
           .command = std::move(command),
           .host_os = fmt::format("{} {} {}", host.sysname, host.release, host.machine),
           .compiler = "g++ " __VERSION__,
-          .driver = "",
-          .nvrtc = "",
+          .driver = on_gpu ? list_gpus().driver_version : "",
+          .nvrtc = on_gpu ? compiler_info().version : "",
           .started_at = now,
           .seed = seed};
 }

@@ -95,7 +95,7 @@ void Worker::start() {
   posix_spawn_file_actions_init(&files);
   posix_spawn_file_actions_adddup2(&files, request_pipe[0], STDIN_FILENO);
   posix_spawn_file_actions_adddup2(&files, reply_pipe[1], STDOUT_FILENO);
-  // A group of its own: Ctrl-C at the terminal is for the tuner, which ends its worker itself.
+  // A group of its own: Ctrl-C at the terminal is for the tuner, which ends the whole group itself.
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
@@ -117,7 +117,7 @@ void Worker::start() {
 
 void Worker::stop() {
   if (pid_ > 0) {
-    kill(pid_, SIGKILL);
+    kill(-pid_, SIGKILL);  // with whatever it started
     exit_reason();
   }
   for (int* descriptor : {&to_worker_, &from_worker_}) {

@@ -145,8 +145,7 @@ void add_bench(CLI::App& app, Action& action) {
   add_layer_options(*command, options->layers);
   command->add_option("--device", options->device, "auto, cpu, cuda or cuda:INDEX")
       ->capture_default_str();
-  command->add_option("--db", options->database,
-                      "Database file");
+  command->add_option("--db", options->database, "Database file");
   command->allow_extras();
   command->footer(
       "Flags of Google Benchmark are passed on: --benchmark_filter=REGEX,\n"
