@@ -8,10 +8,11 @@
 namespace convtune {
 namespace {
 
-int affordable_rounds(std::span<const Measurement> finalists, const SweepOptions& options) {
+int affordable_rounds(std::span<const Measurement> finalists, double seconds,
+                      const SweepOptions& options) {
   double round_seconds = 0;
   for (const Measurement& each : finalists) round_seconds += median(each.samples);
-  const double rounds = options.finals_seconds / round_seconds;
+  const double rounds = seconds / round_seconds;
   return static_cast<int>(std::clamp<double>(rounds, options.least_rounds, options.most_rounds));
 }
 
@@ -59,7 +60,7 @@ const Measurement* fastest(std::span<const Measurement> measurements,
 }
 
 std::vector<Measurement> choose_finalists(std::span<const Measurement> screened,
-                                          const std::string& default_config,
+                                          const std::string& default_config, double seconds,
                                           const SweepOptions& options) {
   const Measurement* best = fastest(screened);
   if (best == nullptr) return {};
@@ -69,7 +70,10 @@ std::vector<Measurement> choose_finalists(std::span<const Measurement> screened,
     if (each.outcome == Outcome::ok && median(each.samples) <= limit) chosen.push_back(&each);
   }
   std::ranges::stable_sort(chosen, {}, [](const Measurement* m) { return median(m->samples); });
-  chosen.resize(std::min(chosen.size(), options.finalists));
+  const double affordable = seconds / (options.least_rounds * median(best->samples));
+  const auto most = static_cast<std::size_t>(
+      std::clamp<double>(affordable, 1, static_cast<double>(options.finalists)));
+  chosen.resize(std::min(chosen.size(), most));
 
   const auto add = [&](const Measurement* measurement) {
     if (measurement != nullptr && std::ranges::find(chosen, measurement) == chosen.end()) {
@@ -88,8 +92,9 @@ std::vector<Measurement> choose_finalists(std::span<const Measurement> screened,
 
 std::optional<Finals> play_finals(Worker& worker, const Problem& problem,
                                   std::vector<Measurement> finalists,
-                                  const std::string& default_config, const SweepOptions& options) {
-  const int most_rounds = affordable_rounds(finalists, options);
+                                  const std::string& default_config, double seconds,
+                                  const SweepOptions& options) {
+  const int most_rounds = affordable_rounds(finalists, seconds, options);
   for (Measurement& each : finalists) each.samples.clear();
   Finals finals{.standing = std::move(finalists)};
 

@@ -17,10 +17,10 @@ namespace convtune {
 const Measurement* fastest(std::span<const Measurement> measurements,
                            std::optional<Origin> origin = std::nullopt);
 
-/// The candidates near the best one, and those that a verdict speaks of in any case: the untuned
-/// default and the best of each origin.
+/// The candidates near the best one, at most as many as `seconds` of running time allow, and those
+/// that a verdict speaks of in any case: the untuned default and the best of each origin.
 std::vector<Measurement> choose_finalists(std::span<const Measurement> screened,
-                                          const std::string& default_config,
+                                          const std::string& default_config, double seconds,
                                           const SweepOptions& options);
 
 /// Finalists with their samples of the finals in place of the screening's.
@@ -30,12 +30,13 @@ struct Finals {
   Decision decision;                      ///< indices of `standing`
 };
 
-/// Measures the finalists in turns, in one worker process, until the decision is settled or the
-/// options' limits are reached. Nothing if the worker did not last (or was interrupted). Throws
-/// Error{unavailable} if the device is lost.
+/// Measures the finalists in turns, in one worker process, until the decision is settled, `seconds`
+/// of running time are used (but at least least_rounds) or most_rounds are played. Nothing if the
+/// worker did not last (or was interrupted). Throws Error{unavailable} if the device is lost.
 std::optional<Finals> play_finals(Worker& worker, const Problem& problem,
                                   std::vector<Measurement> finalists,
-                                  const std::string& default_config, const SweepOptions& options);
+                                  const std::string& default_config, double seconds,
+                                  const SweepOptions& options);
 
 /// What the finals say; `space`, `candidates`, `measured`, `decided_at` and `run` are left to the
 /// caller.

@@ -77,13 +77,8 @@ std::set<std::string> first_words_of_models() {
 }  // namespace
 
 std::string title(const Layer& layer) {
-  const Problem& p = layer.problem;
-  if (layer.label.model.empty()) return describe(p);
-  std::string text = fmt::format("{} {} {}", layer.label.model, layer.label.layer, name(p.dtype));
-  if (p.stride > 1) text += fmt::format(" s{}", p.stride);
-  if (p.dilation > 1) text += fmt::format(" d{}", p.dilation);
-  if (p.num_groups > 1) text += fmt::format(" g{}", p.num_groups);
-  return text;
+  if (layer.label.model.empty()) return describe(layer.problem);
+  return fmt::format("{} {} {}", layer.label.model, layer.label.layer, name(layer.problem.dtype));
 }
 
 std::string_view shipped_file(std::string_view name) {

@@ -16,8 +16,7 @@ struct Layer {
   Label label;
 };
 
-/// A short name for people: "Whisper-tiny encoder.conv1 float16", with stride, dilation and groups
-/// where they are not 1; without labels describe(problem).
+/// A short name for people: "Whisper-tiny encoder.conv1 float16"; without labels describe(problem).
 std::string title(const Layer& layer);
 
 /// The layers of a layers file (a JSON list; format: tuner/layers/README.md), one Layer for each of

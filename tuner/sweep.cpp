@@ -94,7 +94,9 @@ std::vector<LayerResult> Sweep::run(std::span<const Layer> layers) {
       continue;
     }
     progress_.layer_started(i, layers[i]);
-    results.push_back(tune(layers[i], left / static_cast<double>(layers.size() - i)));
+    // A share is kept back: a layer's least (its oracle, its default, its finals) may exceed its
+    // own.
+    results.push_back(tune(layers[i], left / static_cast<double>(layers.size() - i + 1)));
     progress_.layer_ended(results.back());
   }
   progress_.sweep_ended();
@@ -130,14 +132,17 @@ LayerResult Sweep::tune(const Layer& layer, double seconds) {
   if (interrupted() != 0) return end_as(LayerEnd::not_reached);
   const std::string default_config =
       to_text(choose_plan(problem, device, nullptr).candidate.config);
-  std::vector<Measurement> finalists = choose_finalists(screened, default_config, options_);
+  const double finals_seconds = std::min(options_.finals_seconds, seconds * (1 - screening_share));
+  std::vector<Measurement> finalists =
+      choose_finalists(screened, default_config, finals_seconds, options_);
   if (finalists.empty()) {
     return end_as(LayerEnd::no_winner,
                   "of " + std::to_string(screened.size()) +
                       " candidates none was right: " + screened.front().reason);
   }
 
-  const auto finals = play_finals(worker_, problem, std::move(finalists), default_config, options_);
+  const auto finals =
+      play_finals(worker_, problem, std::move(finalists), default_config, finals_seconds, options_);
   if (interrupted() != 0) return end_as(LayerEnd::not_reached);
   if (finals) {
     for (const Measurement& each : finals->disqualified) store_.insert(each);

@@ -52,16 +52,18 @@ std::string ratio_text(double slower, double faster) {
 /// One row a layer. Time and winner are those of the choice, which may be a vendor's; both ratios
 /// are of the best generated kernel.
 void print_table(const std::vector<LayerResult>& results) {
-  fmt::print("{:<58} {:>9} {:>9} {:>9} {:>10}  {}\n", "layer", "time", "GFLOP/s", "x default",
-             "x vendor", "winner");
+  std::size_t width = 5;
+  for (const LayerResult& result : results) width = std::max(width, title(result.layer).size());
+  fmt::print("{:<{}} {:>9} {:>9} {:>9} {:>10}  {}\n", "layer", width, "time", "GFLOP/s",
+             "x default", "x vendor", "winner");
   for (const LayerResult& result : results) {
     const std::string row = title(result.layer);
     if (!result.verdict) {
-      fmt::print("{:<58} {}\n", row, result.reason.empty() ? "not reached" : result.reason);
+      fmt::print("{:<{}} {}\n", row, width, result.reason.empty() ? "not reached" : result.reason);
       continue;
     }
     const Verdict& v = *result.verdict;
-    fmt::print("{:<58} {:>9} {:>9.1f} {:>9} {:>10}  {}{}\n", row, format_seconds(v.seconds),
+    fmt::print("{:<{}} {:>9} {:>9.1f} {:>9} {:>10}  {}{}\n", row, width, format_seconds(v.seconds),
                2e-9 * static_cast<double>(multiply_adds(v.problem)) / v.seconds,
                ratio_text(v.default_seconds, v.best_generated_seconds),
                ratio_text(v.best_vendor_seconds, v.best_generated_seconds), v.winner,
