@@ -115,11 +115,11 @@ Problem problem_from_json(const Json& object) {
     }
   });
   if (known != object.size()) {
-    for (const auto& [key, value] : object.items()) {
+    for (const auto& member : object.items()) {
       bool is_known = false;
-      for_each_field(problem, [&](const char* each, auto&, bool) { is_known |= key == each; });
+      for_each_field(problem, [&](const char* key, auto&, bool) { is_known |= member.key() == key; });
       if (!is_known) {
-        throw Error(Status::invalid, fmt::format("a problem has no key {}", Json(key).dump()));
+        throw Error(Status::invalid, fmt::format("a problem has no key {}", Json(member.key()).dump()));
       }
     }
   }
