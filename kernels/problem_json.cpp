@@ -117,9 +117,11 @@ Problem problem_from_json(const Json& object) {
   if (known != object.size()) {
     for (const auto& member : object.items()) {
       bool is_known = false;
-      for_each_field(problem, [&](const char* key, auto&, bool) { is_known |= member.key() == key; });
+      for_each_field(problem,
+                     [&](const char* key, auto&, bool) { is_known |= member.key() == key; });
       if (!is_known) {
-        throw Error(Status::invalid, fmt::format("a problem has no key {}", Json(member.key()).dump()));
+        throw Error(Status::invalid,
+                    fmt::format("a problem has no key {}", Json(member.key()).dump()));
       }
     }
   }

@@ -38,15 +38,13 @@ TEST_P(CompilerOn, BuildsEveryParameterValueWithoutWarnings) {
   const DeviceProperties device = properties_of_arch(GetParam());
   for (const SampleCandidate& each : covering_sample(cuda_direct(), device)) {
     SCOPED_TRACE(describe(each.problem) + " " + to_text(each.config));
-    const Source source =
-        write_source(*cuda_direct().cuda, each.problem, each.config, device);
+    const Source source = write_source(*cuda_direct().cuda, each.problem, each.config, device);
     const Compiled compiled = compile(source, GetParam());
     EXPECT_GT(compiled.resources.registers, 0);
     if (each.is_default) {
       EXPECT_EQ(compiled.resources.spill_bytes, 0);
     }
-    const LaunchGeometry launch =
-        cuda_direct().cuda->geometry(each.problem, each.config, device);
+    const LaunchGeometry launch = cuda_direct().cuda->geometry(each.problem, each.config, device);
     EXPECT_GT(occupancy(compiled.resources, launch, device).blocks_per_sm, 0);
   }
 }
