@@ -11,6 +11,7 @@ least_sweep=60 # a slow set-up does not starve the sweep
 
 convtune=build/default/tuner/convtune
 report=build/report.html
+kernels=build/kernels-sm_90a.txt
 
 say() { printf 'tune.sh: %s\n' "$*" >&2; }
 
@@ -36,7 +37,8 @@ left=$((limit - finish - SECONDS))
 if ! $gpu && ((left > 0)); then
   say "CUDA candidates of the quickstart layers, compiled for sm_90a without a GPU"
   compiled=0
-  "$convtune" compile --layers quickstart --arch sm_90a --budget "$left" || compiled=$?
+  "$convtune" compile --layers quickstart --arch sm_90a --budget "$left" >"$kernels" || compiled=$?
+  [[ ! -s $kernels ]] || say "$(tail -n 1 "$kernels"); registers and occupancy: $PWD/$kernels"
   ((compiled == 0 || compiled == 3 || compiled == 5)) || exit "$compiled" # 3: no NVRTC, and it says so
 fi
 
