@@ -145,12 +145,15 @@ void add_bench(CLI::App& app, Action& action) {
   add_layer_options(*command, options->layers);
   command->add_option("--device", options->device, "auto, cpu, cuda or cuda:INDEX")
       ->capture_default_str();
-  command->add_option("--db", options->database, "Database file");
+  command->add_option("--db", options->database, "Database file")->capture_default_str();
   command->allow_extras();
   command->footer(
       "Flags of Google Benchmark are passed on: --benchmark_filter=REGEX,\n"
-      "--benchmark_format=json, --benchmark_out=FILE, --benchmark_repetitions=N, ...\n\n"
-      "Example:\n  convtune bench --layers whisper --benchmark_format=json");
+      "--benchmark_format=json, --benchmark_out=FILE, --benchmark_repetitions=N, ...\n"
+      "Without layers, those of the quickstart list.\n\n"
+      "Examples:\n"
+      "  convtune bench --layers mamba-130m --benchmark_filter=/tuned\n"
+      "  convtune bench --layers mamba-130m --benchmark_filter=/default --benchmark_format=json");
   command->callback([&action, options, command] {
     action = [options, command] { return bench(*options, command->remaining()); };
   });

@@ -107,8 +107,11 @@ void add_check(CLI::App& app, Action& action) {
   command->add_flag("--chosen", options->chosen, "Only what would run, not every candidate");
   command->add_option("--seed", options->seed, "Seed of the inputs")->capture_default_str();
   command->footer(
-      "Exit code 1 if any candidate is wrong, 5 if any could not be checked.\n\n"
-      "Example:\n  convtune check --layers mamba --chosen");
+      "Without layers, those of the quickstart list. Exit code 1 if any candidate is wrong, 5 if "
+      "any\n"
+      "could not be checked.\n\n"
+      "Examples:\n"
+      "  convtune check --layers mamba-130m --chosen");
   command->callback([&action, options] { action = [options] { return check(*options); }; });
 }
 

@@ -141,7 +141,8 @@ void add_compile(CLI::App& app, Action& action) {
       ->delimiter(',')
       ->capture_default_str();
   command->add_option("--budget", options->budget_seconds, "Seconds in all; 0: no limit")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   command->add_option("--jobs", options->jobs, "Threads that compile")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
@@ -150,7 +151,8 @@ void add_compile(CLI::App& app, Action& action) {
   command->footer(
       "Without layers, those of the quickstart list. Every layer's default comes first. Exit code "
       "5\nif a kernel failed or the budget did not reach it.\n\n"
-      "Example:\n  convtune compile --layers whisper --arch sm_80,sm_90a --budget 60");
+      "Examples:\n"
+      "  convtune compile --layers 'mamba-2.8b decode step' --arch sm_80,sm_90a");
   command->callback([&action, options] { action = [options] { return compile(*options); }; });
 }
 

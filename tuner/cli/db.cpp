@@ -100,23 +100,30 @@ void add_db(CLI::App& app, Action& action) {
   const auto options = std::make_shared<Options>();
   CLI::App* db = app.add_subcommand("db", "Look after the database of results");
   db->require_subcommand(1);
-  const auto add = [&](const char* name, const char* summary, int (*run)(const Options&)) {
+  db->footer(
+      "Examples:\n"
+      "  convtune db info\n"
+      "  convtune db export --output results.json");
+  const auto add = [&](const char* name, const char* summary, int (*run)(const Options&),
+                       const std::string& example) {
     CLI::App* command = db->add_subcommand(name, summary);
-    command->add_option("--db", options->database, "the database")->capture_default_str();
+    command->add_option("--db", options->database, "Database file")->capture_default_str();
+    command->footer("Examples:\n  convtune db " + example);
     command->callback(
         [&action, options, run] { action = [options, run] { return run(*options); }; });
     return command;
   };
-  add("info", "What it holds", info);
-  add("check", "Whether the file and every row are sound", check);
-  add("export", "Write all rows as JSON", export_to)
-      ->add_option("-o,--output", options->output, "a file, or - for standard output")
+  add("info", "Tell what it holds", info, "info");
+  add("check", "Check that the file and every row are sound", check, "check");
+  add("export", "Write all rows as JSON", export_to, "export --output results.json")
+      ->add_option("-o,--output", options->output, "A file, or - for standard output")
       ->capture_default_str();
-  add("import", "Add the rows of exports: all of a file's rows, or none", import_from)
-      ->add_option("file", options->inputs, "exports, or - for standard input")
+  add("import", "Add the rows of exports: all of a file's rows, or none", import_from,
+      "import results.json")
+      ->add_option("file", options->inputs, "Exports, or - for standard input")
       ->required();
-  add("merge", "Add the rows of other databases", merge)
-      ->add_option("database", options->inputs, "databases, which are only read")
+  add("merge", "Add the rows of other databases", merge, "merge other.db")
+      ->add_option("database", options->inputs, "Databases, which are only read")
       ->required();
 }
 

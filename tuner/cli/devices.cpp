@@ -149,9 +149,13 @@ int devices(bool json) {
 
 void add_devices(CLI::App& app, Action& action) {
   CLI::App* command =
-      app.add_subcommand("devices", "Tells what this machine offers and what is missing");
+      app.add_subcommand("devices", "List what this machine offers and what is missing");
   auto json = std::make_shared<bool>(false);
-  command->add_flag("--json", *json, "Print JSON");
+  command->add_flag("--json", *json, "Results as JSON on stdout");
+  command->footer(
+      "Examples:\n"
+      "  convtune devices\n"
+      "  convtune devices --json");
   command->callback([&action, json] { action = [json] { return devices(*json); }; });
 }
 

@@ -112,15 +112,20 @@ int plan(const PlanOptions& options) {
 }  // namespace
 
 void add_plan(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("plan", "Tells what would run for a problem, and why");
+  CLI::App* command = app.add_subcommand("plan", "Tell what would run for a problem, and why");
   auto options = std::make_shared<PlanOptions>();
   command->add_option("--problem", options->problem, "The problem as JSON")->required();
-  command->add_option("--device", options->device, "auto, cpu, cuda or cuda:NUMBER")
+  command->add_option("--device", options->device, "auto, cpu, cuda or cuda:INDEX")
       ->capture_default_str();
-  command->add_option("--db", options->database, "Database to look in (default: the user's)");
+  command->add_option("--db", options->database,
+                      "Database file; without, the user's, then the system's");
   command->add_flag("--why", options->why,
-                    "Also list each family's space and which rule excluded how many configs");
-  command->add_flag("--json", options->json, "Print JSON");
+                    "Also what is left of each family's space, and which rule excluded how many");
+  command->add_flag("--json", options->json, "Results as JSON on stdout");
+  command->footer(
+      "Examples:\n"
+      "  convtune plan --why --problem "
+      "'{\"length\":3000,\"in_channels\":80,\"out_channels\":384,\"kernel_size\":3}'");
   command->callback([&action, options] { action = [options] { return plan(*options); }; });
 }
 

@@ -112,10 +112,13 @@ void add_report(CLI::App& app, Action& action) {
   const auto options = std::make_shared<Options>();
   CLI::App* command =
       app.add_subcommand("report", "Write the database as one HTML page, and as CSV and JSON");
-  command->add_option("--db", options->database, "Database file");
+  command->add_option("--db", options->database, "Database file")->capture_default_str();
   command->add_option("--output", options->page, "The page")->capture_default_str();
   command->add_option("--csv", options->csv, "Also write the table of layers as CSV");
   command->add_option("--json", options->json, "Also write all figures as JSON");
+  command->footer(
+      "Examples:\n"
+      "  convtune report --output report.html --csv layers.csv --json figures.json");
   command->callback([options, &action] { action = [options] { return report(*options); }; });
 }
 

@@ -161,7 +161,8 @@ int run(const RunOptions& options) {
 }  // namespace
 
 void add_run(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("run", "Runs one convolution on .npy files of float32");
+  CLI::App* command =
+      app.add_subcommand("run", "Run one convolution, or a list of them, on .npy files of float32");
   auto options = std::make_shared<RunOptions>();
   command->add_option("--problem", options->problem, "The problem as JSON");
   command->add_option("--input", options->files.input, "x, in the problem's layout");
@@ -169,10 +170,20 @@ void add_run(CLI::App& app, Action& action) {
   command->add_option("--bias", options->files.bias, "The bias, with has_bias");
   command->add_option("--output", options->files.output, "Where y goes, as float32");
   command->add_option("--list", options->list,
-                      "Many runs in one process: a file with one JSON object a line, with the keys "
-                      "problem, input, weight, bias, output");
-  command->add_option("--device", options->device, "auto, cpu, cuda or cuda:NUMBER")
+                      "Instead of these: a file with one run a line, as a JSON object");
+  command->add_option("--device", options->device, "auto, cpu, cuda or cuda:INDEX")
       ->capture_default_str();
+  command->footer(
+      "Layout NLC: x is (N, L, Cin), the filter (K, Cin/G, Cout), y (N, L', Cout). Layout NCL: x "
+      "is\n"
+      "(N, Cin, L), the filter (Cout, Cin/G, K), y (N, Cout, L'). Values are rounded to the "
+      "problem's\n"
+      "dtype. A line of --list has the keys problem, input, weight, bias (with has_bias), "
+      "output.\n\n"
+      "Examples:\n"
+      "  convtune run --input x.npy --weight w.npy --output y.npy --problem "
+      "'{\"length\":100,\"in_channels\":2,\"out_channels\":4,\"kernel_size\":3}'\n"
+      "  convtune run --list runs.jsonl");
   command->callback([&action, options] { action = [options] { return run(*options); }; });
 }
 

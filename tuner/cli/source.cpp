@@ -54,7 +54,7 @@ void add_source(CLI::App& app, Action& action) {
   CLI::App* command =
       app.add_subcommand("source", "Print the generated CUDA source of one candidate");
   auto options = std::make_shared<SourceOptions>();
-  command->add_option("--problem", options->problem, "Problem as JSON")->required();
+  command->add_option("--problem", options->problem, "The problem as JSON")->required();
   command->add_option("--config", options->config,
                       "Config, as `tune` and `plan` print it; "
                       "without, the untuned default");
@@ -62,7 +62,8 @@ void add_source(CLI::App& app, Action& action) {
       ->capture_default_str();
   command->add_flag("--headers", options->headers, "Print the headers that it includes, too");
   command->footer(
-      "Example:\n  convtune source --problem "
+      "Examples:\n"
+      "  convtune source --problem "
       "'{\"length\":3000,\"in_channels\":80,\"out_channels\":384,\"kernel_size\":3}'");
   command->callback([&action, options] { action = [options] { return source(*options); }; });
 }

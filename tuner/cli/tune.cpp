@@ -142,20 +142,23 @@ void add_tune(CLI::App& app, Action& action) {
   add_layer_options(*command, options->layers);
   command->add_option("--device", options->device, "auto, cpu, cuda or cuda:INDEX")
       ->capture_default_str();
-  command->add_option("--db", options->database, "Database file");
-  command->add_option("--budget", options->sweep.budget_seconds, "Seconds for the whole sweep")
-      ->check(CLI::NonNegativeNumber);
+  command->add_option("--db", options->database, "Database file")->capture_default_str();
+  command->add_option("--budget", options->sweep.budget_seconds, "Seconds in all; 0: no limit")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   command->add_flag("--exhaustive", options->sweep.exhaustive, "Measure every candidate");
   command->add_option("--seed", options->sweep.seed, "Seed of search and inputs")
       ->capture_default_str();
   command->add_flag("--quiet", options->quiet, "No progress on stderr");
   command->add_flag("--json", options->json, "Results as JSON on stdout");
   command->footer(
-      "Without layers, the quickstart list is tuned. A sweep that was ended goes on where it was:\n"
-      "run the same command again.\n\n"
+      "Without layers, those of the quickstart list. A sweep that was ended goes on where it was: "
+      "run\n"
+      "the same command again. Exit code 5 if a layer has no winner yet.\n\n"
       "Examples:\n"
-      "  convtune tune --layers whisper --budget 60\n"
-      "  convtune tune --grid default --layers wav2vec2 --device cpu");
+      "  convtune tune --layers mamba-130m --budget 5\n"
+      "  convtune tune --device cpu --budget 5 --problem "
+      "'{\"length\":999,\"in_channels\":8,\"out_channels\":8,\"kernel_size\":3}'");
   command->callback([&app, &action, options] {
     action = [&app, options] { return tune(*options, joined_command_line(app)); };
   });
