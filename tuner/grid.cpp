@@ -2,6 +2,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -125,6 +126,16 @@ struct Combination {
   std::string name;
 };
 
+/// What describe() calls a parameter; empty for those whose values speak for themselves.
+std::string short_name(const std::string& key) {
+  static const std::map<std::string, std::string> names = {
+      {"batch", "N"},      {"length", "L"},      {"in_channels", "Cin"}, {"out_channels", "Cout"},
+      {"stride", "s"},     {"padding", "p"},     {"dilation", "d"},      {"kernel_size", "K"},
+      {"num_groups", "g"}, {"has_bias", "bias "}};
+  const auto found = names.find(key);
+  return found == names.end() ? "" : found->second;
+}
+
 /// The value of each axis at position `index` of the product, the last axis changing fastest.
 Combination combination(const Start& start, const Axes& axes, std::size_t index) {
   Combination made{.problem = start.problem, .name = ""};
@@ -135,8 +146,8 @@ Combination combination(const Start& start, const Axes& axes, std::size_t index)
     const Json& value = values[index % values.size()];
     index /= values.size();
     made.problem[key] = value;
-    words.push_back(
-        fmt::format("{}={}", key, value.is_string() ? value.get<std::string>() : value.dump()));
+    words.push_back(short_name(key) +
+                    (value.is_string() ? value.get<std::string>() : value.dump()));
     padding_given |= key == "padding";
   }
   if (!start.layer.empty()) words.push_back(start.layer);
