@@ -152,9 +152,8 @@ void add_tune(CLI::App& app, Action& action) {
   command->add_flag("--quiet", options->quiet, "No progress on stderr");
   command->add_flag("--json", options->json, "Results as JSON on stdout");
   command->footer(
-      "Without layers, those of the quickstart list. A sweep that was ended goes on where it was: "
-      "run\n"
-      "the same command again. Exit code 5 if a layer has no winner yet.\n\n"
+      "Without layers, those of the quickstart list. A sweep that was ended goes on where it was:\n"
+      "run the same command again. Exit code 5 if a layer has no winner yet.\n\n"
       "Examples:\n"
       "  convtune tune --layers mamba-130m --budget 5\n"
       "  convtune tune --device cpu --budget 5 --problem "
