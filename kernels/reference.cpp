@@ -250,17 +250,16 @@ std::vector<ReferenceValue> reference_at(const Problem& problem, const void* x, 
 }
 
 std::vector<std::int64_t> outputs_to_check(const Problem& problem, std::uint64_t seed) {
-  constexpr std::int64_t all_up_to = 500'000'000;  // multiply-adds: 1 GFLOP
   std::vector<std::int64_t> indices;
-  if (multiply_adds(problem) <= all_up_to) {
+  if (multiply_adds(problem) <= most_multiply_adds_checked_whole) {
     indices.resize(static_cast<std::size_t>(output_elements(problem)));
     std::iota(indices.begin(), indices.end(), 0);
     return indices;
   }
   std::mt19937_64 random(seed);
-  for (const Box& edge : edges_of(problem)) draw(problem, edge, 1024, random, indices);
+  for (const Box& edge : edges_of(problem)) draw(problem, edge, outputs_drawn, random, indices);
   const Box all{.first = {}, .last = {problem.batch, output_length(problem), problem.out_channels}};
-  draw(problem, all, 4096, random, indices);
+  draw(problem, all, outputs_drawn, random, indices);
   std::sort(indices.begin(), indices.end());
   indices.erase(std::unique(indices.begin(), indices.end()), indices.end());
   return indices;

@@ -26,11 +26,17 @@ double activate(Activation activation, double value);
 std::vector<ReferenceValue> reference_at(const Problem& problem, const void* x, const void* weight,
                                          const void* bias, std::span<const std::int64_t> indices);
 
-/// Which outputs a check looks at: all of them up to 1 GFLOP (2 per multiply-add). Above, 4,096
-/// random ones and up to 1,024 of each of four edges, all of an edge that has fewer: windows that
-/// reach into the left padding; windows that reach into the right padding or lie in the last 128
-/// positions; the last 128 channels; the last batch row. Sorted, without repeats, the same for the
-/// same seed.
+/// A check looks at every output of a problem with at most this many multiply-adds: 1 GFLOP.
+inline constexpr std::int64_t most_multiply_adds_checked_whole = 500'000'000;
+/// Of a larger one it draws at most this many from each of its edges, and from all of it.
+inline constexpr std::int64_t outputs_drawn = 4096;
+/// Edges, and all: how often it draws.
+inline constexpr std::int64_t most_draws = 5;
+
+/// Which outputs a check looks at: all of them up to 1 GFLOP. Above, outputs_drawn random ones and
+/// up to as many of each of four edges, all of an edge that has fewer: windows that reach into the
+/// left padding; windows that reach into the right padding or lie in the last 128 positions; the
+/// last 128 channels; the last batch row. Sorted, without repeats, the same for the same seed.
 std::vector<std::int64_t> outputs_to_check(const Problem& problem, std::uint64_t seed);
 
 /// How far y may be from the reference:

@@ -174,6 +174,7 @@ void for_each_field(R&& r, Visit&& visit) {
   visit("space", r.space);
   visit("candidates", r.candidates);
   visit("measured", r.measured);
+  visit("complete", r.complete);
   visit("decided_at", r.decided_at);
   visit("run", r.run);
 }

@@ -54,10 +54,11 @@ struct Verdict {
   std::string source_digest;  ///< the winner's
   Origin origin = Origin::generated;
   std::vector<std::string>
-      tied;                    ///< configs not proven slower than the winner, the winner left out
-  double seconds = 0;          ///< the winner's median in the finals
-  double noise = 0;            ///< relative spread of the winner's samples (MAD · 1.4826 / median)
-  double confidence = 0;       ///< of the paired test that separated the winner from the rest
+      tied;            ///< configs not proven slower than the winner, the winner left out
+  double seconds = 0;  ///< the winner's median in the finals
+  double noise = 0;    ///< relative spread of the winner's samples (MAD · 1.4826 / median)
+  /// Of the weakest single comparison that separated the fastest from a loser; 0 if none did.
+  double confidence = 0;
   std::string default_config;  ///< what would have run untuned
   double default_seconds = 0;  ///< its median in the same finals
   std::string best_generated;  ///< fastest generated config, and its median; empty without one
@@ -67,6 +68,7 @@ struct Verdict {
   std::string space;            ///< digest of all candidates' configs and sources
   std::int64_t candidates = 0;  ///< in the space
   std::int64_t measured = 0;    ///< of them, before the finals
+  bool complete = false;        ///< the search came to its end; false if a budget cut it
   std::string decided_at;       ///< UTC, ISO 8601, seconds
   std::string run;
 };

@@ -34,6 +34,8 @@ std::string json_text(double value) {
   return std::isfinite(value) ? fmt::format("{}", value == 0 ? 0.0 : value) : "null";
 }
 
+std::string json_text(bool value) { return value ? "true" : "false"; }
+
 std::string json_text(const std::string& value) {
   try {
     return Json(value).dump();
@@ -60,6 +62,11 @@ void refuse_json(const Json& json, std::string_view rule) {
 void read_json(const Json& json, double& value) {
   if (!json.is_number() && !json.is_null()) refuse_json(json, "a number");
   value = json.is_null() ? std::numeric_limits<double>::infinity() : json.get<double>();
+}
+
+void read_json(const nlohmann::json& json, bool& value) {
+  if (!json.is_boolean()) refuse_json(json, "true or false");
+  value = json.get<bool>();
 }
 
 void read_json(const Json& json, std::string& value) {

@@ -22,6 +22,7 @@ concept Enumeration = std::is_enum_v<T>;
 /// no infinity, null stands for it (and for NaN). Throws Error{invalid} for text that is no UTF-8.
 std::string json_text(double value);
 std::string json_text(const std::string& value);
+std::string json_text(bool value);
 std::string json_text(const Problem& value);
 std::string json_text(const std::vector<double>& values);
 std::string json_text(const std::vector<std::string>& values);
@@ -37,6 +38,7 @@ std::string json_text(T value) {
 /// The inverse. Each throws Error{invalid} for a value of another type or out of range.
 void read_json(const nlohmann::json& json, double& value);
 void read_json(const nlohmann::json& json, std::string& value);
+void read_json(const nlohmann::json& json, bool& value);
 void read_json(const nlohmann::json& json, Problem& value);
 void read_json(const nlohmann::json& json, std::vector<double>& values);
 void read_json(const nlohmann::json& json, std::vector<std::string>& values);

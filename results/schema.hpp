@@ -120,6 +120,7 @@ CREATE TABLE verdicts (
   space          TEXT NOT NULL,
   candidates     INTEGER NOT NULL,
   measured       INTEGER NOT NULL,
+  complete       INTEGER NOT NULL,
   decided_at     TEXT NOT NULL,
   run            TEXT NOT NULL,
   digest         TEXT NOT NULL,

@@ -47,14 +47,16 @@ Decision decide(std::span<const std::vector<double>> samples, std::size_t prefer
   for (std::size_t i = 1; i < samples.size(); ++i) {
     if (median(samples[i]) < median(samples[fastest])) fastest = i;
   }
-  Decision decision{.winner = fastest, .tied = {}, .confidence = 1, .settled = true};
+  Decision decision{.winner = fastest, .settled = true};
   const double equal = std::log1p(rule.indifference);
   for (std::size_t i = 0; i < samples.size(); ++i) {
     if (i == fastest) continue;
     const Interval interval =
         median_interval(log_ratios(samples[i], samples[fastest]), rule.confidence);
     if (interval.low > 0) {
-      decision.confidence = std::min(decision.confidence, interval.confidence);
+      decision.confidence = decision.confidence == 0
+                                ? interval.confidence
+                                : std::min(decision.confidence, interval.confidence);
       continue;
     }
     decision.tied.push_back(i);

@@ -16,9 +16,10 @@ struct DecisionRule {
 struct Decision {
   std::size_t winner = 0;
   std::vector<std::size_t> tied;  ///< not proven slower than the fastest; the winner left out
-  double confidence = 0;  ///< of the weakest interval that separates the fastest from a loser
-  bool settled = false;   ///< more rounds would change nothing: every other finalist is either
-                          ///< proven slower or proven within `indifference`
+  /// Of the weakest single comparison that separates the fastest from a loser; 0 if none does.
+  double confidence = 0;
+  bool settled = false;  ///< more rounds would change nothing: every other finalist is either
+                         ///< proven slower or proven within `indifference`
 };
 
 /// An interval that contains the median of the distribution behind `values` with at least

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
-#include "kernels/error.hpp"
+#include "tuner/interrupt.hpp"
 
 namespace convtune {
 namespace {
@@ -16,25 +16,48 @@ int affordable_rounds(std::span<const Measurement> finalists, double seconds,
   return static_cast<int>(std::clamp<double>(rounds, options.least_rounds, options.most_rounds));
 }
 
+void disqualify(Finals& finals, std::size_t index, Outcome outcome, std::string reason) {
+  Measurement& finalist = finals.standing[index];
+  finalist.outcome = outcome;
+  finalist.reason = std::move(reason);
+  finalist.samples.clear();
+  finals.disqualified.push_back(std::move(finalist));
+  finals.standing.erase(finals.standing.begin() + static_cast<std::ptrdiff_t>(index));
+}
+
 /// Adds one reply's samples; who was not right in it leaves the finals.
 void add_rounds(Finals& finals, std::vector<Measurement> reply) {
-  std::vector<Measurement> standing;
-  for (std::size_t i = 0; i < finals.standing.size(); ++i) {
+  for (std::size_t i = finals.standing.size(); i-- > 0;) {
     Measurement& finalist = finals.standing[i];
-    const Measurement& taken = reply.at(i);
+    Measurement& taken = reply.at(i);
     finalist.worst_error_ratio = std::max(finalist.worst_error_ratio, taken.worst_error_ratio);
     finalist.checked_outputs += taken.checked_outputs;
     if (taken.outcome == Outcome::ok) {
       std::ranges::copy(taken.samples, std::back_inserter(finalist.samples));
-      standing.push_back(std::move(finalist));
     } else {
-      finalist.outcome = taken.outcome;
-      finalist.reason = taken.reason;
-      finalist.samples.clear();
-      finals.disqualified.push_back(std::move(finalist));
+      disqualify(finals, i, taken.outcome, std::move(taken.reason));
     }
   }
-  finals.standing = std::move(standing);
+}
+
+std::chrono::duration<double> limit_for(const TrialRequest& request, const SweepOptions& options) {
+  return std::chrono::duration<double>(options.candidate_seconds *
+                                       static_cast<double>(request.configs.size()));
+}
+
+/// Repeats the request with each finalist alone; whose worker does not last leaves the finals.
+/// Returns whether there was any.
+bool disqualify_culprits(Worker& worker, Finals& finals, TrialRequest request,
+                         const SweepOptions& options) {
+  const std::size_t before = finals.standing.size();
+  for (std::size_t i = before; i-- > 0 && interrupted() == 0;) {
+    request.configs = {finals.standing[i].key.config};
+    WorkerAnswer answer = ask_twice(worker, request, limit_for(request, options));
+    if (answer.end == WorkerAnswer::End::timed_out || answer.end == WorkerAnswer::End::crashed) {
+      disqualify(finals, i, outcome_of(answer.end), std::move(answer.reason));
+    }
+  }
+  return finals.standing.size() < before;
 }
 
 Decision decide_on(std::span<const Measurement> standing, const std::string& default_config) {
@@ -90,25 +113,21 @@ std::vector<Measurement> choose_finalists(std::span<const Measurement> screened,
   return finalists;
 }
 
-std::optional<Finals> play_finals(Worker& worker, const Problem& problem,
-                                  std::vector<Measurement> finalists,
-                                  const std::string& default_config, double seconds,
-                                  const SweepOptions& options) {
+Finals play_finals(Worker& worker, const Problem& problem, std::vector<Measurement> finalists,
+                   const std::string& default_config, double seconds, const SweepOptions& options) {
   const int most_rounds = affordable_rounds(finalists, seconds, options);
   for (Measurement& each : finalists) each.samples.clear();
   Finals finals{.standing = std::move(finalists)};
 
   int next = options.least_rounds;
-  for (int rounds = 0; rounds < most_rounds && !finals.standing.empty();) {
+  for (int rounds = 0; rounds < most_rounds && !finals.standing.empty() && interrupted() == 0;) {
     TrialRequest request{.problem = problem, .seed = options.seed, .rounds = next};
     for (const Measurement& each : finals.standing) request.configs.push_back(each.key.config);
-    const std::chrono::duration<double> limit(options.candidate_seconds *
-                                              static_cast<double>(request.configs.size()));
-    WorkerAnswer answer = worker.ask(request, limit);
-    if (!answer.reply.device_lost.empty()) {
-      throw Error(Status::unavailable, answer.reply.device_lost);
+    WorkerAnswer answer = ask_twice(worker, request, limit_for(request, options));
+    if (answer.end != WorkerAnswer::End::replied) {
+      if (!disqualify_culprits(worker, finals, request, options)) break;
+      continue;
     }
-    if (answer.end != WorkerAnswer::End::replied) return std::nullopt;
     add_rounds(finals, std::move(answer.reply.measurements));
     rounds += next;
     if (finals.standing.empty()) break;
@@ -117,6 +136,8 @@ std::optional<Finals> play_finals(Worker& worker, const Problem& problem,
     // Looks at 10, 20, 40, 80 rounds: few, since each look is one more chance to be misled.
     next = std::min(rounds, most_rounds - rounds);
   }
+  // Without a round, nobody has won.
+  std::erase_if(finals.standing, [](const Measurement& each) { return each.samples.empty(); });
   return finals;
 }
 

@@ -31,12 +31,11 @@ struct Finals {
 };
 
 /// Measures the finalists in turns, in one worker process, until the decision is settled, `seconds`
-/// of running time are used (but at least least_rounds) or most_rounds are played. Nothing if the
-/// worker did not last (or was interrupted). Throws Error{unavailable} if the device is lost.
-std::optional<Finals> play_finals(Worker& worker, const Problem& problem,
-                                  std::vector<Measurement> finalists,
-                                  const std::string& default_config, double seconds,
-                                  const SweepOptions& options);
+/// of running time are used (but at least least_rounds) or most_rounds are played. Where the worker
+/// does not last, each finalist is tried alone; those that fail are disqualified. An interrupt ends
+/// the finals early. Throws Error{unavailable} if the device is lost.
+Finals play_finals(Worker& worker, const Problem& problem, std::vector<Measurement> finalists,
+                   const std::string& default_config, double seconds, const SweepOptions& options);
 
 /// What the finals say; `space`, `candidates`, `measured`, `decided_at` and `run` are left to the
 /// caller.

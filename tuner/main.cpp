@@ -1,5 +1,9 @@
 #include <fmt/format.h>
 
+#include <cstdio>
+#include <new>
+#include <system_error>
+
 #include "kernels/error.hpp"
 #include "tuner/cli/commands.hpp"
 
@@ -29,14 +33,23 @@ int main(int argc, char** argv) {
 
   try {
     app.parse(argc, argv);
-    return action();
+    const int exit_code = action();
+    if (std::fflush(stdout) != 0) {
+      throw Error(Status::storage, "standard output could not be written");
+    }
+    return exit_code;
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : static_cast<int>(Status::invalid);
   } catch (const Error& error) {
     fmt::print(stderr, "convtune: {}\n", error.what());
-    return static_cast<int>(error.status());
+    // A candidate that failed is what was asked for, done in part.
+    const Status status = error.status() == Status::failed ? Status::partial : error.status();
+    return static_cast<int>(status);
   } catch (const std::bad_alloc&) {
     fmt::print(stderr, "convtune: not enough memory for what was asked\n");
-    return static_cast<int>(Status::failed);
+    return static_cast<int>(Status::partial);
+  } catch (const std::system_error& error) {
+    fmt::print(stderr, "convtune: {}\n", error.what());
+    return static_cast<int>(Status::storage);
   }
 }

@@ -37,6 +37,12 @@ std::string outcome_of(const LayerResult& result) {
   return "";
 }
 
+/// Progress that nobody reads any more must not end a sweep: write errors are ignored.
+template <typename... Values>
+void print(std::FILE* out, fmt::format_string<Values...> format, Values&&... values) {
+  std::fputs(fmt::format(format, std::forward<Values>(values)...).c_str(), out);
+}
+
 /// Back to the start of the line, and clear it.
 constexpr const char* renew_line = "\r\033[K";
 
@@ -84,10 +90,10 @@ void Progress::candidate_ended(const Measurement& measurement, std::size_t measu
     best_seconds_ = best_seconds_ == 0 ? seconds : std::min(best_seconds_, seconds);
   }
   if (style_ != Style::terminal) return;
-  fmt::print(out_, "{}[{}/{}] {}: {} of {} candidates{}, {:.1f} a second{}", renew_line, index_ + 1,
-             layers_, layer_name_, measured, candidates,
-             best_seconds_ > 0 ? ", best " + format_seconds(best_seconds_) : "",
-             static_cast<double>(measured_) / elapsed_seconds(), eta());
+  print(out_, "{}[{}/{}] {}: {} of {} candidates{}, {:.1f} a second{}", renew_line, index_ + 1,
+        layers_, layer_name_, measured, candidates,
+        best_seconds_ > 0 ? ", best " + format_seconds(best_seconds_) : "",
+        static_cast<double>(measured_) / elapsed_seconds(), eta());
   std::fflush(out_);
 }
 
@@ -95,14 +101,14 @@ void Progress::layer_ended(const LayerResult& result) {
   if (result.end != LayerEnd::known) ++tuned_;
   if (style_ == Style::quiet) return;
   ++index_;
-  fmt::print(out_, "{}[{}/{}] {}: {}{}\n", style_ == Style::terminal ? renew_line : "", index_,
-             layers_, layer_name_, outcome_of(result), index_ < layers_ ? eta() : "");
+  print(out_, "{}[{}/{}] {}: {}{}\n", style_ == Style::terminal ? renew_line : "", index_, layers_,
+        layer_name_, outcome_of(result), index_ < layers_ ? eta() : "");
   std::fflush(out_);
 }
 
 void Progress::sweep_ended() {
   if (style_ == Style::quiet) return;
-  fmt::print(out_, "{} candidates measured in {}\n", measured_, format_minutes(elapsed_seconds()));
+  print(out_, "{} candidates measured in {}\n", measured_, format_minutes(elapsed_seconds()));
 }
 
 }  // namespace convtune

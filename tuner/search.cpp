@@ -3,22 +3,24 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <numeric>
 #include <random>
 
 namespace convtune {
 namespace {
 
+/// The first candidate of each family in their order, then all others in a random one.
 std::vector<std::size_t> drawing_order(std::span<const Candidate> candidates, std::uint64_t seed) {
-  std::vector<std::size_t> order(candidates.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::vector<std::size_t> firsts;
+  std::vector<std::size_t> others;
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    const bool is_first = i == 0 || candidates[i].family != candidates[i - 1].family;
+    (is_first ? firsts : others).push_back(i);
+  }
   std::mt19937_64 random(seed);
   // Not std::shuffle, whose order is the library's own choice.
-  for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random() % i]);
-  std::ranges::stable_partition(order, [&](std::size_t i) {
-    return i == 0 || candidates[i].family != candidates[i - 1].family;
-  });
-  return order;
+  for (std::size_t i = others.size(); i > 1; --i) std::swap(others[i - 1], others[random() % i]);
+  firsts.insert(firsts.end(), others.begin(), others.end());
+  return firsts;
 }
 
 std::ptrdiff_t value_index(const Family& family, std::size_t parameter, std::int64_t value) {

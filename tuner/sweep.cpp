@@ -23,7 +23,7 @@ using Clock = std::chrono::steady_clock;
 
 /// The part of a layer's time that goes to the screening; the rest is for the finals.
 constexpr double screening_share = 0.75;
-/// A first sample this much slower than the best candidate so far is not repeated.
+/// Samples this much slower than the best candidate so far end the measurement.
 constexpr double hopeless_factor = 2;
 constexpr double unlimited = std::numeric_limits<double>::infinity();
 
@@ -34,6 +34,19 @@ double seconds_since(Clock::time_point start) {
 /// What the search knows of a measured candidate: infinite without a valid time.
 double screened_seconds(const Measurement& measurement) {
   return measurement.outcome == Outcome::ok ? median(measurement.samples) : unlimited;
+}
+
+SearchRule search_rule(const SweepOptions& options) {
+  return {.exhaustive = options.exhaustive, .seed = options.seed};
+}
+
+/// Candidates of a family stand together.
+std::size_t count_families(std::span<const Candidate> candidates) {
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    count += i == 0 || candidates[i].family != candidates[i - 1].family;
+  }
+  return count;
 }
 
 /// Empty, or why the problem is not even tried.
@@ -112,13 +125,13 @@ LayerResult Sweep::tune(const Layer& layer, double seconds) {
   };
   const Problem& problem = layer.problem;
   const DeviceProperties& device = device_.properties();
-  const CandidateSpace space = enumerate(problem, device, all_families());
-  if (space.candidates.empty()) return end_as(LayerEnd::no_winner, "no family serves it");
-  const std::string digest_of_space = space_digest(problem, device, space.candidates);
+  Screening screening = recall(problem, enumerate(problem, device, all_families()).candidates);
+  if (screening.candidates.empty()) return end_as(LayerEnd::no_winner, "no family serves it");
+  const std::string space = space_digest(problem, device, screening.candidates);
 
   store_.insert(std::span(&layer.label, 1));
   result.verdict = store_.verdict(problem, identity(device));
-  if (result.verdict && result.verdict->space == digest_of_space &&
+  if (result.verdict && result.verdict->space == space && result.verdict->complete &&
       (!options_.exhaustive || result.verdict->measured == result.verdict->candidates)) {
     return end_as(LayerEnd::known);
   }
@@ -127,39 +140,60 @@ LayerResult Sweep::tune(const Layer& layer, double seconds) {
     return end_as(LayerEnd::skipped, reason);
   }
 
-  const std::vector<Measurement> screened =
-      screen(problem, space.candidates, seconds * screening_share, result.measured);
+  screen(problem, screening, seconds * screening_share, result.measured);
   if (interrupted() != 0) return end_as(LayerEnd::not_reached);
-  const std::string default_config =
-      to_text(choose_plan(problem, device, nullptr).candidate.config);
+  const std::string default_config = to_text(screening.candidates.front().config);
   const double finals_seconds = std::min(options_.finals_seconds, seconds * (1 - screening_share));
   std::vector<Measurement> finalists =
-      choose_finalists(screened, default_config, finals_seconds, options_);
+      choose_finalists(screening.measurements, default_config, finals_seconds, options_);
   if (finalists.empty()) {
     return end_as(LayerEnd::no_winner,
-                  "of " + std::to_string(screened.size()) +
-                      " candidates none was right: " + screened.front().reason);
+                  fmt::format("of {} candidates none was right: {}", screening.measurements.size(),
+                              screening.measurements.front().reason));
   }
 
   const auto finals =
       play_finals(worker_, problem, std::move(finalists), default_config, finals_seconds, options_);
   if (interrupted() != 0) return end_as(LayerEnd::not_reached);
-  if (finals) {
-    for (const Measurement& each : finals->disqualified) store_.insert(each);
-    for (const Measurement& each : finals->standing) store_.insert(each);
-  }
-  if (!finals || finals->standing.empty()) {
+  for (const Measurement& each : finals.disqualified) insert(each);
+  for (const Measurement& each : finals.standing) insert(each);
+  if (finals.standing.empty()) {
     return end_as(LayerEnd::no_winner, "no finalist lasted through the finals");
   }
-  Verdict verdict = verdict_of(*finals, default_config);
-  verdict.space = digest_of_space;
-  verdict.candidates = static_cast<std::int64_t>(space.candidates.size());
-  verdict.measured = static_cast<std::int64_t>(screened.size());
+  Verdict verdict = verdict_of(finals, default_config);
+  verdict.space = space;
+  verdict.candidates = static_cast<std::int64_t>(screening.candidates.size());
+  verdict.measured = static_cast<std::int64_t>(screening.measurements.size());
+  verdict.complete =
+      !next_candidate(screening.candidates, screening.seconds, search_rule(options_));
   verdict.decided_at = utc_now();
   verdict.run = run_id_;
   store_.insert(verdict);
   result.verdict = std::move(verdict);
   return end_as(LayerEnd::tuned);
+}
+
+Screening Sweep::recall(const Problem& problem, std::vector<Candidate> candidates) const {
+  Screening screening{.candidates = std::move(candidates)};
+  if (screening.candidates.empty()) return screening;
+  const Family* untuned = choose_plan(problem, device_.properties(), nullptr).candidate.family;
+  std::ranges::stable_partition(screening.candidates, [&](const Candidate& candidate) {
+    return candidate.family == untuned;
+  });
+  for (const Candidate& candidate : screening.candidates) {
+    auto stored = store_.find(key_of(problem, candidate));
+    // What was skipped, for want of memory, may be possible now.
+    if (stored && stored->outcome == Outcome::skipped) stored.reset();
+    screening.seconds.push_back(stored ? std::optional(screened_seconds(*stored)) : std::nullopt);
+    if (stored) screening.measurements.push_back(std::move(*stored));
+  }
+  return screening;
+}
+
+void Sweep::insert(Measurement measurement) {
+  measurement.measured_at = utc_now();
+  measurement.run = run_id_;
+  store_.insert(measurement);
 }
 
 Key Sweep::key_of(const Problem& problem, const Candidate& candidate) const {
@@ -170,35 +204,28 @@ Key Sweep::key_of(const Problem& problem, const Candidate& candidate) const {
           .source_digest = candidate.family->source_digest(problem, candidate.config, device)};
 }
 
-std::vector<Measurement> Sweep::screen(const Problem& problem,
-                                       std::span<const Candidate> candidates, double seconds,
-                                       std::size_t& measured_now) {
+void Sweep::screen(const Problem& problem, Screening& screening, double seconds,
+                   std::size_t& measured_now) {
   const auto start = Clock::now();
-  const SearchRule rule{.exhaustive = options_.exhaustive, .seed = options_.seed};
-  std::vector<std::optional<double>> known_seconds(candidates.size());
-  std::vector<Measurement> screened;
-  for (std::size_t i = 0; i < candidates.size(); ++i) {
-    if (auto stored = store_.find(key_of(problem, candidates[i]))) {
-      known_seconds[i] = screened_seconds(*stored);
-      screened.push_back(std::move(*stored));
-    }
-  }
+  const std::size_t least = count_families(screening.candidates);
   while (interrupted() == 0) {
-    const Measurement* best = fastest(screened);
-    if (best != nullptr && seconds_since(start) > seconds) break;
-    const auto next = next_candidate(candidates, known_seconds, rule);
+    const Measurement* best = fastest(screening.measurements);
+    const bool has_least = best != nullptr && screening.measurements.size() >= least;
+    if (has_least && seconds_since(start) > seconds) break;
+    const auto next =
+        next_candidate(screening.candidates, screening.seconds, search_rule(options_));
     if (!next) break;
-    const Candidate& candidate = candidates[*next];
+    const Candidate& candidate = screening.candidates[*next];
     const double give_up = best == nullptr ? 0 : hopeless_factor * median(best->samples);
     Measurement measurement = measure(key_of(problem, candidate), *candidate.family, give_up);
     if (interrupted() != 0) break;  // the worker was stopped: this says nothing of the candidate
-    store_.insert(measurement);
+    insert(measurement);
     ++measured_now;
-    known_seconds[*next] = screened_seconds(measurement);
-    screened.push_back(std::move(measurement));
-    progress_.candidate_ended(screened.back(), screened.size(), candidates.size());
+    screening.seconds[*next] = screened_seconds(measurement);
+    screening.measurements.push_back(std::move(measurement));
+    progress_.candidate_ended(screening.measurements.back(), screening.measurements.size(),
+                              screening.candidates.size());
   }
-  return screened;
 }
 
 Measurement Sweep::measure(const Key& key, const Family& family, double give_up_seconds) {
@@ -208,22 +235,16 @@ Measurement Sweep::measure(const Key& key, const Family& family, double give_up_
                              .rounds = options_.screening_rounds,
                              .give_up_seconds = give_up_seconds};
   WorkerAnswer answer =
-      worker_.ask(request, std::chrono::duration<double>(options_.candidate_seconds));
-  if (!answer.reply.device_lost.empty()) {
-    throw Error(Status::unavailable, answer.reply.device_lost);
-  }
+      ask_twice(worker_, request, std::chrono::duration<double>(options_.candidate_seconds));
   Measurement measurement;
   if (answer.end == WorkerAnswer::End::replied) {
     measurement = std::move(answer.reply.measurements.at(0));
   } else {
-    measurement.outcome =
-        answer.end == WorkerAnswer::End::timed_out ? Outcome::timed_out : Outcome::crashed;
+    measurement.outcome = outcome_of(answer.end);
     measurement.reason = std::move(answer.reason);
   }
   measurement.key = key;  // a candidate that failed early does not know its own digest
   measurement.origin = family.origin;
-  measurement.measured_at = utc_now();
-  measurement.run = run_id_;
   return measurement;
 }
 

@@ -8,6 +8,7 @@
 
 #include "results/store.hpp"
 #include "tuner/layers.hpp"
+#include "tuner/search.hpp"
 #include "tuner/sweep_options.hpp"
 #include "tuner/worker.hpp"
 
@@ -32,6 +33,13 @@ struct LayerResult {
   std::size_t measured = 0;        ///< candidates measured now
 };
 
+/// What is known of a problem's candidates; those of the family that would run untuned come first.
+struct Screening {
+  std::vector<Candidate> candidates;
+  std::vector<std::optional<double>> seconds;  ///< as next_candidate() wants them
+  std::vector<Measurement> measurements;       ///< of those that have some, in no order
+};
+
 /// Tunes layer after layer. Every measurement is in the store before the next one starts, so that a
 /// sweep which ends early, however it ends, loses at most the one under way and goes on there.
 class Sweep {
@@ -46,8 +54,10 @@ class Sweep {
 
  private:
   LayerResult tune(const Layer& layer, double seconds);
-  std::vector<Measurement> screen(const Problem& problem, std::span<const Candidate> candidates,
-                                  double seconds, std::size_t& measured_now);
+  Screening recall(const Problem& problem, std::vector<Candidate> candidates) const;
+  void screen(const Problem& problem, Screening& screening, double seconds,
+              std::size_t& measured_now);
+  void insert(Measurement measurement);
   Measurement measure(const Key& key, const Family& family, double give_up_seconds);
   Key key_of(const Problem& problem, const Candidate& candidate) const;
 

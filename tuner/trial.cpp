@@ -44,6 +44,18 @@ class GuardedOutput {
            untouched(host_.end() - guard_bytes, host_.end());
   }
 
+  /// The first element that still is as it was poisoned, or -1.
+  std::int64_t first_unwritten(DType dtype) const {
+    const auto size = static_cast<std::ptrdiff_t>(size_of(dtype));
+    const auto* const data = host_.data() + guard_bytes;
+    for (std::ptrdiff_t at = 0; at < static_cast<std::ptrdiff_t>(bytes_); at += size) {
+      if (std::all_of(data + at, data + at + size, [](std::byte b) { return b == poison; })) {
+        return at / size;
+      }
+    }
+    return -1;
+  }
+
   const void* host_data() const { return host_.data() + guard_bytes; }
 
  private:
@@ -81,7 +93,7 @@ void attempt(Entrant& entrant, F&& action) {
     if (error.status() == Status::unavailable) throw;
     drop(entrant, Outcome::failed, error.what());
   } catch (const std::bad_alloc&) {
-    drop(entrant, Outcome::failed, "not enough host memory");
+    drop(entrant, Outcome::skipped, "not enough host memory");
   }
 }
 
@@ -95,6 +107,11 @@ void check(Entrant& entrant, Device& device, const WorkloadInput& input, const v
     return;
   }
   Measurement& measurement = entrant.measurement;
+  const std::int64_t unwritten = y.first_unwritten(measurement.key.problem.dtype);
+  if (unwritten >= 0) {
+    drop(entrant, Outcome::wrong, fmt::format("never wrote output element {}", unwritten));
+    return;
+  }
   const CheckResult result =
       compare(measurement.key.problem, y.host_data(), input.indices, input.expected);
   measurement.checked_outputs += result.checked;
@@ -106,20 +123,17 @@ void check(Entrant& entrant, Device& device, const WorkloadInput& input, const v
   }
 }
 
+/// Takes one sample. A candidate is given up once two samples are too slow: one may be bad luck.
 void take_sample(Entrant& entrant, Timer& timer, const void* x, void* y, double give_up_seconds) {
   std::vector<double>& samples = entrant.measurement.samples;
   if (samples.empty()) {
     const double once = timer.seconds(*entrant.executable, x, y, 1);
     entrant.runs = static_cast<int>(
         std::clamp(least_sample_seconds / std::max(once, 1e-9), 1.0, double{most_runs_a_sample}));
-    if (entrant.runs == 1) {
-      samples.push_back(once);
-      entrant.gave_up = give_up_seconds > 0 && once > give_up_seconds;
-      return;
-    }
   }
   samples.push_back(timer.seconds(*entrant.executable, x, y, entrant.runs));
-  entrant.gave_up = give_up_seconds > 0 && samples.size() == 1 && samples.front() > give_up_seconds;
+  entrant.gave_up =
+      give_up_seconds > 0 && samples.size() == 2 && std::ranges::min(samples) > give_up_seconds;
 }
 
 std::vector<Entrant> prepare_all(Device& device, const TrialRequest& request,

@@ -18,7 +18,8 @@ struct TrialRequest {
   std::vector<std::string> configs;  ///< texts of Configs
   std::uint64_t seed = 0;            ///< of the random inputs
   int rounds = 0;                    ///< samples of each candidate, taken in turns; 0: check only
-  double give_up_seconds = 0;  ///< a candidate whose first sample is slower stops there; 0: none
+  double give_up_seconds =
+      0;  ///< a candidate whose first two samples are slower stops there; 0: none
 };
 
 /// Measures candidates on a device, in this process. Each is checked against the oracle before and

@@ -10,7 +10,6 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <filesystem>
 
 #include "kernels/error.hpp"
 #include "tuner/interrupt.hpp"
@@ -143,7 +142,12 @@ WorkerAnswer Worker::ask(const TrialRequest& request, std::chrono::duration<doub
   bool alive = write_line(to_worker_, to_line(request));
   while (alive) {
     if (const auto line = take_line(received_)) {
-      return {.end = WorkerAnswer::End::replied, .reply = parse_reply(*line)};
+      try {
+        return {.end = WorkerAnswer::End::replied, .reply = parse_reply(*line)};
+      } catch (const Error& error) {
+        stop();
+        return {.end = WorkerAnswer::End::crashed, .reason = error.what()};
+      }
     }
     const double left = std::chrono::duration<double>(deadline - Clock::now()).count();
     if (!wait_readable(from_worker_, left)) {
@@ -160,8 +164,23 @@ WorkerAnswer Worker::ask(const TrialRequest& request, std::chrono::duration<doub
   return {.end = WorkerAnswer::End::crashed, .reason = std::move(reason)};
 }
 
+WorkerAnswer ask_twice(Worker& worker, const TrialRequest& request,
+                       std::chrono::duration<double> limit) {
+  WorkerAnswer answer = worker.ask(request, limit);
+  if (answer.end == WorkerAnswer::End::crashed) answer = worker.ask(request, limit);
+  if (!answer.reply.device_lost.empty()) {
+    throw Error(Status::unavailable, answer.reply.device_lost);
+  }
+  return answer;
+}
+
+Outcome outcome_of(WorkerAnswer::End end) {
+  return end == WorkerAnswer::End::timed_out ? Outcome::timed_out : Outcome::crashed;
+}
+
 std::vector<std::string> worker_command(const std::string& device) {
-  return {std::filesystem::read_symlink("/proc/self/exe").string(), "worker", "--device", device};
+  // Not the path behind it: the program's file may be replaced while a sweep runs.
+  return {"/proc/self/exe", "worker", "--device", device};
 }
 
 }  // namespace convtune

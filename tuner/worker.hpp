@@ -50,6 +50,14 @@ class Worker {
   std::string received_;
 };
 
+/// What worker.ask() answers, but a crash is answered only by two workers in a row: one may have
+/// died for reasons of its own. Throws Error{unavailable} if the device is lost.
+WorkerAnswer ask_twice(Worker& worker, const TrialRequest& request,
+                       std::chrono::duration<double> limit);
+
+/// The outcome of candidates whose worker timed out or crashed.
+Outcome outcome_of(WorkerAnswer::End end);
+
 /// The command of a worker for `device`: this very program, as `convtune worker`.
 std::vector<std::string> worker_command(const std::string& device);
 

@@ -12,9 +12,6 @@
 namespace convtune {
 namespace {
 
-/// Outputs above which the oracle draws a sample instead of looking at all (reference.hpp).
-constexpr std::int64_t sampled_outputs = 8192;
-
 std::vector<std::byte> random_array(std::int64_t elements, DType dtype, std::mt19937_64& random) {
   std::vector<std::byte> array(static_cast<std::size_t>(elements) * size_of(dtype));
   constexpr float scale = 0x1p-23F;
@@ -50,9 +47,9 @@ Workload make_workload(const Problem& problem, std::uint64_t seed) {
 
 std::int64_t workload_bytes(const Problem& problem) {
   const auto element = static_cast<std::int64_t>(size_of(problem.dtype));
-  const bool all_checked = multiply_adds(problem) <= 500'000'000;
-  const std::int64_t checked =
-      all_checked ? output_elements(problem) : std::min(output_elements(problem), sampled_outputs);
+  const std::int64_t checked = multiply_adds(problem) <= most_multiply_adds_checked_whole
+                                   ? output_elements(problem)
+                                   : std::min(output_elements(problem), most_draws * outputs_drawn);
   constexpr std::int64_t oracle_element = sizeof(double);
   constexpr std::int64_t checked_bytes = sizeof(std::int64_t) + sizeof(ReferenceValue);
   const Checked bytes = Checked(input_elements(problem)) * (3 * element + oracle_element) +
@@ -71,6 +68,13 @@ std::int64_t available_memory() {
       available *= 1024;
       break;
     }
+  }
+  // A container's limit; without one the file has a word, or is not there.
+  std::int64_t allowed = 0;
+  std::int64_t used = 0;
+  std::ifstream("/sys/fs/cgroup/memory.current") >> used;
+  if (std::ifstream("/sys/fs/cgroup/memory.max") >> allowed) {
+    available = std::min(available, allowed - used);
   }
   rlimit limit{};
   if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {

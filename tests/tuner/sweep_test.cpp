@@ -60,6 +60,28 @@ class SweepTest : public testing::Test {
     return keys;
   }
 
+  /// `convtune tune --exhaustive` of one problem, as a process.
+  static pid_t start_tuning(const Problem& problem, const fs::path& path) {
+    const std::string json = to_json(problem);
+    pid_t pid = 0;
+    const char* arguments[] = {CONVTUNE_PROGRAM, "tune",    "--device",   "cpu",
+                               "--exhaustive",   "--quiet", "--json",     "--problem",
+                               json.c_str(),     "--db",    path.c_str(), nullptr};
+    posix_spawn_file_actions_t files;
+    posix_spawn_file_actions_init(&files);
+    posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+    posix_spawn(&pid, CONVTUNE_PROGRAM, &files, nullptr, const_cast<char**>(arguments), environ);
+    posix_spawn_file_actions_destroy(&files);
+    return pid;
+  }
+
+  /// Of a process that ended by itself; the negative signal of one that did not.
+  static int exit_code(pid_t pid) {
+    int status = 0;
+    waitpid(pid, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+  }
+
  private:
   fs::path folder_;
 };
@@ -111,37 +133,36 @@ TEST_F(SweepTest, ABudgetThatIsSpentLeavesLayersUnreached) {
   EXPECT_EQ(results[1].end, LayerEnd::not_reached);
 }
 
+TEST_F(SweepTest, AskedToStopItKeepsWhatItHasAndGoesOnThere) {
+  Problem large = small;  // some hundred milliseconds a candidate, so that it is stopped amid them
+  large.length = 60000, large.in_channels = 64, large.out_channels = 64;
+  const pid_t pid = start_tuning(large, database());
+  const auto rows_now = [&] {
+    return fs::exists(database()) ? rows(database(), large).size() : std::size_t{0};
+  };
+  for (int i = 0; i < 600 && rows_now() == 0; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  kill(pid, SIGTERM);
+  EXPECT_EQ(exit_code(pid), 128 + SIGTERM);
+  const auto kept = rows(database(), large);
+  EXPECT_FALSE(kept.empty());
+  const Store store(database(), Store::Access::read);
+  EXPECT_FALSE(store.verdict(large, identity(open_device("cpu")->properties())));
+}
+
 TEST_F(SweepTest, KilledAtAnyTimeAndRestartedEndsWithTheSameRows) {
-  const std::string problem = to_json(small);
-  const auto tune = [&](const fs::path& path) {
-    pid_t pid = 0;
-    const std::string db = path.string();
-    const char* arguments[] = {CONVTUNE_PROGRAM, "tune",    "--device", "cpu",
-                               "--exhaustive",   "--quiet", "--json",   "--problem",
-                               problem.c_str(),  "--db",    db.c_str(), nullptr};
-    posix_spawn_file_actions_t files;
-    posix_spawn_file_actions_init(&files);
-    posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-    posix_spawn(&pid, CONVTUNE_PROGRAM, &files, nullptr, const_cast<char**>(arguments), environ);
-    posix_spawn_file_actions_destroy(&files);
-    return pid;
-  };
-  const auto exit_code = [](pid_t pid) {
-    int status = 0;
-    waitpid(pid, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-  };
-  ASSERT_EQ(exit_code(tune(database("whole.db"))), 0);
+  ASSERT_EQ(exit_code(start_tuning(small, database("whole.db"))), 0);
 
   int killed = 0;
   for (int attempt = 0; attempt < 8; ++attempt) {
-    const pid_t pid = tune(database("killed.db"));
+    const pid_t pid = start_tuning(small, database("killed.db"));
     std::this_thread::sleep_for(std::chrono::milliseconds(60 + 40 * attempt));
     kill(pid, SIGKILL);
     killed += exit_code(pid) == -SIGKILL;
   }
   EXPECT_GT(killed, 0) << "the sweep was over before the first kill";
-  ASSERT_EQ(exit_code(tune(database("killed.db"))), 0);
+  ASSERT_EQ(exit_code(start_tuning(small, database("killed.db"))), 0);
   EXPECT_EQ(rows(database("killed.db"), small), rows(database("whole.db"), small));
 }
 

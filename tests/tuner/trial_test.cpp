@@ -120,7 +120,9 @@ TEST(Trial, FastButWrongIsNeverValid) {
   for (const auto& [what, sabotage] : saboteurs) {
     const Measurement wrong = trial(sabotage);
     EXPECT_EQ(wrong.outcome, Outcome::wrong) << what;
-    EXPECT_THAT(wrong.reason, HasSubstr("beyond tolerance")) << what;
+    EXPECT_THAT(wrong.reason,
+                testing::AnyOf(HasSubstr("beyond tolerance"), HasSubstr("never wrote")))
+        << what;
     EXPECT_TRUE(wrong.samples.empty()) << what;
   }
 }
@@ -164,7 +166,7 @@ TEST(Trial, ALostDeviceIsNotTheCandidatesFault) {
   EXPECT_EQ(refusal([&] { trial(lost); }, Status::unavailable), "the device is lost");
 }
 
-TEST(Trial, AHopelessCandidateIsSampledOnce) {
+TEST(Trial, AHopelessCandidateIsSampledTwice) {
   TrialRunner runner(open_device("cpu"));
   const auto measured = runner.run({.problem = problem,
                                     .configs = {a_config()},
@@ -172,7 +174,7 @@ TEST(Trial, AHopelessCandidateIsSampledOnce) {
                                     .rounds = 5,
                                     .give_up_seconds = 1e-12});
   EXPECT_EQ(measured.at(0).outcome, Outcome::ok);
-  EXPECT_EQ(measured.at(0).samples.size(), 1U);
+  EXPECT_EQ(measured.at(0).samples.size(), 2U);
 }
 
 }  // namespace

@@ -49,6 +49,15 @@ std::string ratio_text(double slower, double faster) {
   return value > 0 ? fmt::format("{:.2f}x", value) : "-";
 }
 
+std::string row_note(const Verdict& verdict) {
+  std::string note;
+  if (!verdict.tied.empty()) note += fmt::format(" (ties with {})", verdict.tied.size());
+  if (!verdict.complete) {
+    note += fmt::format(" (budget: {} of {} tried)", verdict.measured, verdict.candidates);
+  }
+  return note;
+}
+
 /// One row a layer. Time and winner are those of the choice, which may be a vendor's; both ratios
 /// are of the best generated kernel.
 void print_table(const std::vector<LayerResult>& results) {
@@ -66,8 +75,7 @@ void print_table(const std::vector<LayerResult>& results) {
     fmt::print("{:<{}} {:>9} {:>9.1f} {:>9} {:>10}  {}{}\n", row, width, format_seconds(v.seconds),
                2e-9 * static_cast<double>(multiply_adds(v.problem)) / v.seconds,
                ratio_text(v.default_seconds, v.best_generated_seconds),
-               ratio_text(v.best_vendor_seconds, v.best_generated_seconds), v.winner,
-               v.tied.empty() ? "" : fmt::format(" (ties with {})", v.tied.size()));
+               ratio_text(v.best_vendor_seconds, v.best_generated_seconds), v.winner, row_note(v));
   }
   fmt::print("\nBest generated kernel over the untuned default: {}\n",
              mean_ratio(results, [](const Verdict& v) {
@@ -144,7 +152,7 @@ void add_tune(CLI::App& app, Action& action) {
       ->capture_default_str();
   command->add_option("--db", options->database, "Database file")->capture_default_str();
   command->add_option("--budget", options->sweep.budget_seconds, "Seconds in all; 0: no limit")
-      ->check(CLI::NonNegativeNumber)
+      ->check(CLI::Range(0.0, 1e9))
       ->capture_default_str();
   command->add_flag("--exhaustive", options->sweep.exhaustive, "Measure every candidate");
   command->add_option("--seed", options->sweep.seed, "Seed of search and inputs")

@@ -18,7 +18,10 @@ void add_worker(CLI::App& app, Action& action) {
     action = [device] {
       // A worker must not outlive its tuner, not even with a kernel that hangs.
       prctl(PR_SET_PDEATHSIG, SIGKILL);
-      return serve_trials(open_device(*device), STDIN_FILENO, STDOUT_FILENO);
+      // Replies go where standard output went; whatever a library prints goes to standard error.
+      const int replies = dup(STDOUT_FILENO);
+      dup2(STDERR_FILENO, STDOUT_FILENO);
+      return serve_trials(open_device(*device), STDIN_FILENO, replies);
     };
   });
 }

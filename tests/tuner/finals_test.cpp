@@ -1,0 +1,84 @@
+#include "tuner/finals.hpp"
+
+#include <gmock/gmock.h>
+
+namespace convtune {
+namespace {
+
+const Problem problem = {.length = 10, .in_channels = 4, .out_channels = 6, .kernel_size = 3};
+
+Measurement measured(const std::string& config, double seconds, Origin origin = Origin::generated) {
+  return {.key = {problem, "device", config, "digest"},
+          .origin = origin,
+          .outcome = Outcome::ok,
+          .samples = {seconds, seconds * 1.01, seconds * 0.99}};
+}
+
+std::vector<std::string> configs_of(const std::vector<Measurement>& measurements) {
+  std::vector<std::string> configs;
+  for (const Measurement& each : measurements) configs.push_back(each.key.config);
+  return configs;
+}
+
+TEST(ChooseFinalists, TakesTheNearestAndWhatAVerdictSpeaksOf) {
+  std::vector<Measurement> screened = {measured("default{}", 9),
+                                       measured("near{}", 1.2),
+                                       measured("best{}", 1.0),
+                                       measured("far{}", 5),
+                                       measured("vendor{}", 7, Origin::vendor),
+                                       measured("slow_vendor{}", 8, Origin::vendor)};
+  Measurement wrong = measured("wrong{}", 0.1);
+  wrong.outcome = Outcome::wrong;
+  screened.push_back(wrong);
+  EXPECT_THAT(configs_of(choose_finalists(screened, "default{}", 1e9, {})),
+              testing::UnorderedElementsAre("best{}", "near{}", "vendor{}", "default{}"));
+}
+
+TEST(ChooseFinalists, ShortTimeCutsAllButWhatAVerdictSpeaksOf) {
+  const std::vector<Measurement> screened = {measured("default{}", 1.1), measured("near{}", 1.05),
+                                             measured("best{}", 1.0)};
+  EXPECT_THAT(configs_of(choose_finalists(screened, "default{}", 1e-3, {})),
+              testing::UnorderedElementsAre("best{}", "default{}"));
+}
+
+TEST(ChooseFinalists, OfNothingRightIsEmpty) {
+  Measurement wrong = measured("wrong{}", 1);
+  wrong.outcome = Outcome::wrong;
+  EXPECT_TRUE(choose_finalists(std::vector{wrong}, "wrong{}", 1e9, {}).empty());
+}
+
+TEST(PlayFinals, DisqualifiesWhoseWorkerDoesNotLast) {
+  // A worker that dies of every request with the config bad{}, and answers the others.
+  Worker worker({"/bin/sh", "-c",
+                 "while read -r line; do case $line in *bad*) exit 7;; esac; "
+                 R"(echo '{"device_lost":"","measurements":[{"problem":{"length":10,)"
+                 R"("in_channels":4,"out_channels":6,"kernel_size":3},"device":"device",)"
+                 R"("config":"good{}","source_digest":"digest","origin":"generated",)"
+                 R"("outcome":"ok","reason":"","samples":[1,1,1,1,1,1,1,1,1,1],)"
+                 R"("worst_error_ratio":0,"checked_outputs":1,"bytes":1,"flops":1,)"
+                 R"("measured_at":"","run":""}]}'; done)"});
+  const Finals finals = play_finals(worker, problem, {measured("good{}", 1), measured("bad{}", 1)},
+                                    "good{}", 100, {});
+  EXPECT_THAT(configs_of(finals.standing), testing::ElementsAre("good{}"));
+  ASSERT_THAT(configs_of(finals.disqualified), testing::ElementsAre("bad{}"));
+  EXPECT_EQ(finals.disqualified[0].outcome, Outcome::crashed);
+  EXPECT_EQ(finals.disqualified[0].reason, "ended with exit code 7");
+  EXPECT_EQ(finals.standing[0].samples.size(), 10U);
+}
+
+TEST(VerdictOf, NamesWinnerTiesDefaultAndTheBestOfEachOrigin) {
+  const Finals finals{
+      .standing = {measured("default{}", 2), measured("vendor{}", 1, Origin::vendor),
+                   measured("generated{}", 1.01)},
+      .decision = {.winner = 1, .tied = {2}, .confidence = 0.998}};
+  const Verdict verdict = verdict_of(finals, "default{}");
+  EXPECT_EQ(verdict.winner, "vendor{}");
+  EXPECT_EQ(verdict.origin, Origin::vendor);
+  EXPECT_THAT(verdict.tied, testing::ElementsAre("generated{}"));
+  EXPECT_DOUBLE_EQ(verdict.default_seconds, 2);
+  EXPECT_EQ(verdict.best_generated, "generated{}");
+  EXPECT_EQ(verdict.best_vendor, "vendor{}");
+}
+
+}  // namespace
+}  // namespace convtune
