@@ -199,7 +199,7 @@ Record Rows::read_fields(const Statement& row, const Problems& problems) {
 template <typename Record>
 std::optional<Record> Rows::read(const Statement& row, const Problems& problems) {
   try {
-    Record record = read_fields<Record>(row, problems);
+    auto record = read_fields<Record>(row, problems);
     if (row.last_text() == digest(to_line(record))) return record;
   } catch (const Error& error) {
     if (error.status() != Status::invalid) throw;

@@ -129,8 +129,8 @@ Cost cost(const Problem& problem, const Config& config) {
   const std::int64_t padded = round_up(out_channels_per_group(problem), config.at("tile_c"));
   const double weights = static_cast<double>(padded * problem.num_groups) *
                          static_cast<double>(in_channels_per_group(problem) * problem.kernel_size);
-  const double x_and_y = static_cast<double>(input_elements(problem) + output_elements(problem));
-  const double taps_read = static_cast<double>(valid_taps_in_all(problem));
+  const auto x_and_y = static_cast<double>(input_elements(problem) + output_elements(problem));
+  const auto taps_read = static_cast<double>(valid_taps_in_all(problem));
   return {.bytes = 4 * weights + static_cast<double>(size_of(problem.dtype)) * x_and_y,
           .flops = 2 * static_cast<double>(problem.batch) * taps_read * weights /
                    static_cast<double>(problem.kernel_size)};

@@ -148,7 +148,7 @@ Cost cost(const Problem& p, const Config& config) {
   const double positions =
       static_cast<double>(shape.batch * cuda::length_blocks(c, shape) * cuda::block_l(c)) *
       c.tile_l;
-  const double elements = static_cast<double>(input_elements(p) + output_elements(p));
+  const auto elements = static_cast<double>(input_elements(p) + output_elements(p));
   return {.bytes = elements * static_cast<double>(size_of(p.dtype)) +
                    static_cast<double>(cuda::packed_bytes(c, shape)),
           .flops = 2 * positions * static_cast<double>(cuda::packed_weights(c, shape))};
@@ -179,14 +179,14 @@ void pack(const Problem& problem, const Config& config, const void* weight, cons
           void* packed) {
   const DirectConfig c = direct_config(problem, config);
   const auto shape = conv_shape(problem);
-  const std::int64_t element = static_cast<std::int64_t>(size_of(problem.dtype));
+  const auto element = static_cast<std::int64_t>(size_of(problem.dtype));
   const std::int64_t tiles = cuda::channel_tiles(c, shape);
   const std::int64_t tiles_per_group = cuda::tiles_per_group(c, shape);
   std::memset(packed, 0, packed_bytes(problem, config));
 
   const char* from = static_cast<const char*>(weight);
   char* to = static_cast<char*>(packed);
-  float* bias_to = reinterpret_cast<float*>(to + cuda::bias_offset(c, shape));
+  auto* bias_to = reinterpret_cast<float*>(to + cuda::bias_offset(c, shape));
   for (std::int64_t tile = 0; tile < tiles; ++tile) {
     const std::int64_t first = tile % tiles_per_group * c.tile_c;
     const std::int64_t used = std::min<std::int64_t>(c.tile_c, shape.out_channels - first);
