@@ -144,7 +144,7 @@ fs::path default_cache_folder() {
     const char* value = std::getenv(name);
     return value != nullptr ? value : "";
   };
-  if (const fs::path chosen = variable("CONVTUNE_CACHE_DIR"); !chosen.empty()) return chosen;
+  if (fs::path chosen = variable("CONVTUNE_CACHE_DIR"); !chosen.empty()) return chosen;
   if (const fs::path xdg = variable("XDG_CACHE_HOME"); !xdg.empty()) return xdg / "convtune";
   if (const fs::path home = variable("HOME"); !home.empty()) return home / ".cache" / "convtune";
   return {};

@@ -101,7 +101,7 @@ std::filesystem::path default_database() {
     const char* value = std::getenv(name);
     return std::filesystem::path(value == nullptr ? "" : value);
   };
-  if (const auto database = variable("CONVTUNE_DB"); !database.empty()) return database;
+  if (auto database = variable("CONVTUNE_DB"); !database.empty()) return database;
   const auto data = variable("XDG_DATA_HOME");
   return (data.empty() ? variable("HOME") / ".local/share" : data) / "convtune/convtune.db";
 }

@@ -145,11 +145,11 @@ struct Conv1d::Impl {
   }
 
   /// Compiles in another thread and then puts the result in the place of the CPU's.
-  void improve_later(const ShapeKey& key, const Problem& asked, Decision decision) {
-    const auto improve = [this, key, asked, decision = std::move(decision)]() mutable {
+  void improve_later(const ShapeKey& key, const Problem& asked, const Decision& decision) {
+    const auto improve = [this, key, asked, decision] {
       try {
-        shapes.replace(key, note_move(serve(backend, asked, options.policy, std::move(decision),
-                                            *weights, key.alignment)));
+        shapes.replace(key, note_move(serve(backend, asked, options.policy, decision, *weights,
+                                            key.alignment)));
       } catch (const std::exception& error) {
         say_once(fmt::format("{} stays on the CPU: {}", describe(asked), error.what()));
       }
@@ -173,16 +173,15 @@ struct Conv1d::Impl {
                                                weight_name(options, "weight")));
     }
     const Problem asked = problem(key.batch, key.length);
-    Decision decision = decide(backend, asked, options.policy);
+    const Decision decision = decide(backend, asked, options.policy);
     const bool later = options.policy == Policy::compile_in_background && !may_wait &&
                        backend.device != backend.cpu && decision.plan &&
                        decision.plan->match != Match::exact;
     if (!later) {
-      return note_move(
-          serve(backend, asked, options.policy, std::move(decision), *weights, key.alignment));
+      return note_move(serve(backend, asked, options.policy, decision, *weights, key.alignment));
     }
     auto served = note_move(serve_on_cpu(backend, asked, "its kernel is being compiled", *weights));
-    improve_later(key, asked, std::move(decision));
+    improve_later(key, asked, decision);
     return served;
   }
 
@@ -202,7 +201,7 @@ struct Conv1d::Impl {
   }
 };
 
-Conv1d::Conv1d(Conv1dOptions options)
+Conv1d::Conv1d(const Conv1dOptions& options)
     : Conv1d(options, open_backend(options.device, options.policy)) {}
 
 Conv1d::Conv1d(Conv1dOptions options, Backend backend)

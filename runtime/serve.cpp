@@ -39,7 +39,7 @@ std::optional<Candidate> realigned(const Problem& problem, const DevicePropertie
 }
 
 /// The decided plan and what may take its place, best first.
-std::vector<Plan> attempts(const Backend& backend, const Problem& problem, Plan decided,
+std::vector<Plan> attempts(const Backend& backend, const Problem& problem, const Plan& decided,
                            std::size_t alignment) {
   const DeviceProperties& device = backend.device->properties();
   std::vector<Plan> plans;
@@ -159,10 +159,10 @@ Plan first_choice(const Backend& backend, const Problem& problem, Policy policy)
   return explained_on_cpu(*std::move(on_cpu.plan), decision.why_cpu);
 }
 
-Served serve(const Backend& backend, const Problem& problem, Policy policy, Decision decision,
-             const HostWeights& weights, std::size_t alignment) {
+Served serve(const Backend& backend, const Problem& problem, Policy policy,
+             const Decision& decision, const HostWeights& weights, std::size_t alignment) {
   if (!decision.plan) return serve_on_cpu(backend, problem, decision.why_cpu, weights);
-  std::vector<Plan> plans = attempts(backend, problem, *std::move(decision.plan), alignment);
+  std::vector<Plan> plans = attempts(backend, problem, *decision.plan, alignment);
   if (policy == Policy::error && plans.size() > 1) plans.resize(1);
   std::string failures;
   std::optional<Served> served =

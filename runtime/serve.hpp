@@ -38,8 +38,8 @@ Plan first_choice(const Backend& backend, const Problem& problem, Policy policy)
 /// had here, or needs more alignment, is replaced by the next best of the device and then by the
 /// CPU; `why` then says so. With Policy::error, throws Error{unavailable} instead of going to the
 /// CPU.
-Served serve(const Backend& backend, const Problem& problem, Policy policy, Decision decision,
-             const HostWeights& weights, std::size_t alignment);
+Served serve(const Backend& backend, const Problem& problem, Policy policy,
+             const Decision& decision, const HostWeights& weights, std::size_t alignment);
 
 /// The CPU's plan, run where the backend's device keeps x and y.
 Served serve_on_cpu(const Backend& backend, const Problem& problem, const std::string& why,

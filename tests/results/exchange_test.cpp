@@ -173,7 +173,7 @@ std::filesystem::path copy_of(const std::filesystem::path& path) {
 
 std::filesystem::path merged(const std::filesystem::path& into,
                              const std::filesystem::path& other) {
-  const std::filesystem::path copy = copy_of(into);
+  std::filesystem::path copy = copy_of(into);
   Store(copy).merge(other);
   return copy;
 }

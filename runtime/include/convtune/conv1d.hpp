@@ -69,7 +69,7 @@ class Conv1d {
  public:
   /// A GPU that cannot be used is replaced by the CPU (said once on stderr, and by
   /// fallback_reason()), unless the policy is `error`: then Error{unavailable}.
-  explicit Conv1d(Conv1dOptions options);
+  explicit Conv1d(const Conv1dOptions& options);
   /// With devices, families and plans of one's own: runtime/backend.hpp.
   Conv1d(Conv1dOptions options, Backend backend);
   ~Conv1d();
