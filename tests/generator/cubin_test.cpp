@@ -4,11 +4,14 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <string>
 
 #include "tests/refusal.hpp"
 
 namespace convtune {
 namespace {
+
+using namespace std::string_literals;
 
 TEST(ResourcesFromLog, AreThoseOfPtxas) {
   const Resources resources = resources_from_log(
@@ -31,9 +34,8 @@ class TinyCubin {
  public:
   TinyCubin() {
     bytes_.resize(sizeof(Elf64_Ehdr));
-    const std::uint64_t names =
-        append(std::string("\0.shstrtab\0.symtab\0.strtab\0.nv.info\0", 38));
-    const std::uint64_t strings = append(std::string("\0other\0convtune_kernel\0", 23));
+    const std::uint64_t names = append("\0.shstrtab\0.symtab\0.strtab\0.nv.info\0"s);
+    const std::uint64_t strings = append("\0other\0convtune_kernel\0"s);
     Elf64_Sym symbols[3] = {};
     symbols[1].st_name = 1;
     symbols[2].st_name = 7;
