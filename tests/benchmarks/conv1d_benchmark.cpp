@@ -10,7 +10,7 @@
 namespace convtune {
 namespace {
 
-constexpr Conv1dOptions tiny = {.kernel_size = 3, .in_channels = 8, .out_channels = 8};
+const Conv1dOptions tiny = {.kernel_size = 3, .in_channels = 8, .out_channels = 8};
 constexpr std::int64_t length = 10;
 
 struct Arrays {

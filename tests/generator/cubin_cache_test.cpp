@@ -1,8 +1,8 @@
 #include "generator/cubin_cache.hpp"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <sstream>
 #include <thread>

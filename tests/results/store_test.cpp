@@ -104,7 +104,7 @@ TEST_F(StoreTest, NearGivesTheNearestOfTheSameKindAndDevice) {
   std::vector<Problem> tuned;
   for (int i = 0; i < 40; ++i) {
     Verdict verdict = sample_verdict(1 + static_cast<std::int64_t>(random() % 5000));
-    verdict.problem.stride = 1 + random() % 3;
+    verdict.problem.stride = 1 + static_cast<std::int64_t>(random() % 3);
     verdict.problem.layout = random() % 2 == 0 ? Layout::NLC : Layout::NCL;
     verdict.problem.dtype = random() % 2 == 0 ? DType::float32 : DType::bfloat16;
     verdict.problem.length += 10;

@@ -86,7 +86,7 @@ class Module : public testing::Test {
   FakeMachine machine;
   Conv1dOptions options = {.kernel_size = 3, .in_channels = 8, .out_channels = 4};
 
-  Conv1d make() { return Conv1d(options, machine.backend()); }
+  Conv1d make() { return {options, machine.backend()}; }
   Conv1d loaded(const Case& data) {
     Conv1d conv = make();
     conv.load_state_dict(data.state(options.name.empty() ? "" : options.name + "."));

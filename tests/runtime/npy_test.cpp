@@ -45,7 +45,7 @@ class Npy : public testing::Test {
 };
 
 TEST_F(Npy, ReadsBothFormats) {
-  for (const char major : {1, 2}) {
+  for (const char major : {'\1', '\2'}) {
     write(file(header("'<f4'", "False", "(1, 3)"), floats({1, -2, 0.5}), major));
     const NpyArray array = read_npy(path);
     EXPECT_THAT(array.shape, ElementsAre(1, 3));

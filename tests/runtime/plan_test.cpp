@@ -9,7 +9,6 @@ namespace convtune {
 namespace {
 
 using testing::HasSubstr;
-using testing::Not;
 
 class PlanChoice : public testing::Test {
  protected:

@@ -42,9 +42,9 @@ class ConvolutionRun {
     std::fill(weight.begin(), weight.end(), poison);
     std::fill(bias.begin(), bias.end(), poison);
 
-    const std::size_t guard = 64 + element();
-    const auto bytes = static_cast<std::size_t>(output_elements(problem_)) * element();
-    std::vector<std::byte> y(bytes + 2 * guard, poison);
+    const auto guard = static_cast<std::ptrdiff_t>(64 + element());
+    const auto bytes = output_elements(problem_) * static_cast<std::ptrdiff_t>(element());
+    std::vector<std::byte> y(static_cast<std::size_t>(bytes + 2 * guard), poison);
     family.cpu->run(prepared.get(), data(x_), y.data() + guard, pool);
     const auto untouched = [](std::byte b) { return b == poison; };
     EXPECT_TRUE(std::all_of(y.begin(), y.begin() + guard, untouched)) << "wrote before y";

@@ -63,7 +63,9 @@ TEST(ThreadPool, ServesCallersOfSeveralThreads) {
 
 class DefaultThreads : public testing::Test {
  protected:
-  DefaultThreads() : before_(std::getenv(name) == nullptr ? "" : std::getenv(name)) {}
+  DefaultThreads() {
+    if (const char* value = std::getenv(name)) before_ = value;
+  }
   ~DefaultThreads() override {
     before_.empty() ? unsetenv(name) : setenv(name, before_.c_str(), 1);
   }

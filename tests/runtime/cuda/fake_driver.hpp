@@ -3,11 +3,9 @@
 #include "generator/compiler.hpp"
 #include "runtime/cuda/driver.hpp"
 
-namespace convtune {
-
 /// A driver whose GPUs are imaginary: device memory is the host's, and a launch runs the kernel
 /// that the host's compiler built. Its state is global and starts afresh with reset().
-namespace fake_driver {
+namespace convtune::fake_driver {
 
 struct State {
   int gpus = 1;
@@ -28,5 +26,4 @@ const Driver& table();
 /// Stands for NVRTC: the "cubin" is the unit's text, by which a launch finds the host's kernel.
 Compiled compile(const Source& source, std::string_view arch);
 
-}  // namespace fake_driver
-}  // namespace convtune
+}  // namespace convtune::fake_driver
