@@ -16,12 +16,11 @@ import subprocess
 import sys
 import tempfile
 
-import numpy as np
-
 try:
+    import numpy as np
     import torch
-except ImportError:
-    print("skipped: no Python module torch")
+except ImportError as missing:
+    print(f"skipped: no Python module {missing.name}")
     sys.exit(77)
 
 DTYPES = {  # torch type, ε, least subnormal
