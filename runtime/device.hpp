@@ -43,9 +43,14 @@ class Device {
   /// Waits for all that was started.
   virtual void synchronize() = 0;
 
+  /// False once a kernel's fault has spoilt the device for this process: all else then fails too,
+  /// until a new process opens it. Waits for all that was started.
+  virtual bool usable() const { return true; }
+
   /// Compiles or loads what the candidate needs and packs the weights: host arrays of the problem's
   /// dtype and layout, bias null without one, neither kept. Throws Error{failed} if this candidate
-  /// cannot be had here, Error{unavailable} if the device itself is lost.
+  /// cannot be had here or the device is no longer usable(), Error{unavailable} if it is lost to
+  /// new processes too.
   virtual std::unique_ptr<Executable> prepare(const Problem& problem, const Candidate& candidate,
                                               const void* weight, const void* bias) = 0;
 };

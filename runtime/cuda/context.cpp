@@ -7,6 +7,11 @@ CudaContext::CudaContext(const Driver& driver_table, int ordinal) : driver(drive
   check(driver, driver.cuDevicePrimaryCtxRetain(&handle_, device_), "cuDevicePrimaryCtxRetain");
 }
 
+void CudaContext::synchronize() const {
+  const CurrentContext current(*this);
+  check(driver, driver.cuCtxSynchronize(), "cuCtxSynchronize");
+}
+
 CudaMemory allocate_memory(const std::shared_ptr<const CudaContext>& context, std::size_t bytes) {
   const CurrentContext current(*context);
   CUdeviceptr memory = 0;

@@ -19,6 +19,9 @@ class CudaContext {
   CUdevice device() const { return device_; }
   CUcontext handle() const { return handle_; }
 
+  /// Waits for all that was started. Throws as check() does.
+  void synchronize() const;
+
  private:
   CUdevice device_ = 0;
   CUcontext handle_ = nullptr;

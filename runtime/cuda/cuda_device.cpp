@@ -139,9 +139,16 @@ class CudaDevice final : public Device {
     check(context_->driver, context_->driver.cuMemcpyDtoH(host, from, bytes), "cuMemcpyDtoH");
   }
 
-  void synchronize() override {
-    const CurrentContext current(*context_);
-    check(context_->driver, context_->driver.cuCtxSynchronize(), "cuCtxSynchronize");
+  void synchronize() override { context_->synchronize(); }
+
+  // The driver answers every call after such a fault with the fault.
+  bool usable() const override {
+    try {
+      context_->synchronize();
+      return true;
+    } catch (const Error&) {
+      return false;
+    }
   }
 
   std::unique_ptr<Executable> prepare(const Problem& problem, const Candidate& candidate,

@@ -21,12 +21,32 @@ std::string error_name(const Driver& driver, CUresult result) {
   return fmt::format("{} ({})", name != nullptr ? name : "unknown error", static_cast<int>(result));
 }
 
-// The context is gone for good: whatever is called next fails likewise.
-bool ends_the_context(CUresult result) {
-  switch (result) {
+bool means_no_gpu(CUresult result) {
+  switch (static_cast<int>(result)) {
+    case CUDA_ERROR_STUB_LIBRARY:
+    case 35:  // the runtime's "driver too old"
     case CUDA_ERROR_DEVICE_UNAVAILABLE:
-    case CUDA_ERROR_ECC_UNCORRECTABLE:
-    case CUDA_ERROR_NVLINK_UNCORRECTABLE:
+    case CUDA_ERROR_NO_DEVICE:
+    case CUDA_ERROR_INVALID_DEVICE:
+    case CUDA_ERROR_DEVICE_NOT_LICENSED:
+    case CUDA_ERROR_SYSTEM_NOT_READY:
+    case CUDA_ERROR_SYSTEM_DRIVER_MISMATCH:
+    case CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool means_broken_gpu(CUresult result) {
+  return result == CUDA_ERROR_ECC_UNCORRECTABLE || result == CUDA_ERROR_NVLINK_UNCORRECTABLE;
+}
+
+// Those of which cuda.h says that the process must be started again, or its context be made anew:
+// whatever this process calls next fails likewise.
+bool spoils_the_process(CUresult result) {
+  switch (static_cast<int>(result)) {
+    case 226:  // CUDA_ERROR_CONTAINED, which older headers lack
     case CUDA_ERROR_ILLEGAL_ADDRESS:
     case CUDA_ERROR_LAUNCH_TIMEOUT:
     case CUDA_ERROR_CONTEXT_IS_DESTROYED:
@@ -37,15 +57,12 @@ bool ends_the_context(CUresult result) {
     case CUDA_ERROR_INVALID_ADDRESS_SPACE:
     case CUDA_ERROR_INVALID_PC:
     case CUDA_ERROR_LAUNCH_FAILED:
+    case 721:  // CUDA_ERROR_TENSOR_MEMORY_LEAK, likewise
+    case CUDA_ERROR_MPS_CLIENT_TERMINATED:
       return true;
     default:
       return false;
   }
-}
-
-bool means_no_gpu(CUresult result) {
-  return result == CUDA_ERROR_STUB_LIBRARY || result == CUDA_ERROR_NO_DEVICE ||
-         result == static_cast<CUresult>(35);  // the runtime's "driver too old"
 }
 
 template <class Function>
@@ -89,9 +106,10 @@ void check(const Driver& driver, CUresult result, const char* call) {
   if (result == CUDA_SUCCESS) return;
   const std::string what = fmt::format("{} failed with {}", call, error_name(driver, result));
   if (means_no_gpu(result)) no_gpu(what);
-  if (ends_the_context(result))
-    throw Error(Status::unavailable,
-                what + ": the GPU is lost to this process; start a new one to use it again");
+  if (means_broken_gpu(result))
+    throw Error(Status::unavailable, what + ": the GPU is at fault; have it reset or replaced");
+  if (spoils_the_process(result))
+    throw Error(Status::failed, what + "; this process can use the GPU no more, a new one can");
   throw Error(Status::failed, what);
 }
 

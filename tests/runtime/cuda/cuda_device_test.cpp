@@ -15,6 +15,7 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 class CudaDeviceTest : public testing::Test {
  protected:
@@ -109,19 +110,19 @@ TEST_F(CudaDeviceTest, OutOfMemoryFailsThisCandidateOnly) {
   refusal([&] { device->prepare(problem_, candidate_, weight.data(), nullptr); }, Status::failed);
 }
 
-TEST_F(CudaDeviceTest, ErrorsThatEndTheContextSaySo) {
+TEST_F(CudaDeviceTest, AKernelsFaultLeavesTheGpuToANewProcess) {
   const auto device = open();
   const auto weight = random_values(weight_elements(problem_));
   const auto executable = device->prepare(problem_, candidate_, weight.data(), nullptr);
-  for (const CUresult lost :
-       {CUDA_ERROR_ILLEGAL_ADDRESS, CUDA_ERROR_LAUNCH_TIMEOUT, CUDA_ERROR_LAUNCH_FAILED}) {
-    fake_driver::state().launch_result = lost;
-    EXPECT_THAT(
-        refusal([&] { executable->run(nullptr, nullptr, nullptr); }, Status::unavailable),
-        AllOf(HasSubstr("cuLaunchKernel"), HasSubstr(std::to_string(lost)), HasSubstr("new one")));
-  }
   fake_driver::state().launch_result = CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES;
-  refusal([&] { executable->run(nullptr, nullptr, nullptr); }, Status::failed);
+  EXPECT_THAT(refusal([&] { executable->run(nullptr, nullptr, nullptr); }, Status::failed),
+              Not(HasSubstr("a new one can")));
+  EXPECT_TRUE(device->usable());
+
+  fake_driver::state().context_result = CUDA_ERROR_ILLEGAL_ADDRESS;
+  EXPECT_THAT(refusal([&] { executable->run(nullptr, nullptr, nullptr); }, Status::failed),
+              AllOf(HasSubstr("cuLaunchKernel"), HasSubstr("(700)"), HasSubstr("a new one can")));
+  EXPECT_FALSE(device->usable());
 }
 
 TEST_F(CudaDeviceTest, OutlivesNothingItIsNeededFor) {

@@ -21,7 +21,7 @@ Handle some_handle() {
 }
 
 CUresult with_context() {
-  return current.context_depth > 0 ? CUDA_SUCCESS : CUDA_ERROR_INVALID_CONTEXT;
+  return current.context_depth > 0 ? current.context_result : CUDA_ERROR_INVALID_CONTEXT;
 }
 
 CUresult get_attribute(int* value, CUdevice_attribute which, CUdevice) {

@@ -10,7 +10,8 @@ namespace convtune::fake_driver {
 struct State {
   int gpus = 1;
   std::size_t memory_left = std::size_t{1} << 30;
-  CUresult launch_result = CUDA_SUCCESS;  ///< what cuLaunchKernel returns
+  CUresult launch_result = CUDA_SUCCESS;   ///< what cuLaunchKernel returns
+  CUresult context_result = CUDA_SUCCESS;  ///< what all that needs a context returns
   int live_allocations = 0;
   int live_modules = 0;
   int contexts_retained = 0;
