@@ -195,9 +195,9 @@ struct Conv1d::Impl {
     return {key.batch, key.length, size_of(options.dtype)};
   }
 
-  std::shared_ptr<const Served> served(const ShapeKey& key, bool may_wait) {
+  std::shared_ptr<const Served> served(const ShapeKey& key) {
     if (std::shared_ptr<const Served> ready = shapes.find(key)) return ready;
-    return shapes.find_or_prepare(key, [&] { return prepare_shape(key, may_wait); });
+    return shapes.find_or_prepare(key, [&] { return prepare_shape(key, false); });
   }
 };
 
@@ -235,9 +235,8 @@ void Conv1d::load_state_dict(const std::map<std::string, TensorView>& tensors) {
 
 void Conv1d::prepare(std::int64_t batch, std::int64_t length, std::size_t alignment) const {
   const ShapeKey key = impl_->key_for(batch, length, alignment);
-  impl_->served(key, true);
+  impl_->shapes.pin(key, [&] { return impl_->prepare_shape(key, true); });
   impl_->wait_for_background();
-  impl_->shapes.pin(key);
 }
 
 void Conv1d::run(const TensorView& x, const MutableTensorView& y, Stream stream) const {
@@ -249,7 +248,7 @@ void Conv1d::run(const TensorView& x, const MutableTensorView& y, Stream stream)
   check_apart(x, y_view);
   const std::size_t alignment = std::min(alignment_of(x.data), alignment_of(y.data));
   const ShapeKey key = impl_->key_for(problem.batch, problem.length, alignment);
-  impl_->served(key, false)->executable->run(x.data, y.data, stream);
+  impl_->served(key)->executable->run(x.data, y.data, stream);
 }
 
 Tensor Conv1d::forward(const TensorView& x, Stream stream) const {
@@ -271,7 +270,7 @@ Shape Conv1d::output_shape(std::int64_t batch, std::int64_t length) const {
 
 PlanInfo Conv1d::plan(std::int64_t batch, std::int64_t length) const {
   const ShapeKey key = impl_->key_for(batch, length, vector_alignment);
-  const std::shared_ptr<const Served> served = impl_->served(key, false);
+  const std::shared_ptr<const Served> served = impl_->served(key);
   const Plan& plan = served->plan;
   return {.config = to_text(plan.candidate.config),
           .match = plan.match,

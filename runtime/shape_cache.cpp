@@ -1,6 +1,8 @@
 #include "runtime/shape_cache.hpp"
 
 #include <algorithm>
+#include <exception>
+#include <utility>
 
 namespace convtune {
 
@@ -12,69 +14,88 @@ std::shared_ptr<const Served> ShapeCache::use(const Entry& entry) const {
 std::shared_ptr<const Served> ShapeCache::find(const ShapeKey& key) const {
   const std::shared_lock lock(mutex_);
   const auto found = entries_.find(key);
-  return found == entries_.end() ? nullptr : use(*found->second);
+  return found == entries_.end() ? nullptr : use(found->second);
 }
 
 std::shared_ptr<const Served> ShapeCache::find_or_prepare(const ShapeKey& key,
                                                           const Prepare& prepare) {
-  std::shared_ptr<Entry> entry;
-  {
-    const std::unique_lock lock(mutex_);
-    std::shared_ptr<Entry>& slot = entries_[key];
-    if (slot == nullptr) slot = std::make_shared<Entry>();
-    entry = slot;
+  return find_or_prepare(key, prepare, false);
+}
+
+std::shared_ptr<const Served> ShapeCache::pin(const ShapeKey& key, const Prepare& prepare) {
+  return find_or_prepare(key, prepare, true);
+}
+
+std::shared_ptr<const Served> ShapeCache::find_or_prepare(const ShapeKey& key,
+                                                          const Prepare& prepare, bool pinned) {
+  std::vector<std::shared_ptr<const Served>> dropped;  // outlives the lock
+  Lock lock(mutex_);
+  wait_for_preparation(lock, key);
+  auto found = entries_.find(key);
+  if (found == entries_.end()) {
+    std::shared_ptr<const Served> served = prepare_unlocked(lock, key, prepare);
+    found = entries_.try_emplace(key).first;
+    found->second.served = std::move(served);
   }
-  const std::lock_guard preparing(entry->preparing);
-  {
-    const std::shared_lock lock(mutex_);
-    if (entry->served != nullptr) return use(*entry);
-  }
-  std::shared_ptr<const Served> served = prepare();
-  const std::unique_lock lock(mutex_);
-  entry->served = std::move(served);
-  std::shared_ptr<const Served> result = use(*entry);
-  drop_least_recent();
+  Entry& entry = found->second;
+  entry.pinned = entry.pinned || pinned;
+  std::shared_ptr<const Served> result = use(entry);
+  dropped = take_least_recent();
   return result;
 }
 
-void ShapeCache::replace(const ShapeKey& key, std::shared_ptr<const Served> served) {
-  std::shared_ptr<Entry> entry;
-  {
-    const std::shared_lock lock(mutex_);
-    const auto found = entries_.find(key);
-    if (found == entries_.end()) return;
-    entry = found->second;
+std::shared_ptr<const Served> ShapeCache::prepare_unlocked(Lock& lock, const ShapeKey& key,
+                                                           const Prepare& prepare) {
+  preparing_.insert(key);
+  lock.unlock();
+  std::shared_ptr<const Served> served;
+  std::exception_ptr failure;
+  try {
+    served = prepare();
+  } catch (...) {
+    failure = std::current_exception();
   }
-  const std::lock_guard preparing(entry->preparing);
-  const std::unique_lock lock(mutex_);
-  entry->served = std::move(served);
+  lock.lock();
+  preparing_.erase(key);
+  prepared_.notify_all();
+  if (failure) std::rethrow_exception(failure);
+  return served;
 }
 
-void ShapeCache::pin(const ShapeKey& key) {
-  const std::unique_lock lock(mutex_);
+void ShapeCache::wait_for_preparation(Lock& lock, const ShapeKey& key) {
+  prepared_.wait(lock, [&] { return !preparing_.contains(key); });
+}
+
+void ShapeCache::replace(const ShapeKey& key, std::shared_ptr<const Served> served) {
+  Lock lock(mutex_);
+  wait_for_preparation(lock, key);
   const auto found = entries_.find(key);
-  if (found != entries_.end()) found->second->pinned = true;
+  if (found == entries_.end()) return;
+  found->second.served.swap(served);
+  lock.unlock();  // before the one replaced is destroyed
 }
 
 void ShapeCache::clear() {
-  const std::unique_lock lock(mutex_);
-  entries_.clear();
+  std::map<ShapeKey, Entry> dropped;  // outlives the lock
+  const Lock lock(mutex_);
+  entries_.swap(dropped);
 }
 
-void ShapeCache::drop_least_recent() {
-  const auto droppable = [](const auto& slot) {
-    return !slot.second->pinned && slot.second->served != nullptr;
-  };
+std::vector<std::shared_ptr<const Served>> ShapeCache::take_least_recent() {
+  std::vector<std::shared_ptr<const Served>> taken;
+  const auto droppable = [](const auto& slot) { return !slot.second.pinned; };
   while (static_cast<std::size_t>(std::ranges::count_if(entries_, droppable)) > capacity_) {
     auto oldest = entries_.end();
     for (auto it = entries_.begin(); it != entries_.end(); ++it) {
       if (!droppable(*it)) continue;
-      if (oldest == entries_.end() || it->second->last_used < oldest->second->last_used) {
+      if (oldest == entries_.end() || it->second.last_used < oldest->second.last_used) {
         oldest = it;
       }
     }
+    taken.push_back(std::move(oldest->second.served));
     entries_.erase(oldest);
   }
+  return taken;
 }
 
 }  // namespace convtune

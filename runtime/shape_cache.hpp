@@ -2,12 +2,15 @@
 
 #include <atomic>
 #include <compare>
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <shared_mutex>
+#include <vector>
 
 #include "runtime/serve.hpp"
 
@@ -22,7 +25,8 @@ struct ShapeKey {
 };
 
 /// The prepared shapes of one module: pinned ones for good, of the others those used last. All
-/// members may be called from any thread.
+/// members may be called from any thread. What is dropped is destroyed with no lock held, for that
+/// may wait for a GPU.
 class ShapeCache {
  public:
   explicit ShapeCache(std::size_t capacity) : capacity_(capacity) {}
@@ -33,34 +37,41 @@ class ShapeCache {
   std::shared_ptr<const Served> find(const ShapeKey& key) const;
 
   /// Calls prepare() unless the shape is there; of threads that ask for one shape at once a single
-  /// one does, and the others wait. An exception of prepare() is passed on and leaves the shape
-  /// unprepared.
+  /// one does, and the others wait. An exception of prepare() is passed on and leaves nothing
+  /// behind.
   std::shared_ptr<const Served> find_or_prepare(const ShapeKey& key, const Prepare& prepare);
+
+  /// The same, and keeps the shape for good.
+  std::shared_ptr<const Served> pin(const ShapeKey& key, const Prepare& prepare);
 
   /// Puts another in a shape's place, after a prepare() of it that is under way; does nothing if
   /// the shape has been dropped.
   void replace(const ShapeKey& key, std::shared_ptr<const Served> served);
 
-  /// Keeps a shape that is there for good.
-  void pin(const ShapeKey& key);
-
   void clear();
 
  private:
   struct Entry {
-    std::mutex preparing;
-    std::shared_ptr<const Served> served;  ///< guarded by the cache's mutex, as is pinned
+    std::shared_ptr<const Served> served;
     bool pinned = false;
     mutable std::atomic<std::uint64_t> last_used = 0;
   };
+  using Lock = std::unique_lock<std::shared_mutex>;
 
   std::shared_ptr<const Served> use(const Entry& entry) const;
-  void drop_least_recent();
+  std::shared_ptr<const Served> find_or_prepare(const ShapeKey& key, const Prepare& prepare,
+                                                bool pinned);
+  std::shared_ptr<const Served> prepare_unlocked(Lock& lock, const ShapeKey& key,
+                                                 const Prepare& prepare);
+  void wait_for_preparation(Lock& lock, const ShapeKey& key);
+  std::vector<std::shared_ptr<const Served>> take_least_recent();
 
   std::size_t capacity_;
-  mutable std::shared_mutex mutex_;
+  mutable std::shared_mutex mutex_;  ///< guards all that follows
   mutable std::atomic<std::uint64_t> clock_ = 0;
-  std::map<ShapeKey, std::shared_ptr<Entry>> entries_;
+  std::map<ShapeKey, Entry> entries_;
+  std::set<ShapeKey> preparing_;
+  std::condition_variable_any prepared_;
 };
 
 }  // namespace convtune

@@ -8,21 +8,29 @@ namespace {
 
 /// Allocations of this thread while it counts them.
 thread_local std::size_t allocations = 0;
+/// Those that this thread has not freed.
+thread_local std::ptrdiff_t kept = 0;
 
 void* counted(std::size_t bytes) {
   ++allocations;
+  ++kept;
   if (void* memory = std::malloc(bytes == 0 ? 1 : bytes)) return memory;
   throw std::bad_alloc();
+}
+
+void freed(void* memory) {
+  if (memory != nullptr) --kept;
+  std::free(memory);
 }
 
 }  // namespace
 
 [[gnu::noinline]] void* operator new(std::size_t bytes) { return counted(bytes); }
 [[gnu::noinline]] void* operator new[](std::size_t bytes) { return counted(bytes); }
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete[](void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory) noexcept { freed(memory); }
+[[gnu::noinline]] void operator delete[](void* memory) noexcept { freed(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { freed(memory); }
+[[gnu::noinline]] void operator delete[](void* memory, std::size_t) noexcept { freed(memory); }
 
 namespace convtune {
 namespace {
@@ -46,6 +54,18 @@ TEST(Allocation, NoneInARunOfAPreparedShapeOnADevice) {
   const FakeMachine machine;
   Conv1d conv({.kernel_size = 3, .in_channels = 8, .out_channels = 4}, machine.backend());
   expect_no_allocation_in_a_prepared_run(conv);
+}
+
+TEST(Allocation, NoneIsKeptForRefusedShapes) {
+  const FakeMachine machine;
+  const Conv1d conv({.kernel_size = 3, .in_channels = 8, .out_channels = 4}, machine.backend());
+  const auto refuse = [&](std::int64_t length) {
+    EXPECT_THROW(conv.prepare(1, length), Error) << "no weights are loaded";
+  };
+  refuse(9);
+  const std::ptrdiff_t before = kept;
+  for (std::int64_t length = 10; length < 6010; ++length) refuse(length);
+  EXPECT_EQ(kept, before);
 }
 
 TEST(Allocation, NoneInARunOfAPreparedShapeOnThisMachinesCpu) {

@@ -31,7 +31,7 @@ TEST(ShapeCache, DropsWhatWasUsedLeastRecentlyButNothingPinned) {
   ShapeCache cache(2);
   const auto add = [&](std::int64_t length) { cache.find_or_prepare(shape(length), served); };
   add(1);
-  cache.pin(shape(1));
+  cache.pin(shape(1), served);
   add(2);
   add(3);
   cache.find(shape(2));
@@ -48,6 +48,34 @@ TEST(ShapeCache, StaysUnpreparedWhenPreparingThrows) {
   EXPECT_THROW(cache.find_or_prepare(shape(1), fail), std::runtime_error);
   EXPECT_EQ(cache.find(shape(1)), nullptr);
   EXPECT_NE(cache.find_or_prepare(shape(1), served), nullptr);
+}
+
+TEST(ShapeCache, AWaitingThreadPreparesWhatAnotherCouldNot) {
+  ShapeCache cache(4);
+  std::future<std::shared_ptr<const Served>> waiting;
+  const auto fail = [&]() -> std::shared_ptr<const Served> {
+    waiting =
+        std::async(std::launch::async, [&] { return cache.find_or_prepare(shape(1), served); });
+    throw std::runtime_error("no");
+  };
+  EXPECT_THROW(cache.find_or_prepare(shape(1), fail), std::runtime_error);
+  const auto prepared = waiting.get();
+  EXPECT_NE(prepared, nullptr);
+  EXPECT_EQ(cache.find(shape(1)), prepared);
+}
+
+TEST(ShapeCache, PinsBeforeAnythingCanDropTheShape) {
+  ShapeCache cache(1);
+  const auto add = [&](std::int64_t length) { cache.find_or_prepare(shape(length), served); };
+  cache.pin(shape(1), [&] {
+    add(2);
+    add(3);
+    return served();
+  });
+  EXPECT_NE(cache.find(shape(3)), nullptr) << "a pinned shape takes no other's place";
+  add(4);
+  EXPECT_NE(cache.find(shape(1)), nullptr);
+  EXPECT_NE(cache.find(shape(4)), nullptr);
 }
 
 TEST(ShapeCache, AReplacementOutlivesThePreparationItComesDuring) {
