@@ -185,18 +185,24 @@ struct Conv1d::Impl {
     return served;
   }
 
-  /// The key under which pointers of this alignment are served: of the kernels with vectors where
-  /// these accept it, else of those for any element.
+  /// A shape is prepared for kernels with vectors or for pointers to any element.
   ShapeKey key_for(std::int64_t batch, std::int64_t length, std::size_t alignment) const {
-    const ShapeKey key{batch, length, vector_alignment};
-    if (alignment >= vector_alignment) return key;
-    const std::shared_ptr<const Served> with_vectors = shapes.find(key);
-    if (with_vectors != nullptr && with_vectors->executable->alignment() <= alignment) return key;
-    return {key.batch, key.length, size_of(options.dtype)};
+    return {batch, length,
+            alignment >= vector_alignment ? vector_alignment : size_of(options.dtype)};
   }
 
-  std::shared_ptr<const Served> served(const ShapeKey& key) {
-    if (std::shared_ptr<const Served> ready = shapes.find(key)) return ready;
+  /// What serves pointers of this alignment: a kernel with vectors where it accepts them.
+  std::shared_ptr<const Served> served(std::int64_t batch, std::int64_t length,
+                                       std::size_t alignment) {
+    using Ready = std::shared_ptr<const Served>;
+    if (Ready ready = shapes.find(key_for(batch, length, vector_alignment));
+        ready != nullptr && ready->executable->alignment() <= alignment) {
+      return ready;
+    }
+    const ShapeKey key = key_for(batch, length, alignment);
+    const ShapeKey any{batch, length, size_of(options.dtype)};
+    // Only what was asked for: one stray slice must not cost aligned pointers their vectors.
+    if (Ready ready = key == any ? shapes.find(any) : shapes.find_pinned(any)) return ready;
     return shapes.find_or_prepare(key, [&] { return prepare_shape(key, false); });
   }
 };
@@ -247,8 +253,7 @@ void Conv1d::run(const TensorView& x, const MutableTensorView& y, Stream stream)
   check_packed(y_view, impl_->y_rule);
   check_apart(x, y_view);
   const std::size_t alignment = std::min(alignment_of(x.data), alignment_of(y.data));
-  const ShapeKey key = impl_->key_for(problem.batch, problem.length, alignment);
-  impl_->served(key)->executable->run(x.data, y.data, stream);
+  impl_->served(problem.batch, problem.length, alignment)->executable->run(x.data, y.data, stream);
 }
 
 Tensor Conv1d::forward(const TensorView& x, Stream stream) const {
@@ -269,8 +274,7 @@ Shape Conv1d::output_shape(std::int64_t batch, std::int64_t length) const {
 }
 
 PlanInfo Conv1d::plan(std::int64_t batch, std::int64_t length) const {
-  const ShapeKey key = impl_->key_for(batch, length, vector_alignment);
-  const std::shared_ptr<const Served> served = impl_->served(key);
+  const std::shared_ptr<const Served> served = impl_->served(batch, length, vector_alignment);
   const Plan& plan = served->plan;
   return {.config = to_text(plan.candidate.config),
           .match = plan.match,

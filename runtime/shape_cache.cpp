@@ -17,6 +17,12 @@ std::shared_ptr<const Served> ShapeCache::find(const ShapeKey& key) const {
   return found == entries_.end() ? nullptr : use(found->second);
 }
 
+std::shared_ptr<const Served> ShapeCache::find_pinned(const ShapeKey& key) const {
+  const std::shared_lock lock(mutex_);
+  const auto found = entries_.find(key);
+  return found == entries_.end() || !found->second.pinned ? nullptr : use(found->second);
+}
+
 std::shared_ptr<const Served> ShapeCache::find_or_prepare(const ShapeKey& key,
                                                           const Prepare& prepare) {
   return find_or_prepare(key, prepare, false);

@@ -33,8 +33,9 @@ class ShapeCache {
 
   using Prepare = std::function<std::shared_ptr<const Served>()>;
 
-  /// The prepared shape or null. Allocates nothing.
+  /// The prepared shape or null; the second knows pinned ones only. Neither allocates.
   std::shared_ptr<const Served> find(const ShapeKey& key) const;
+  std::shared_ptr<const Served> find_pinned(const ShapeKey& key) const;
 
   /// Calls prepare() unless the shape is there; of threads that ask for one shape at once a single
   /// one does, and the others wait. An exception of prepare() is passed on and leaves nothing

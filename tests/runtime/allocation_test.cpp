@@ -35,7 +35,7 @@ void freed(void* memory) {
 namespace convtune {
 namespace {
 
-void expect_no_allocation_in_a_prepared_run(Conv1d& conv) {
+void expect_no_allocation_in_a_prepared_run(Conv1d& conv, std::size_t alignment = 16) {
   const Elements weight = random_elements(DType::float32, 3 * 8 * 4, 1);
   const Elements x = random_elements(DType::float32, 9 * 8, 2);
   Elements y(DType::float32, 7 * 4);
@@ -43,7 +43,7 @@ void expect_no_allocation_in_a_prepared_run(Conv1d& conv) {
   const TensorView x_view{.data = x.data(), .shape = {1, 9, 8}, .device = conv.device()};
   const MutableTensorView y_view{.data = y.data(), .shape = {1, 7, 4}, .device = conv.device()};
   allocations = 0;
-  conv.prepare(1, 9);
+  conv.prepare(1, 9, alignment);
   EXPECT_GT(allocations, 0U) << "preparing allocates, or nothing is counted";
   allocations = 0;
   for (int i = 0; i < 3; ++i) conv.run(x_view, y_view);
@@ -54,6 +54,13 @@ TEST(Allocation, NoneInARunOfAPreparedShapeOnADevice) {
   const FakeMachine machine;
   Conv1d conv({.kernel_size = 3, .in_channels = 8, .out_channels = 4}, machine.backend());
   expect_no_allocation_in_a_prepared_run(conv);
+}
+
+TEST(Allocation, NoneInARunOfPointersBetterAlignedThanPreparedFor) {
+  const FakeMachine machine;
+  Conv1d conv({.kernel_size = 3, .in_channels = 8, .out_channels = 4}, machine.backend());
+  expect_no_allocation_in_a_prepared_run(conv, sizeof(float));
+  EXPECT_EQ(machine.gpu->prepares, 1);
 }
 
 TEST(Allocation, NoneIsKeptForRefusedShapes) {

@@ -320,6 +320,16 @@ TEST_F(Module, ServesSlicesThatAreNotAligned) {
   }
 }
 
+TEST_F(Module, ASliceDoesNotCostAlignedPointersTheirVectors) {
+  const Case data(problem_for(options, 1, 9));
+  const Conv1d conv = loaded(data);
+  alignas(64) std::array<float, 9 * 8 + 1> x{};
+  alignas(64) std::array<float, 7 * 4> y{};
+  conv.run({.data = x.data() + 1, .shape = {1, 9, 8}, .device = "cuda"},
+           {.data = y.data(), .shape = {1, 7, 4}, .device = "cuda"});
+  EXPECT_EQ(conv.plan(1, 9).config, "fake_vector{vector=4}");
+}
+
 TEST_F(Module, PreparesOnceAndThenAsksNobody) {
   const Case data(problem_for(options, 1, 9));
   const Conv1d conv = loaded(data);

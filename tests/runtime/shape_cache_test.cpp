@@ -74,8 +74,9 @@ TEST(ShapeCache, PinsBeforeAnythingCanDropTheShape) {
   });
   EXPECT_NE(cache.find(shape(3)), nullptr) << "a pinned shape takes no other's place";
   add(4);
-  EXPECT_NE(cache.find(shape(1)), nullptr);
+  EXPECT_NE(cache.find_pinned(shape(1)), nullptr);
   EXPECT_NE(cache.find(shape(4)), nullptr);
+  EXPECT_EQ(cache.find_pinned(shape(4)), nullptr);
 }
 
 TEST(ShapeCache, AReplacementOutlivesThePreparationItComesDuring) {

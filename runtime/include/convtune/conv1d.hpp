@@ -85,7 +85,7 @@ class Conv1d {
 
   /// Does all that is slow for a shape: chooses a plan, packs the weights, compiles and loads. What
   /// has been prepared here stays so; of shapes that run() had to prepare itself, the 64 used last
-  /// do. `alignment` is what x and y will have, in bytes.
+  /// do. `alignment` is what x and y will have at least, in bytes.
   void prepare(std::int64_t batch, std::int64_t length, std::size_t alignment = 16) const;
 
   /// Computes y from x, both packed and in the memory of device(). On a prepared shape it allocates
