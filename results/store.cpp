@@ -12,9 +12,17 @@
 namespace convtune {
 namespace {
 
-std::filesystem::path prepare_folder(const std::filesystem::path& path, Store::Access access) {
-  if (access == Store::Access::read_write && path.has_parent_path()) {
-    std::error_code error;
+/// The path, once its folder is there to be written to or the file is there to be read.
+std::filesystem::path prepare_path(const std::filesystem::path& path, Store::Access access) {
+  std::error_code error;
+  if (access == Store::Access::read) {
+    if (std::filesystem::exists(path, error) || error) return path;
+    throw Error(Status::storage,
+                fmt::format("there is no database {}: nothing has been tuned yet; run convtune "
+                            "tune first, or name another",
+                            path.string()));
+  }
+  if (path.has_parent_path()) {
     std::filesystem::create_directories(path.parent_path(), error);
     if (error) {
       throw Error(Status::storage, fmt::format("{}: its folder cannot be created: {}; name another",
@@ -107,7 +115,7 @@ std::filesystem::path default_database() {
 }
 
 Store::Impl::Impl(const std::filesystem::path& path, Access access)
-    : database(prepare_folder(path, access),
+    : database(prepare_path(path, access),
                access == Access::read ? Database::Access::read : Database::Access::write) {
   const bool ours = is_ours_now(database);
   if (access == Access::read_write) {

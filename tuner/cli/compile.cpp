@@ -18,12 +18,22 @@ using State = CompileResult::State;
 
 struct CompileOptions {
   LayerOptions layers;
-  std::vector<std::string> archs = {"sm_90a"};
+  std::string archs = "sm_90a";
   double budget_seconds = 0;
   unsigned jobs = std::max(1U, std::thread::hardware_concurrency());
   bool quiet = false;
   bool json = false;
 };
+
+/// The items of a list; throws Error{invalid} for one that is no architecture, or is empty.
+std::vector<std::string> split_archs(std::string_view list) {
+  std::vector<std::string> archs;
+  for (std::size_t start = 0, comma = 0; comma != list.npos; start = comma + 1) {
+    comma = list.find(',', start);
+    archs.push_back(properties_of_arch(list.substr(start, comma - start)).arch);
+  }
+  return archs;
+}
 
 std::string_view name(State state) {
   switch (state) {
@@ -110,9 +120,10 @@ void print_json(const std::vector<CompileUnit>& units, const std::vector<Compile
 }
 
 int compile(const CompileOptions& options) {
+  const std::vector<std::string> archs = split_archs(options.archs);
   compiler_info();  // before the work of enumerating, so that its absence is said at once
   const std::vector<Layer> layers = selected_layers(options.layers, "quickstart");
-  const std::vector<CompileUnit> units = compile_units(layers, options.archs);
+  const std::vector<CompileUnit> units = compile_units(layers, archs);
   note_interrupts();
   Tally tally(units.size(), options.quiet);
   const std::vector<CompileResult> results = compile_ahead(
@@ -138,7 +149,6 @@ void add_compile(CLI::App& app, Action& action) {
   auto options = std::make_shared<CompileOptions>();
   add_layer_options(*command, options->layers);
   command->add_option("--arch", options->archs, "Architectures, separated by commas")
-      ->delimiter(',')
       ->capture_default_str();
   command->add_option("--budget", options->budget_seconds, "Seconds in all; 0: no limit")
       ->check(CLI::NonNegativeNumber)
