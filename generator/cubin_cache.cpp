@@ -99,14 +99,17 @@ const CubinCache* default_cache() {
 
 }  // namespace
 
-CubinCache::CubinCache(fs::path folder) : folder_(std::move(folder)) {
+// A path that ends with a slash would name what a link leads to.
+CubinCache::CubinCache(fs::path folder)
+    : folder_(folder.has_filename() ? std::move(folder) : folder.parent_path()) {
   std::error_code error;
-  const bool existed = fs::exists(folder_, error);
+  const bool existed = fs::exists(fs::symlink_status(folder_, error));
   if (!existed) fs::create_directories(folder_, error);
   if (error) fail(folder_, error.message());
   if (!existed) fs::permissions(folder_, fs::perms::owner_all, error);
   struct stat status = {};
-  if (stat(folder_.c_str(), &status) != 0) fail_errno(folder_, "stat");
+  if (lstat(folder_.c_str(), &status) != 0) fail_errno(folder_, "lstat");
+  if (S_ISLNK(status.st_mode)) fail(folder_, "it is a symbolic link; name the folder it leads to");
   if (!S_ISDIR(status.st_mode)) fail(folder_, "it is no folder");
   if (status.st_uid != geteuid()) fail(folder_, "it belongs to another user");
   if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)

@@ -13,7 +13,8 @@ namespace convtune {
 class CubinCache {
  public:
   /// Creates the folder if there is none. Throws Error{storage} unless it can be written and
-  /// belongs to this user alone: what lies there will run.
+  /// belongs to this user alone: what lies there will run. A symbolic link is refused, for it can
+  /// be turned elsewhere later.
   explicit CubinCache(std::filesystem::path folder);
 
   /// The entry of `key`, or nothing if there is none or it is not what was written under this key:

@@ -42,6 +42,10 @@ class CubinCacheTest : public testing::Test {
                                   "Used 40 registers, 16 bytes smem",
                               .resources = {40, 12, 0, 16},
                               .seconds = 0.5};
+  const Source source_ = {
+      .text = "extern \"C\" __global__ void convtune_kernel(int* y) { *y = 1; }",
+      .headers = {},
+      .digest = "1"};
 };
 
 TEST_F(CubinCacheTest, GivesBackWhatWasInserted) {
@@ -124,6 +128,32 @@ TEST_F(CubinCacheTest, RefusesAFile) {
   refusal([&] { CubinCache cache(folder_ / "file"); }, Status::storage);
 }
 
+TEST_F(CubinCacheTest, RefusesASymbolicLink) {
+  fs::create_directory(folder_ / "target");
+  fs::create_directory_symlink(folder_ / "target", folder_ / "link");
+  fs::create_directory_symlink(folder_ / "nowhere", folder_ / "dangling");
+  for (const char* link : {"link", "link/", "dangling"}) {
+    EXPECT_THAT(refusal([&] { CubinCache cache(folder_ / link); }, Status::storage),
+                testing::HasSubstr("it is a symbolic link"))
+        << link;
+  }
+}
+
+TEST_F(CubinCacheTest, CompilesWithoutACacheThatIsRefused) {
+  try {
+    compiler_info();
+  } catch (const Error& error) {
+    GTEST_SKIP() << error.what();
+  }
+  fs::create_directory(folder_ / "target");
+  fs::create_directory_symlink(folder_ / "target", folder_ / "link");
+  setenv("CONVTUNE_CACHE_DIR", (folder_ / "link").c_str(), 1);
+  testing::internal::CaptureStderr();
+  EXPECT_FALSE(compile_cached(source_, "sm_90a").cubin.empty());
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), testing::HasSubstr("it is a symbolic link"));
+  EXPECT_TRUE(fs::is_empty(folder_ / "target"));
+}
+
 TEST_F(CubinCacheTest, FolderIsTheUsersChoiceThenXdgThenHome) {
   // Each test runs in a process of its own, so the environment may be changed.
   setenv("HOME", "/home/someone", 1);
@@ -147,20 +177,17 @@ TEST_F(CubinCacheTest, CompilesOnceAndAgainWhatIsDamaged) {
     GTEST_SKIP() << error.what();
   }
   const CubinCache cache(folder_);
-  const Source source = {.text = "extern \"C\" __global__ void convtune_kernel(int* y) { *y = 1; }",
-                         .headers = {},
-                         .digest = "1"};
-  const Compiled first = compile_cached(source, "sm_90a", &cache);
+  const Compiled first = compile_cached(source_, "sm_90a", &cache);
   EXPECT_GT(first.seconds, 0);
-  EXPECT_EQ(compile_cached(source, "sm_90a", &cache).seconds, 0);
-  EXPECT_GT(compile_cached(source, "sm_80", &cache).seconds, 0) << "another architecture";
+  EXPECT_EQ(compile_cached(source_, "sm_90a", &cache).seconds, 0);
+  EXPECT_GT(compile_cached(source_, "sm_80", &cache).seconds, 0) << "another architecture";
 
-  const fs::path file = file_of(cubin_key(source, "sm_90a"));
+  const fs::path file = file_of(cubin_key(source_, "sm_90a"));
   const std::string whole = read(file);
   write(file, whole.substr(0, whole.size() / 2));
-  EXPECT_GT(compile_cached(source, "sm_90a", &cache).seconds, 0);
-  EXPECT_EQ(compile_cached(source, "sm_90a", &cache).seconds, 0);
-  EXPECT_EQ(compile_cached(source, "sm_90a", &cache).cubin, first.cubin);
+  EXPECT_GT(compile_cached(source_, "sm_90a", &cache).seconds, 0);
+  EXPECT_EQ(compile_cached(source_, "sm_90a", &cache).seconds, 0);
+  EXPECT_EQ(compile_cached(source_, "sm_90a", &cache).cubin, first.cubin);
 }
 
 }  // namespace
