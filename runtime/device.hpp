@@ -14,7 +14,8 @@ namespace convtune {
 /// A CUDA stream's handle (CUstream), or null for the default one. The CPU ignores it.
 using Stream = void*;
 
-/// A candidate made ready for one problem: weights packed, code loaded.
+/// A candidate made ready for one problem: weights packed, code loaded. Destruction waits for the
+/// runs that were started.
 class Executable {
  public:
   virtual ~Executable() = default;
@@ -28,7 +29,7 @@ class Executable {
   virtual std::size_t alignment() const = 0;
 };
 
-/// A place where candidates run.
+/// A place where candidates run. All members may be called from several threads.
 class Device {
  public:
   virtual ~Device() = default;

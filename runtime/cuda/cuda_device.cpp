@@ -85,6 +85,14 @@ class CudaExecutable final : public Executable {
         args_(args),
         alignment_(alignment) {}
 
+  ~CudaExecutable() override {
+    try {
+      context_->synchronize();  // a kernel still running needs its code and weights
+    } catch (const Error&) {
+      // No kernel runs after a fault, and whoever calls next is told of it.
+    }
+  }
+
   void run(const void* x, void* y, Stream stream) const override {
     const CurrentContext current(*context_);
     cuda::ConvArgs args = args_;

@@ -125,6 +125,18 @@ TEST_F(CudaDeviceTest, AKernelsFaultLeavesTheGpuToANewProcess) {
   EXPECT_FALSE(device->usable());
 }
 
+TEST_F(CudaDeviceTest, KeepsCodeAndWeightsUntilTheLastRunIsDone) {
+  const auto device = open();
+  const auto weight = random_values(weight_elements(problem_));
+  auto executable = device->prepare(problem_, candidate_, weight.data(), nullptr);
+  const auto x = device->allocate(static_cast<std::size_t>(input_elements(problem_)) * 4);
+  const auto y = device->allocate(static_cast<std::size_t>(output_elements(problem_)) * 4);
+  executable->run(x.get(), y.get(), nullptr);
+  executable.reset();
+  EXPECT_EQ(fake_driver::state().live_modules, 0);
+  EXPECT_EQ(fake_driver::state().freed_too_early, 0);
+}
+
 TEST_F(CudaDeviceTest, OutlivesNothingItIsNeededFor) {
   auto device = open();
   const auto weight = random_values(weight_elements(problem_));

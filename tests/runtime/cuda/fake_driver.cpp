@@ -51,6 +51,7 @@ CUresult launch(CUfunction, unsigned grid_x, unsigned grid_y, unsigned grid_z, u
                 void**) {
   if (with_context() != CUDA_SUCCESS) return with_context();
   ++current.launches;
+  current.running = true;
   if (current.launch_result != CUDA_SUCCESS) return current.launch_result;
   for (const HostKernel& kernel : host_kernels()) {
     if (unit_of_module.find(instantiation(kernel.config)) == std::string::npos) continue;
@@ -108,7 +109,10 @@ Driver make_table() {
     --current.context_depth;
     return CUDA_SUCCESS;
   };
-  driver.cuCtxSynchronize = with_context;
+  driver.cuCtxSynchronize = [] {
+    current.running = false;
+    return with_context();
+  };
   driver.cuModuleLoadData = [](CUmodule* module, const void* image) {
     unit_of_module = static_cast<const char*>(image);
     *module = some_handle<CUmodule>();
@@ -116,6 +120,7 @@ Driver make_table() {
     return with_context();
   };
   driver.cuModuleUnload = [](CUmodule) {
+    current.freed_too_early += current.running ? 1 : 0;
     --current.live_modules;
     return CUDA_SUCCESS;
   };
@@ -126,6 +131,7 @@ Driver make_table() {
   driver.cuFuncSetAttribute = [](CUfunction, CUfunction_attribute, int) { return with_context(); };
   driver.cuMemAlloc = allocate;
   driver.cuMemFree = [](CUdeviceptr pointer) {
+    current.freed_too_early += current.running ? 1 : 0;
     std::free(reinterpret_cast<void*>(pointer));
     --current.live_allocations;
     return with_context();

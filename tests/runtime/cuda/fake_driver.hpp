@@ -17,6 +17,8 @@ struct State {
   int contexts_retained = 0;
   int context_depth = 0;  ///< pushed and not popped
   int launches = 0;
+  bool running = false;     ///< launched and not waited for
+  int freed_too_early = 0;  ///< memory and modules released while something runs
   int compiled = 0;
 };
 State& state();
