@@ -1,14 +1,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <mutex>
-#include <set>
 
 #include "kernels/error.hpp"
 #include "results/store.hpp"
+#include "runtime/say_once.hpp"
 
 namespace convtune {
 namespace {
@@ -16,13 +14,8 @@ namespace {
 namespace fs = std::filesystem;
 
 /// A damaged database must not stop a convolution that the CPU or an untuned plan can serve.
-void warn_once(const std::string& message) {
-  static std::mutex mutex;
-  static std::set<std::string> said;
-  const std::lock_guard lock(mutex);
-  if (said.insert(message).second) {
-    fmt::print(stderr, "convtune: tuned plans are not used: {}\n", message);
-  }
+void warn(const std::exception& error) {
+  say_once(fmt::format("tuned plans are not used: {}", error.what()));
 }
 
 /// Databases in the order in which they are asked. One that fails has no plans.
@@ -32,7 +25,7 @@ class DatabasePlans final : public PlanSource {
     try {
       if (fs::exists(path)) stores_.push_back(std::make_unique<Store>(path, Store::Access::read));
     } catch (const std::exception& error) {
-      warn_once(error.what());
+      warn(error);
     }
   }
 
@@ -44,7 +37,7 @@ class DatabasePlans final : public PlanSource {
       try {
         if (auto plan = store->find(problem, device)) return plan;
       } catch (const Error& error) {
-        warn_once(error.what());
+        warn(error);
       }
     }
     return std::nullopt;
@@ -61,7 +54,7 @@ class DatabasePlans final : public PlanSource {
           }
         }
       } catch (const Error& error) {
-        warn_once(error.what());
+        warn(error);
       }
     }
     std::ranges::stable_sort(

@@ -6,10 +6,10 @@
 #include <chrono>
 #include <future>
 
-#include "kernels/checked.hpp"
 #include "kernels/error.hpp"
 #include "kernels/problem.hpp"
 #include "runtime/check_tensor.hpp"
+#include "runtime/conv1d_options.hpp"
 #include "runtime/say_once.hpp"
 #include "runtime/serve.hpp"
 #include "runtime/shape_cache.hpp"
@@ -20,33 +20,6 @@ namespace {
 constexpr std::size_t shapes_kept = 64;
 /// What kernels that use vectors may ask of x and y; memory from any allocator has it.
 constexpr std::size_t vector_alignment = 16;
-
-/// The problem without its batch and length: 1 and the shortest possible length stand in.
-Problem problem_of(const Conv1dOptions& options) {
-  if (options.dtype != DType::float32 && options.dtype != DType::float16 &&
-      options.dtype != DType::bfloat16) {
-    throw Error(Status::invalid,
-                fmt::format("dtype is number {}; it must be float32, float16 or bfloat16",
-                            static_cast<int>(options.dtype)));
-  }
-  const auto reach = (Checked(options.dilation) * (Checked(options.kernel_size) - 1) + 1).value();
-  Problem problem{.batch = 1,
-                  .length = std::max<std::int64_t>(reach.value_or(1), 1),
-                  .in_channels = options.in_channels,
-                  .out_channels = options.out_channels,
-                  .kernel_size = options.kernel_size,
-                  .stride = options.stride,
-                  .padding = {options.padding.left, options.padding.right},
-                  .dilation = options.dilation,
-                  .num_groups = options.num_groups,
-                  .has_bias = options.has_bias,
-                  .dtype = options.dtype,
-                  .math = options.math,
-                  .layout = options.permute ? Layout::NCL : Layout::NLC,
-                  .activation = options.activation};
-  validate(problem);
-  return problem;
-}
 
 Shape filter_shape(const Problem& p) {
   return p.layout == Layout::NCL ? Shape{p.out_channels, in_channels_per_group(p), p.kernel_size}

@@ -7,6 +7,7 @@
 
 #include "kernels/error.hpp"
 #include "kernels/problem_json.hpp"
+#include "runtime/conv1d_options.hpp"
 #include "runtime/device.hpp"
 #include "runtime/npy.hpp"
 #include "tuner/cli/commands.hpp"
@@ -26,22 +27,6 @@ struct RunOptions {
   std::string list;
   std::string device = "auto";
 };
-
-Conv1dOptions module_options(const Problem& p, const std::string& device) {
-  return {.kernel_size = p.kernel_size,
-          .in_channels = p.in_channels,
-          .out_channels = p.out_channels,
-          .dtype = p.dtype,
-          .stride = p.stride,
-          .padding = {p.padding.left, p.padding.right},
-          .dilation = p.dilation,
-          .num_groups = p.num_groups,
-          .device = device,
-          .has_bias = p.has_bias,
-          .permute = p.layout == Layout::NCL,
-          .activation = p.activation,
-          .math = p.math};
-}
 
 /// The array of a file, rounded to `dtype`.
 std::vector<std::byte> read_rounded(const std::string& path, const Shape& expected, DType dtype) {
@@ -89,7 +74,9 @@ void run(const Job& job, const std::string& device_name) {
                 p.has_bias ? "the problem has a bias; give its file with --bias"
                            : "a bias file is given; the problem must say \"has_bias\": true");
   }
-  Conv1d conv(module_options(p, device_name));
+  Conv1dOptions options = options_of(p);
+  options.device = device_name;
+  Conv1d conv(options);
   load_weights(conv, job);
   const Shape shape = conv.permute() ? Shape{p.batch, p.in_channels, p.length}
                                      : Shape{p.batch, p.length, p.in_channels};
