@@ -62,12 +62,14 @@ TrialReply answer(TrialRunner& runner, std::string_view line) {
 
 }  // namespace
 
-int serve_trials(std::shared_ptr<Device> device, int input, int output) {
-  TrialRunner runner(std::move(device));
+int serve_trials(const std::shared_ptr<Device>& device, int input, int output) {
+  TrialRunner runner(device);
   std::string received;
   do {
     while (const auto line = take_line(received)) {
       if (!write_line(output, to_line(answer(runner, *line)))) return 0;
+      // A kernel's fault spoils the process for its GPU: the next request is for a fresh one.
+      if (!device->usable()) return 0;
     }
   } while (read_some(input, received));
   return 0;

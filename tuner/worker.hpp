@@ -11,8 +11,8 @@
 namespace convtune {
 
 /// The worker's side: answers requests from `input` on `output` (file descriptors) until the input
-/// ends. Returns an exit code.
-int serve_trials(std::shared_ptr<Device> device, int input, int output);
+/// ends or the device cannot be used by this process any more. Returns an exit code.
+int serve_trials(const std::shared_ptr<Device>& device, int input, int output);
 
 /// How a request to a worker ended.
 struct WorkerAnswer {
