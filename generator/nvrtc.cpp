@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdlib>
+#include <filesystem>
 #include <vector>
 
 #include "kernels/error.hpp"
@@ -40,6 +41,13 @@ void bind(void* library, const char* symbol, const std::string& path, Function& 
     throw Error(Status::unavailable, fmt::format("{} has no {}: it is no NVRTC", path, symbol));
 }
 
+/// NVRTC asks the system's loader for its second library by name alone, which finds it only where
+/// a toolkit is set up for all programs, or where it is loaded already.
+void load_builtins(const Nvrtc& api) {
+  const std::string name = fmt::format("libnvrtc-builtins.so.{}.{}", api.major, api.minor);
+  dlopen(std::filesystem::path(api.path).replace_filename(name).c_str(), RTLD_NOW | RTLD_LOCAL);
+}
+
 Nvrtc bound(void* library, const std::string& path) {
   Nvrtc api;
   bind(library, "nvrtcGetErrorString", path, api.get_error_string);
@@ -55,6 +63,7 @@ Nvrtc bound(void* library, const std::string& path) {
   if (api.version(&api.major, &api.minor) != NVRTC_SUCCESS || api.major < oldest_major)
     throw Error(Status::unavailable, fmt::format("{} is NVRTC {}.{}; {}.0 or later is needed", path,
                                                  api.major, api.minor, oldest_major));
+  load_builtins(api);
   return api;
 }
 
