@@ -13,7 +13,7 @@ trap 'rm -rf --one-file-system "$root"' EXIT
 # shellcheck disable=SC2016 # apt expands it
 mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Codename: bookworm' |
   head -n 1)
-echo "a bare Debian 12 from $mirror"
+[[ -n $mirror ]] || not_here "apt names no Debian 12 mirror: run apt-get update"
 debootstrap --variant=minbase --include=ca-certificates,git,g++,python3 bookworm "$root" "$mirror" \
   >"$root.log" 2>&1 || { cat "$root.log" && not_here "debootstrap could not make a bare Debian 12"; }
 rm "$root.log"
