@@ -12,18 +12,19 @@ quick_stages=(
 )
 long_stages=(
   "setup-long    180  scripts/setup.sh --long"
-  "format         10  scripts/format.sh --check"
-  "shell          10  shellcheck scripts/*.sh scripts/stages/*.sh .ci/run tests/install/*.sh"
-  "headers       120  scripts/build.sh default header_check"
+  "format          5  scripts/format.sh --check"
+  "shell           5  shellcheck scripts/*.sh scripts/stages/*.sh .ci/run tests/install/*.sh"
+  "readme        130  scripts/stages/readme.sh"
   "browser        20  scripts/stages/browser.sh"
-  "peers         300  scripts/stages/peers.sh"
-  "portable      300  scripts/stages/portable.sh"
-  "cpu-only      400  scripts/stages/preset.sh cpu-only"
-  "compile-lists 300  scripts/stages/compile_lists.sh"
+  "headers       120  scripts/build.sh default header_check"
   "asan          600  scripts/stages/preset.sh asan"
-  "tsan          600  scripts/stages/preset.sh tsan"
-  "tidy          600  scripts/stages/tidy.sh"
-  "fresh         900  scripts/stages/fresh.sh"
+  "fresh        1100  scripts/stages/fresh.sh"
+  "peers         120  scripts/stages/peers.sh"
+  "cpu-only      280  scripts/stages/preset.sh cpu-only"
+  "portable      250  scripts/stages/portable.sh"
+  "tsan          400  scripts/stages/tsan.sh"
+  "tidy          650  scripts/stages/tidy.sh"
+  "compile-lists 300  scripts/stages/compile_lists.sh"
 )
 
 usage="Usage: scripts/test.sh [--long] [--deadline SECONDS] [--stage NAME]...
