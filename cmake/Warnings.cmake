@@ -6,7 +6,8 @@ target_compile_options(convtune_options INTERFACE
   -Wno-missing-field-initializers)  # designated initialisers leave out what has a default
 if(CONVTUNE_SANITIZE)
   target_compile_options(convtune_options INTERFACE
-    -fsanitize=${CONVTUNE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    -fsanitize=${CONVTUNE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer
+    -Wno-maybe-uninitialized)  # GCC sees it in every std::optional that is instrumented
   target_link_options(convtune_options INTERFACE -fsanitize=${CONVTUNE_SANITIZE})
 endif()
 
