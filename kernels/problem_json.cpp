@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "kernels/error.hpp"
+#include "kernels/strict_json.hpp"
 
 namespace convtune {
 namespace {
@@ -132,7 +133,7 @@ Problem problem_from_json(const Json& object) {
 Problem parse_problem(std::string_view text) {
   Json object;
   try {
-    object = Json::parse(text);
+    object = parse_strict_json(text);
   } catch (const Json::parse_error& error) {
     throw Error(Status::invalid,
                 fmt::format("the problem is no valid JSON (at byte {})", error.byte));

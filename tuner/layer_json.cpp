@@ -12,6 +12,7 @@
 
 #include "kernels/error.hpp"
 #include "kernels/problem_json.hpp"
+#include "kernels/strict_json.hpp"
 
 namespace convtune {
 namespace {
@@ -115,12 +116,14 @@ std::string read_text(const std::filesystem::path& file) {
 
 Json parse_json(std::string_view text, std::string_view origin) {
   try {
-    return Json::parse(text);
+    return parse_strict_json(text);
   } catch (const Json::parse_error& error) {
     const std::string_view before = text.substr(0, error.byte > 0 ? error.byte - 1 : 0);
     const auto line = 1 + std::count(before.begin(), before.end(), '\n');
     refuse(fmt::format("{} is no valid JSON: line {}, column {}", origin, line,
                        before.size() - (before.rfind('\n') + 1) + 1));
+  } catch (const Error& error) {
+    refuse(fmt::format("{}: {}", origin, error.what()));
   }
 }
 

@@ -55,6 +55,11 @@ TEST(ProblemJson, PaddingMayBeOneInteger) {
   EXPECT_EQ(problem_from_json(object).padding, (Padding{2, 2}));
 }
 
+TEST(ProblemJson, AKeyGivenTwiceIsRefused) {
+  const std::string twice = std::string(least.substr(0, least.size() - 1)) + R"(,"length":11})";
+  EXPECT_THAT(refusal([&] { parse_problem(twice); }), HasSubstr("\"length\" stands twice"));
+}
+
 TEST(ProblemJson, RefusalsNameKeyAndValue) {
   EXPECT_THAT(refused_with("strides", "1"), HasSubstr("no key \"strides\""));
   EXPECT_THAT(refused_with("stride", "1.5"), HasSubstr("stride is 1.5"));

@@ -103,6 +103,11 @@ TEST_F(LayerFiles, NameTheLineOfASyntaxError) {
   EXPECT_THAT(refusal([&] { read_layers(write("b.json", "")); }), HasSubstr("line 1"));
 }
 
+TEST_F(LayerFiles, RefuseAKeyGivenTwice) {
+  const auto file = write("a.json", R"([{"length": 3, "length": 4}])");
+  EXPECT_THAT(refusal([&] { read_layers(file); }), HasSubstr("a.json: the key \"length\""));
+}
+
 TEST_F(LayerFiles, ThatCannotBeReadAreAStorageError) {
   refusal([&] { read_layers(folder_ / "none.json"); }, Status::storage);
   refusal([&] { read_layers(folder_); }, Status::storage);
