@@ -89,6 +89,17 @@ ReferenceValue before_activation(const Problem& problem, const float* x, const f
   return sum;
 }
 
+/// n, the products that one output sums.
+std::int64_t products(const Problem& problem) {
+  return problem.kernel_size * in_channels_per_group(problem);
+}
+
+/// Outputs of an edge that is looked at as a whole.
+std::int64_t most_outputs_of_an_edge(const Problem& problem) {
+  return std::clamp(most_multiply_adds_of_an_edge / products(problem), outputs_drawn,
+                    std::int64_t{1} << 17);
+}
+
 /// Outputs [first, last) in each direction.
 struct Box {
   Coordinates first;
@@ -101,47 +112,45 @@ std::int64_t outputs_in(const Box& box) {
 }
 
 /// The edges of y, as outputs_to_check() names them.
-std::vector<Box> edges_of(const Problem& problem) {
+std::array<Box, 5> edges_of(const Problem& problem) {
   constexpr std::int64_t tail = 128;
   const std::int64_t length = output_length(problem);
   const auto ceil_div = [](std::int64_t a, std::int64_t b) { return a / b + (a % b != 0 ? 1 : 0); };
   const std::int64_t left_end = std::min(length, ceil_div(problem.padding.left, problem.stride));
   const std::int64_t room =
       problem.length + problem.padding.left - problem.dilation * (problem.kernel_size - 1);
-  const std::int64_t right_begin = std::max<std::int64_t>(
-      0, std::min(ceil_div(std::max<std::int64_t>(room, 0), problem.stride), length - tail));
+  const std::int64_t right_begin =
+      std::min(length, ceil_div(std::max<std::int64_t>(room, 0), problem.stride));
 
   const Box all{.first = {}, .last = {problem.batch, length, problem.out_channels}};
   Box left = all;
   left.last.position = left_end;
   Box right = all;
   right.first.position = right_begin;
+  Box positions = all;
+  positions.first.position = std::max<std::int64_t>(0, length - tail);
   Box channels = all;
   channels.first.channel = std::max<std::int64_t>(0, problem.out_channels - tail);
   Box batch = all;
   batch.first.batch = problem.batch - 1;
-  return {left, right, channels, batch};
+  return {left, right, positions, channels, batch};
 }
 
-/// At most `limit` outputs of the box, all of them if it has no more.
-void draw(const Problem& problem, const Box& box, std::int64_t limit, std::mt19937_64& random,
+/// All outputs of a box that is small, outputs_drawn random ones of another.
+void draw(const Problem& problem, const Box& box, std::mt19937_64& random,
           std::vector<std::int64_t>& indices) {
   const std::int64_t count = outputs_in(box);
   const std::int64_t positions = box.last.position - box.first.position;
   const std::int64_t channels = box.last.channel - box.first.channel;
+  const bool whole = count <= most_outputs_of_an_edge(problem);
   std::uniform_int_distribution<std::int64_t> any(0, std::max<std::int64_t>(0, count - 1));
-  for (std::int64_t i = 0; i < std::min(count, limit); ++i) {
-    const std::int64_t drawn = count <= limit ? i : any(random);
+  for (std::int64_t i = 0; i < (whole ? count : outputs_drawn); ++i) {
+    const std::int64_t drawn = whole ? i : any(random);
     indices.push_back(
         index_of(problem, {.batch = box.first.batch + drawn / channels / positions,
                            .position = box.first.position + drawn / channels % positions,
                            .channel = box.first.channel + drawn % channels}));
   }
-}
-
-/// n, the products that one output sums.
-std::int64_t products(const Problem& problem) {
-  return problem.kernel_size * in_channels_per_group(problem);
 }
 
 double amplification(Activation activation) {
@@ -257,12 +266,18 @@ std::vector<std::int64_t> outputs_to_check(const Problem& problem, std::uint64_t
     return indices;
   }
   std::mt19937_64 random(seed);
-  for (const Box& edge : edges_of(problem)) draw(problem, edge, outputs_drawn, random, indices);
+  for (const Box& edge : edges_of(problem)) draw(problem, edge, random, indices);
   const Box all{.first = {}, .last = {problem.batch, output_length(problem), problem.out_channels}};
-  draw(problem, all, outputs_drawn, random, indices);
+  draw(problem, all, random, indices);
   std::sort(indices.begin(), indices.end());
   indices.erase(std::unique(indices.begin(), indices.end()), indices.end());
   return indices;
+}
+
+std::int64_t most_outputs_to_check(const Problem& problem) {
+  if (multiply_adds(problem) <= most_multiply_adds_checked_whole) return output_elements(problem);
+  constexpr std::int64_t draws = std::tuple_size_v<decltype(edges_of(problem))> + 1;
+  return std::min(output_elements(problem), draws * most_outputs_of_an_edge(problem));
 }
 
 double tolerance(const Problem& problem, const ReferenceValue& reference) {

@@ -28,16 +28,20 @@ std::vector<ReferenceValue> reference_at(const Problem& problem, const void* x, 
 
 /// A check looks at every output of a problem with at most this many multiply-adds: 1 GFLOP.
 inline constexpr std::int64_t most_multiply_adds_checked_whole = 500'000'000;
-/// Of a larger one it draws at most this many from each of its edges, and from all of it.
+/// Of a larger one it looks at an edge as a whole if that has at most this many: 0.1 GFLOP. (An
+/// edge of more than 131,072 outputs is never, one of at most outputs_drawn always seen as a
+/// whole.)
+inline constexpr std::int64_t most_multiply_adds_of_an_edge = 50'000'000;
+/// Random outputs of a larger edge, and of all of y.
 inline constexpr std::int64_t outputs_drawn = 4096;
-/// Edges, and all: how often it draws.
-inline constexpr std::int64_t most_draws = 5;
 
 /// Which outputs a check looks at: all of them up to 1 GFLOP. Above, outputs_drawn random ones and
-/// up to as many of each of four edges, all of an edge that has fewer: windows that reach into the
-/// left padding; windows that reach into the right padding or lie in the last 128 positions; the
-/// last 128 channels; the last batch row. Sorted, without repeats, the same for the same seed.
+/// five edges, each as a whole up to 0.1 GFLOP, else outputs_drawn random ones of it: windows that
+/// reach into the left padding; windows that reach into the right padding; the last 128 positions;
+/// the last 128 channels; the last batch row. Sorted, without repeats, the same for the same seed.
 std::vector<std::int64_t> outputs_to_check(const Problem& problem, std::uint64_t seed);
+/// At least as many as outputs_to_check() returns.
+std::int64_t most_outputs_to_check(const Problem& problem);
 
 /// How far y may be from the reference:
 ///   A · c · 2⁻²⁴ · magnitude + ε(dtype) · |value| + s
