@@ -61,10 +61,9 @@ std::string format_seconds(double seconds) {
   return three_digits(seconds, "s");
 }
 
-void Progress::sweep_started(std::size_t layers) {
-  start_ = std::chrono::steady_clock::now();
-  layers_ = layers;
-}
+void Progress::sweep_started() { start_ = std::chrono::steady_clock::now(); }
+
+void Progress::layers_added(std::size_t layers) { layers_ += layers; }
 
 double Progress::elapsed_seconds() const {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
@@ -73,11 +72,10 @@ double Progress::elapsed_seconds() const {
 std::string Progress::eta() const {
   if (tuned_ == 0) return "";
   const double each = elapsed_seconds() / static_cast<double>(tuned_);
-  return ", about " + format_minutes(each * static_cast<double>(layers_ - index_)) + " left";
+  return ", about " + format_minutes(each * static_cast<double>(layers_ - ended_)) + " left";
 }
 
-void Progress::layer_started(std::size_t index, const Layer& layer) {
-  index_ = index;
+void Progress::layer_started(const Layer& layer) {
   best_seconds_ = 0;
   layer_name_ = title(layer);
 }
@@ -90,7 +88,7 @@ void Progress::candidate_ended(const Measurement& measurement, std::size_t measu
     best_seconds_ = best_seconds_ == 0 ? seconds : std::min(best_seconds_, seconds);
   }
   if (style_ != Style::terminal) return;
-  print(out_, "{}[{}/{}] {}: {} of {} candidates{}, {:.1f} a second{}", renew_line, index_ + 1,
+  print(out_, "{}[{}/{}] {}: {} of {} candidates{}, {:.1f} a second{}", renew_line, ended_ + 1,
         layers_, layer_name_, measured, candidates,
         best_seconds_ > 0 ? ", best " + format_seconds(best_seconds_) : "",
         static_cast<double>(measured_) / elapsed_seconds(), eta());
@@ -99,10 +97,10 @@ void Progress::candidate_ended(const Measurement& measurement, std::size_t measu
 
 void Progress::layer_ended(const LayerResult& result) {
   if (result.end != LayerEnd::known) ++tuned_;
+  ++ended_;
   if (style_ == Style::quiet) return;
-  ++index_;
-  print(out_, "{}[{}/{}] {}: {}{}\n", style_ == Style::terminal ? renew_line : "", index_, layers_,
-        layer_name_, outcome_of(result), index_ < layers_ ? eta() : "");
+  print(out_, "{}[{}/{}] {}: {}{}\n", style_ == Style::terminal ? renew_line : "", ended_, layers_,
+        layer_name_, outcome_of(result), ended_ < layers_ ? eta() : "");
   std::fflush(out_);
 }
 

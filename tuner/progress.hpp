@@ -18,8 +18,9 @@ class Progress {
   enum class Style { quiet, lines, terminal };
   explicit Progress(Style style, std::FILE* out = stderr) : style_(style), out_(out) {}
 
-  void sweep_started(std::size_t layers);
-  void layer_started(std::size_t index, const Layer& layer);
+  void sweep_started();
+  void layers_added(std::size_t layers);
+  void layer_started(const Layer& layer);
   void candidate_ended(const Measurement& measurement, std::size_t measured,
                        std::size_t candidates);
   void layer_ended(const LayerResult& result);
@@ -33,7 +34,7 @@ class Progress {
   std::FILE* out_;
   std::chrono::steady_clock::time_point start_;
   std::size_t layers_ = 0;
-  std::size_t index_ = 0;
+  std::size_t ended_ = 0;
   std::size_t tuned_ = 0;  ///< layers that took time
   std::size_t measured_ = 0;
   double best_seconds_ = 0;  ///< of the current layer

@@ -98,22 +98,36 @@ Sweep::Sweep(Store& store, Device& device, Worker& worker, Progress& progress, S
 std::vector<LayerResult> Sweep::run(std::span<const Layer> layers) {
   const auto start = Clock::now();
   const double budget = options_.budget_seconds > 0 ? options_.budget_seconds : unlimited;
+  const auto seconds_left = [&] { return budget - seconds_since(start); };
   std::vector<LayerResult> results;
-  progress_.sweep_started(layers.size());
-  for (std::size_t i = 0; i < layers.size(); ++i) {
-    const double left = budget - seconds_since(start);
-    if (interrupted() != 0 || left <= 0) {
-      results.push_back({.layer = layers[i]});
-      continue;
-    }
-    progress_.layer_started(i, layers[i]);
-    // A share is kept back: a layer's least (its oracle, its default, its finals) may exceed its
-    // own.
-    results.push_back(tune(layers[i], left / static_cast<double>(layers.size() - i + 1)));
-    progress_.layer_ended(results.back());
-  }
+  for (const Layer& layer : layers) results.push_back({.layer = layer});
+
+  progress_.sweep_started();
+  tune_all([](const LayerResult&) { return true; }, results, seconds_left);
+  // Layers that took less than their share leave time for those that theirs cut short.
+  tune_all([](const LayerResult& each) { return each.verdict && !each.verdict->complete; }, results,
+           seconds_left);
   progress_.sweep_ended();
   return results;
+}
+
+void Sweep::tune_all(const std::function<bool(const LayerResult&)>& wanted,
+                     std::vector<LayerResult>& results,
+                     const std::function<double()>& seconds_left) {
+  if (interrupted() != 0 || seconds_left() <= 0) return;
+  auto to_do = static_cast<std::size_t>(std::ranges::count_if(results, wanted));
+  progress_.layers_added(to_do);
+  for (LayerResult& result : results) {
+    if (!wanted(result)) continue;
+    if (interrupted() != 0 || seconds_left() <= 0) return;
+    progress_.layer_started(result.layer);
+    // A share is kept back: a layer's least (its oracle, its default, its finals) may exceed its
+    // own.
+    LayerResult now = tune(result.layer, seconds_left() / static_cast<double>(to_do-- + 1));
+    progress_.layer_ended(now);
+    now.measured += result.measured;
+    if (now.verdict || !result.verdict) result = std::move(now);
+  }
 }
 
 LayerResult Sweep::tune(const Layer& layer, double seconds) {

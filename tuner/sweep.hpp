@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -53,6 +54,9 @@ class Sweep {
   std::vector<LayerResult> run(std::span<const Layer> layers);
 
  private:
+  /// Tunes the layers of those results that are `wanted`, each within a share of the time left.
+  void tune_all(const std::function<bool(const LayerResult&)>& wanted,
+                std::vector<LayerResult>& results, const std::function<double()>& seconds_left);
   LayerResult tune(const Layer& layer, double seconds);
   Screening recall(const Problem& problem, std::vector<Candidate> candidates) const;
   void screen(const Problem& problem, Screening& screening, double seconds,

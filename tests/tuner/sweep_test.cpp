@@ -133,6 +133,19 @@ TEST_F(SweepTest, ABudgetThatIsSpentLeavesLayersUnreached) {
   EXPECT_EQ(results[1].end, LayerEnd::not_reached);
 }
 
+// The first layer needs seconds, and its share is a fraction of one; the others are known already.
+TEST_F(SweepTest, TimeLeftOverGoesToLayersThatWereCutShort) {
+  Problem slow = small;
+  slow.length = 20000, slow.in_channels = 32, slow.out_channels = 32;
+  Store store(database());
+  sweep(store, std::vector{layer_of(small)});
+  std::vector layers = {layer_of(slow)};
+  layers.insert(layers.end(), 200, layer_of(small));
+  const auto results = sweep(store, layers, {.budget_seconds = 60});
+  ASSERT_TRUE(results[0].verdict);
+  EXPECT_TRUE(results[0].verdict->complete);
+}
+
 TEST_F(SweepTest, AskedToStopItKeepsWhatItHasAndGoesOnThere) {
   Problem large = small;  // some hundred milliseconds a candidate, so that it is stopped amid them
   large.length = 60000, large.in_channels = 64, large.out_channels = 64;
