@@ -11,7 +11,10 @@ int main(int argc, char** argv) {
   using namespace convtune;
   CLI::App app("Autotuner, kernel generator and run-time library for Conv1D", "convtune");
   app.set_version_flag("--version", CONVTUNE_VERSION);
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);
+  app.failure_message([](const CLI::App*, const CLI::Error& error) {
+    return fmt::format("convtune: {}; see convtune --help\n", error.what());
+  });
   app.get_formatter()->column_width(36);
   app.footer(
       "Exit codes: 0 done, 1 a check failed, 2 usage or invalid problem, 3 no such device, driver "
@@ -33,6 +36,7 @@ int main(int argc, char** argv) {
 
   try {
     app.parse(argc, argv);
+    if (!action) throw Error(Status::invalid, "no command was given; convtune --help lists them");
     const int exit_code = action();
     if (std::fflush(stdout) != 0) {
       throw Error(Status::storage, "standard output could not be written");

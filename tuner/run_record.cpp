@@ -10,6 +10,15 @@
 #include "tuner/sweep.hpp"
 
 namespace convtune {
+namespace {
+
+#if defined(__clang__)
+constexpr const char* compiler = __VERSION__;  // names itself
+#else
+constexpr const char* compiler = "g++ " __VERSION__;
+#endif
+
+}  // namespace
 
 Run describe_run(const DeviceProperties& device, std::string command, std::uint64_t seed) {
   utsname host{};
@@ -22,7 +31,7 @@ Run describe_run(const DeviceProperties& device, std::string command, std::uint6
           .tool_version = CONVTUNE_VERSION,
           .command = std::move(command),
           .host_os = fmt::format("{} {} {}", host.sysname, host.release, host.machine),
-          .compiler = "g++ " __VERSION__,
+          .compiler = compiler,
           .driver = on_gpu ? list_gpus().driver_version : "",
           .nvrtc = on_gpu ? compiler_info().version : "",
           .started_at = now,

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "kernels/error.hpp"
+#include "tuner/cli/checks.hpp"
 #include "tuner/cli/commands.hpp"
 #include "tuner/cli/layer_options.hpp"
 #include "tuner/interrupt.hpp"
@@ -44,9 +45,6 @@ void count(const WorkerAnswer& answer, const Problem& problem, const std::string
     report(problem, config, "failed", answer.reason);
     return;
   }
-  if (!answer.reply.device_lost.empty()) {
-    throw Error(Status::unavailable, answer.reply.device_lost);
-  }
   const Measurement& measurement = answer.reply.measurements.at(0);
   counts.worst_ratio = std::max(counts.worst_ratio, measurement.worst_error_ratio);
   switch (measurement.outcome) {
@@ -82,8 +80,8 @@ int check(const CheckOptions& options) {
       const std::string config = to_text(candidate.config);
       const TrialRequest request{
           .problem = problem, .configs = {config}, .seed = options.seed, .rounds = 0};
-      count(worker.ask(request, std::chrono::duration<double>(options.limit_seconds)), problem,
-            config, counts);
+      count(ask_twice(worker, request, std::chrono::duration<double>(options.limit_seconds)),
+            problem, config, counts);
     }
   }
   fmt::print(
@@ -105,7 +103,9 @@ void add_check(CLI::App& app, Action& action) {
   command->add_option("--device", options->device, "auto, cpu, cuda or cuda:INDEX")
       ->capture_default_str();
   command->add_flag("--chosen", options->chosen, "Only what would run, not every candidate");
-  command->add_option("--seed", options->seed, "Seed of the inputs")->capture_default_str();
+  command->add_option("--seed", options->seed, "Seed of the inputs")
+      ->check(at_least(std::uint64_t{0}))
+      ->capture_default_str();
   command->footer(
       "Without layers, those of the quickstart list. Exit code 1 if any candidate is wrong, 5 if "
       "any\n"

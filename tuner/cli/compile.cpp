@@ -7,6 +7,7 @@
 
 #include "kernels/error.hpp"
 #include "tuner/ahead_of_time.hpp"
+#include "tuner/cli/checks.hpp"
 #include "tuner/cli/commands.hpp"
 #include "tuner/cli/layer_options.hpp"
 #include "tuner/interrupt.hpp"
@@ -137,8 +138,8 @@ int compile(const CompileOptions& options) {
         tally.count(State::failed), units.size() - tally.reached());
   }
   if (interrupted() != 0) return 128 + interrupted();
-  const bool whole = tally.reached() == units.size() && tally.count(State::failed) == 0;
-  return static_cast<int>(whole ? Status::ok : Status::partial);
+  if (tally.count(State::failed) > 0) return static_cast<int>(Status::check_failed);
+  return static_cast<int>(tally.reached() == units.size() ? Status::ok : Status::partial);
 }
 
 }  // namespace
@@ -151,16 +152,16 @@ void add_compile(CLI::App& app, Action& action) {
   command->add_option("--arch", options->archs, "Architectures, separated by commas")
       ->capture_default_str();
   command->add_option("--budget", options->budget_seconds, "Seconds in all; 0: no limit")
-      ->check(CLI::NonNegativeNumber)
+      ->check(at_least(0.0))
       ->capture_default_str();
   command->add_option("--jobs", options->jobs, "Threads that compile")
-      ->check(CLI::PositiveNumber)
+      ->check(at_least(1U))
       ->capture_default_str();
   command->add_flag("--quiet", options->quiet, "No progress on stderr");
   command->add_flag("--json", options->json, "Results as JSON on stdout");
   command->footer(
       "Without layers, those of the quickstart list. Every layer's default comes first. Exit code "
-      "5\nif a kernel failed or the budget did not reach it.\n\n"
+      "1\nif a kernel failed, 5 if the budget did not reach one.\n\n"
       "Examples:\n"
       "  convtune compile --layers 'mamba-2.8b decode step' --arch sm_80,sm_90a");
   command->callback([&action, options] { action = [options] { return compile(*options); }; });

@@ -21,14 +21,14 @@ std::vector<Layer> selected_layers(const LayerOptions& options, const std::strin
       if (seen.insert(layer.problem).second) selected.push_back(std::move(layer));
     }
   };
-  if (!options.problem.empty()) {
-    const Problem problem = parse_problem(options.problem);
+  if (options.problem) {
+    const Problem problem = parse_problem(*options.problem);
     add({{.problem = problem,
           .label = {.problem = problem, .model = "", .layer = "", .shape_class = "", .list = ""}}});
   }
-  if (!options.grid.empty()) add(load_grid(options.grid));
-  if (!options.layers.empty()) add(load_layers(options.layers));
-  if (options.problem.empty() && options.grid.empty() && options.layers.empty()) {
+  if (options.grid) add(load_grid(*options.grid));
+  if (options.layers) add(load_layers(*options.layers));
+  if (!options.problem && !options.grid && !options.layers) {
     add(load_layers(fallback));
   }
   return selected;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,9 +11,9 @@ namespace convtune::cli {
 
 /// --layers, --grid and --problem: how commands are told what to work on.
 struct LayerOptions {
-  std::string layers;
-  std::string grid;
-  std::string problem;
+  std::optional<std::string> layers;
+  std::optional<std::string> grid;
+  std::optional<std::string> problem;
 };
 void add_layer_options(CLI::App& command, LayerOptions& options);
 

@@ -8,6 +8,7 @@
 #include "kernels/error.hpp"
 #include "kernels/problem_json.hpp"
 #include "results/record_json.hpp"
+#include "tuner/cli/checks.hpp"
 #include "tuner/cli/commands.hpp"
 #include "tuner/cli/layer_options.hpp"
 #include "tuner/interrupt.hpp"
@@ -152,10 +153,11 @@ void add_tune(CLI::App& app, Action& action) {
       ->capture_default_str();
   command->add_option("--db", options->database, "Database file")->capture_default_str();
   command->add_option("--budget", options->sweep.budget_seconds, "Seconds in all; 0: no limit")
-      ->check(CLI::Range(0.0, 1e9))
+      ->check(at_least(0.0))
       ->capture_default_str();
   command->add_flag("--exhaustive", options->sweep.exhaustive, "Measure every candidate");
   command->add_option("--seed", options->sweep.seed, "Seed of search and inputs")
+      ->check(at_least(std::uint64_t{0}))
       ->capture_default_str();
   command->add_flag("--quiet", options->quiet, "No progress on stderr");
   command->add_flag("--json", options->json, "Results as JSON on stdout");
