@@ -65,6 +65,9 @@ class Verdict:
     best_generated_seconds: float | None
     best_vendor: str
     best_vendor_seconds: float | None
+    candidates: int  # in the space
+    measured: int  # of them, before the finals
+    complete: bool  # the search came to its end; False if a budget cut it
     decided_at: str
 
 
@@ -153,6 +156,9 @@ def _verdict(row):
         best_generated_seconds=number(row.get("best_generated_seconds")),
         best_vendor=row.get("best_vendor") or "",
         best_vendor_seconds=number(row.get("best_vendor_seconds")),
+        candidates=int(row["candidates"]),
+        measured=int(row["measured"]),
+        complete=bool(row["complete"]),
         decided_at=row.get("decided_at") or "",
     )
 

@@ -49,8 +49,10 @@ def verdict_sentence(device, summary):
 def key_figures(summary):
     """[(figure, what it is, detail)]"""
     default, vendor = summary.over_default, summary.over_vendor
+    cut = sum(not r.verdict.complete for r in summary.decided)
     found = [(f"{len(summary.decided):,}", "layers tuned",
-              f"{len(summary.undecided):,} without a winner")]
+              f"{len(summary.undecided):,} without a winner"
+              + (f", {cut:,} cut short by the budget" if cut else ""))]
     if default.layers:
         found.append((words.ratio(default.mean), "generated over untuned default",
                       f"{words.ratio(default.worst)} to {words.ratio(default.best)}"))

@@ -24,6 +24,9 @@ def record(device, row):
         "best_generated_seconds": verdict.best_generated_seconds,
         "best_vendor": verdict.best_vendor,
         "best_vendor_seconds": verdict.best_vendor_seconds,
+        "space": verdict.candidates,
+        "screened": verdict.measured,
+        "search_complete": verdict.complete,
     }
     compared = {}
     for name, c in (("default", row.over_default), ("vendor", row.over_vendor)):
@@ -50,7 +53,7 @@ def record(device, row):
 _VERDICT_KEYS = (
     "winner", "winner_origin", "seconds", "noise", "confidence", "tied", "default_config",
     "default_seconds", "best_generated", "best_generated_seconds", "best_vendor",
-    "best_vendor_seconds",
+    "best_vendor_seconds", "space", "screened", "search_complete",
 )
 
 

@@ -85,6 +85,7 @@ def _layer(rng, p, vendor):
         "best_generated_seconds": _median(best),
         "best_vendor": best_vendor["config"] if vendor else "",
         "best_vendor_seconds": _median(best_vendor) if vendor else 0,
+        "candidates": len(rows), "measured": len(rows), "complete": True,
         "decided_at": "2001-01-01T00:01:00Z", "run": "run-1"}
     return rows, verdict
 

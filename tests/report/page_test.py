@@ -101,6 +101,14 @@ class VerdictTest(unittest.TestCase):
         text = Reader(rendered(example.export(3) | {"verdicts": []})).text
         self.assertIn("No layer has a winner yet", text)
 
+    def test_says_what_the_budget_cut_short(self):
+        document = example.export(3)
+        self.assertNotIn("cut short", Reader(rendered(document)).text)
+        document["verdicts"][1].update(complete=False, candidates=1000, measured=7)
+        text = Reader(rendered(document)).text
+        self.assertIn("1 cut short by the budget", text)
+        self.assertIn("7 of 1,000 candidates measured; the budget cut it short", text)
+
     def test_says_that_there_is_no_map(self):
         self.assertIn("so there is no map to draw", Reader(rendered(example.export(3))).text)
 

@@ -21,7 +21,8 @@ def layer(times, winner, default="a{}"):
         default_seconds=times.get(default), best_generated=generated,
         best_generated_seconds=times[generated],
         best_vendor="vendor{}" if "vendor{}" in times else "",
-        best_vendor_seconds=times.get("vendor{}"), decided_at="")
+        best_vendor_seconds=times.get("vendor{}"), candidates=len(rows), measured=len(rows),
+        complete=True, decided_at="")
     return load.Layer(problem, [], rows, verdict)
 
 
