@@ -9,11 +9,14 @@ foreach(layer IN LISTS convtune_layers)
   target_sources(convtune_library PRIVATE $<TARGET_OBJECTS:${layer}>)
 endforeach()
 target_link_libraries(convtune_library PRIVATE ${convtune_layers} convtune_options)
-target_link_options(convtune_library PRIVATE LINKER:--no-undefined LINKER:--as-needed)
+set(convtune_exports ${CMAKE_CURRENT_LIST_DIR}/exports.map)
+target_link_options(convtune_library PRIVATE
+  LINKER:--no-undefined LINKER:--as-needed LINKER:--version-script=${convtune_exports})
+set_property(TARGET convtune_library PROPERTY LINK_DEPENDS ${convtune_exports})
 target_compile_features(convtune_library INTERFACE cxx_std_20)
 target_include_directories(convtune_library INTERFACE
   $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
-  $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/runtime/include>)
+  "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/runtime/include;${PROJECT_SOURCE_DIR}>")
 set_target_properties(convtune_library PROPERTIES
   OUTPUT_NAME convtune
   EXPORT_NAME convtune

@@ -20,6 +20,7 @@ long_stages=(
   "asan          600  scripts/stages/preset.sh asan"
   "fresh        1100  scripts/stages/fresh.sh"
   "peers         120  scripts/stages/peers.sh"
+  "subproject    150  scripts/stages/subproject.sh"
   "cpu-only      280  scripts/stages/preset.sh cpu-only"
   "portable      250  scripts/stages/portable.sh"
   "tsan          400  scripts/stages/tsan.sh"

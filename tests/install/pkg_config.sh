@@ -5,5 +5,5 @@ libdir=$1 source=$2 output=$3
 shift 3
 flags=$(PKG_CONFIG_PATH=$libdir/pkgconfig pkg-config --cflags --libs convtune)
 # shellcheck disable=SC2086 # flags is a list of words
-"$@" -std=c++20 "$source" $flags -o "$output"
+"$@" "$source" $flags -o "$output"
 LD_LIBRARY_PATH=$libdir "$output"

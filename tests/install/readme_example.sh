@@ -1,5 +1,6 @@
 #!/bin/sh
-# readme_example.sh README SOURCE: fails unless the README's C++ block is SOURCE, word for word.
+# readme_example.sh README LANGUAGE SOURCE: fails unless the README's block of that language is
+# SOURCE, word for word.
 set -eu
 # shellcheck disable=SC2016 # backquotes are Markdown's
-sed -n '/^```cpp$/,/^```$/{/^```/!p}' "$1" | diff - "$2"
+sed -n '/^```'"$2"'$/,/^```$/{/^```/!p}' "$1" | diff - "$3"

@@ -1,8 +1,21 @@
-// A project of its own that knows only the installed product: one dilated, padded convolution whose
-// result is known by hand.
+// A project of its own that knows only the public headers: one padded convolution whose result is
+// known by hand, and a refusal.
 #include <convtune/conv1d.hpp>
 #include <cstdio>
 #include <vector>
+
+namespace {
+
+bool refuses_no_channels() {
+  try {
+    const convtune::Conv1d conv({.kernel_size = 3});
+  } catch (const convtune::Error& error) {
+    return error.status() == convtune::Status::invalid;
+  }
+  return false;
+}
+
+}  // namespace
 
 int main() {
   convtune::Conv1d conv({.kernel_size = 3,
@@ -27,5 +40,6 @@ int main() {
       return 1;
     }
   }
-  return y.shape == convtune::Shape{1, 1, 4} ? 0 : 1;
+  if (y.shape != convtune::Shape{1, 1, 4} || !refuses_no_channels()) return 1;
+  std::puts("as expected");
 }
