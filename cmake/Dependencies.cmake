@@ -9,6 +9,7 @@ find_package(nlohmann_json 3.11 REQUIRED)
 find_package(CLI11 2.1 REQUIRED)
 find_package(SQLite3 3.40 REQUIRED)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash>=0.8.1)
+pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd>=1.5.4)
 
 if(CONVTUNE_STATIC)
   include(cmake/StaticDependencies.cmake)

@@ -1,11 +1,9 @@
 #include "generator/cubin_cache.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -13,6 +11,9 @@
 #include <fstream>
 #include <sstream>
 
+#include "generator/cubin_entry.hpp"
+#include "generator/cubin_pack.hpp"
+#include "generator/publish.hpp"
 #include "kernels/digest.hpp"
 #include "kernels/error.hpp"
 
@@ -21,8 +22,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view magic = "convtune-cubin-1";
-
 [[noreturn]] void fail(const fs::path& path, const std::string& why) {
   throw Error(Status::storage, fmt::format("the cubin cache {}: {}", path.string(), why));
 }
@@ -30,58 +29,6 @@ constexpr std::string_view magic = "convtune-cubin-1";
 [[noreturn]] void fail_errno(const fs::path& path, const char* doing) {
   fail(path, fmt::format("{}: {}", doing, std::strerror(errno)));
 }
-
-// One line that says whose entry this is and what follows, then log and cubin.
-std::string entry_text(const std::string& key, const Compiled& compiled) {
-  const std::string payload = compiled.log + compiled.cubin;
-  return fmt::format("{} {} {} {} {}\n{}", magic, key, digest(payload), compiled.log.size(),
-                     compiled.cubin.size(), payload);
-}
-
-std::optional<Compiled> parse_entry(const std::string& text, const std::string& key) {
-  const std::size_t line_end = text.find('\n');
-  if (line_end == std::string::npos) return std::nullopt;
-  std::istringstream line(text.substr(0, line_end));
-  std::string found_magic, found_key, found_digest;
-  std::size_t log_size = 0;
-  std::size_t cubin_size = 0;
-  line >> found_magic >> found_key >> found_digest >> log_size >> cubin_size;
-  const std::string_view payload = std::string_view(text).substr(line_end + 1);
-  if (!line || found_magic != magic || found_key != key || log_size > payload.size() ||
-      cubin_size != payload.size() - log_size || digest(payload) != found_digest)
-    return std::nullopt;
-  Compiled compiled{.cubin = std::string(payload.substr(log_size)),
-                    .log = std::string(payload.substr(0, log_size))};
-  compiled.resources = resources_from_log(compiled.log);
-  return compiled;
-}
-
-class File {
- public:
-  File(const fs::path& path, int flags, mode_t mode = 0)
-      : path_(path), descriptor_(open(path.c_str(), flags | O_CLOEXEC, mode)) {
-    if (descriptor_ < 0) fail_errno(path, "open");
-  }
-  ~File() { close(descriptor_); }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-
-  void write_all(std::string_view bytes) {
-    while (!bytes.empty()) {
-      const ssize_t written = write(descriptor_, bytes.data(), bytes.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) fail_errno(path_, "write");
-      bytes.remove_prefix(static_cast<std::size_t>(written));
-    }
-  }
-  void sync() {
-    if (fsync(descriptor_) != 0) fail_errno(path_, "fsync");
-  }
-
- private:
-  fs::path path_;
-  int descriptor_;
-};
 
 const CubinCache* default_cache() {
   static const std::optional<CubinCache> cache = []() -> std::optional<CubinCache> {
@@ -95,6 +42,15 @@ const CubinCache* default_cache() {
     }
   }();
   return cache ? &*cache : nullptr;
+}
+
+bool can_compile() {
+  try {
+    compiler_info();
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 }  // namespace
@@ -128,18 +84,7 @@ std::optional<Compiled> CubinCache::find(const std::string& key) const {
 }
 
 void CubinCache::insert(const std::string& key, const Compiled& compiled) const {
-  static std::atomic<unsigned> counter = 0;
-  const fs::path temporary = folder_ / fmt::format("{}.{}.{}.tmp", key, getpid(), counter++);
-  try {
-    File file(temporary, O_WRONLY | O_CREAT | O_EXCL, S_IRUSR | S_IWUSR);
-    file.write_all(entry_text(key, compiled));
-    file.sync();
-    if (std::rename(temporary.c_str(), path_of(key).c_str()) != 0) fail_errno(folder_, "rename");
-    File(folder_, O_RDONLY | O_DIRECTORY).sync();
-  } catch (const Error&) {
-    unlink(temporary.c_str());
-    throw;
-  }
+  publish(path_of(key), entry_text(key, compiled));
 }
 
 fs::path default_cache_folder() {
@@ -173,7 +118,27 @@ Compiled compile_cached(const Source& source, std::string_view arch, const Cubin
 }
 
 Compiled compile_cached(const Source& source, std::string_view arch) {
-  return compile_cached(source, arch, default_cache());
+  const CubinPack* pack = default_pack();
+  if (pack == nullptr) return compile_cached(source, arch, default_cache());
+  if (std::optional<Compiled> found = pack->find(pack_key(source, arch))) return *std::move(found);
+  try {
+    return compile_cached(source, arch, default_cache());
+  } catch (const Error& error) {
+    if (error.status() != Status::unavailable) throw;
+    throw Error(Status::failed, fmt::format("the pack {} has no whole kernel of this candidate, "
+                                            "and it cannot be compiled: {}",
+                                            pack->file().string(), error.what()));
+  }
+}
+
+std::string kernel_compiler() {
+  if (const CubinPack* pack = default_pack()) return pack->compiler();
+  return compiler_info().version;
+}
+
+bool is_obtainable(const Source& source, std::string_view arch) {
+  const CubinPack* pack = default_pack();
+  return pack == nullptr || pack->contains(pack_key(source, arch)) || can_compile();
 }
 
 }  // namespace convtune

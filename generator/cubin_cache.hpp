@@ -21,8 +21,8 @@ class CubinCache {
   /// damaged, cut short, or another entry's file.
   std::optional<Compiled> find(const std::string& key) const;
 
-  /// Writes a temporary file, syncs it and renames it, so that no reader sees half an entry. Throws
-  /// Error{storage} if that fails; the entry is then as it was.
+  /// No reader sees half an entry. Throws Error{storage} if it cannot be written; it is then as it
+  /// was.
   void insert(const std::string& key, const Compiled& compiled) const;
 
  private:
@@ -41,8 +41,17 @@ std::string cubin_key(const Source& source, std::string_view arch);
 /// stderr, no more. `cache` may be null. Throws as compile() does.
 Compiled compile_cached(const Source& source, std::string_view arch, const CubinCache* cache);
 
-/// With the cache in the default folder; without one, and with one line on stderr saying why, if
-/// that folder cannot be used.
+/// From the default pack, if there is one; else with the cache in the default folder, and without,
+/// with one line on stderr saying why, if that folder cannot be used. With a pack, a kernel that it
+/// lacks and that cannot be compiled here is Error{failed}: others can be had.
 Compiled compile_cached(const Source& source, std::string_view arch);
+
+/// Version of the compiler behind what compile_cached() gives: the default pack's, else NVRTC's.
+/// Throws Error{unavailable} without both.
+std::string kernel_compiler();
+
+/// False for a unit that compile_cached() cannot give: the default pack lacks it, and there is no
+/// NVRTC. Without a pack it is for the compiler to say what is missing.
+bool is_obtainable(const Source& source, std::string_view arch);
 
 }  // namespace convtune

@@ -1,5 +1,7 @@
 #include "tuner/ahead_of_time.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -9,7 +11,9 @@
 
 #include "generator/candidates.hpp"
 #include "generator/cubin_cache.hpp"
+#include "generator/cubin_pack.hpp"
 #include "kernels/error.hpp"
+#include "runtime/cost_model.hpp"
 #include "runtime/device.hpp"
 
 namespace convtune {
@@ -22,14 +26,23 @@ struct Ranked {
   Candidate candidate;
 };
 
-std::vector<Ranked> ranked_candidates(std::span<const Layer> layers,
-                                      const DeviceProperties& device) {
+/// Each family's default first, as enumerate() has it, then by the cost model.
+std::vector<Ranked> ranked_candidates(std::span<const Layer> layers, const DeviceProperties& device,
+                                      std::size_t shortlist) {
   std::vector<Ranked> ranked;
   for (const Layer& layer : layers) {
-    std::size_t rank = 0;
-    for (Candidate& candidate : enumerate(layer.problem, device, all_families()).candidates) {
-      if (candidate.family->cuda != nullptr)
-        ranked.push_back({rank++, &layer.problem, std::move(candidate)});
+    for (const Family* family : all_families()) {
+      if (family->cuda == nullptr) continue;
+      std::vector<Candidate> candidates =
+          enumerate(layer.problem, device, std::span(&family, 1)).candidates;
+      if (candidates.empty()) continue;
+      std::ranges::stable_sort(
+          candidates.begin() + 1, candidates.end(), {}, [&](const Candidate& each) {
+            return estimated_seconds(family->cost(layer.problem, each.config), device);
+          });
+      if (shortlist > 0) candidates.resize(std::min(candidates.size(), shortlist));
+      for (std::size_t rank = 0; rank < candidates.size(); ++rank)
+        ranked.push_back({rank, &layer.problem, std::move(candidates[rank])});
     }
   }
   std::ranges::stable_sort(ranked, {}, &Ranked::rank);
@@ -55,12 +68,12 @@ CompileResult compile_one(const CompileUnit& unit) {
 }  // namespace
 
 std::vector<CompileUnit> compile_units(std::span<const Layer> layers,
-                                       std::span<const std::string> archs) {
+                                       std::span<const std::string> archs, std::size_t shortlist) {
   std::vector<CompileUnit> units;
   for (const std::string& arch : archs) {
     const DeviceProperties device = properties_of_arch(arch);
     std::map<std::string, std::size_t> seen;
-    for (const Ranked& each : ranked_candidates(layers, device)) {
+    for (const Ranked& each : ranked_candidates(layers, device, shortlist)) {
       const CudaKernel& kernel = *each.candidate.family->cuda;
       const Config& config = each.candidate.config;
       std::string instantiation = kernel.instantiation(*each.problem, config);
@@ -101,6 +114,37 @@ std::vector<CompileResult> compile_ahead(std::span<const CompileUnit> units, uns
     for (unsigned i = 0; i < std::max(jobs, 1U); ++i) threads.emplace_back(work);
   }
   return results;
+}
+
+std::size_t add_to_pack(const std::filesystem::path& file, std::span<const CompileUnit> units,
+                        std::span<const CompileResult> results) {
+  const std::string compiler = compiler_info().version;
+  std::map<std::string, Compiled> kernels;
+  std::map<std::pair<std::string, std::string>, std::string> order;  // those alike, side by side
+  for (std::size_t i = 0; i < units.size(); ++i) {
+    const CompileUnit& unit = units[i];
+    const bool compiled = results[i].state == CompileResult::State::compiled ||
+                          results[i].state == CompileResult::State::cached;
+    if (!compiled) continue;
+    const std::string key = pack_key(unit.source, unit.arch);
+    kernels.emplace(key, compile_cached(unit.source, unit.arch));
+    order[{unit.arch, unit.source.text}] = key;
+  }
+  std::vector<std::pair<std::string, Compiled>> entries;
+  if (std::filesystem::exists(file)) {
+    const CubinPack present(file);
+    if (present.compiler() != compiler)
+      throw Error(Status::storage,
+                  fmt::format("the pack {} has kernels of NVRTC {}, this is {}: name another file",
+                              file.string(), present.compiler(), compiler));
+    for (const std::string& key : present.keys()) {
+      if (kernels.contains(key)) continue;
+      if (auto kernel = present.find(key)) entries.emplace_back(key, *std::move(kernel));
+    }
+  }
+  for (const auto& [likeness, key] : order) entries.emplace_back(key, std::move(kernels.at(key)));
+  write_pack(file, compiler, entries);
+  return entries.size();
 }
 
 }  // namespace convtune

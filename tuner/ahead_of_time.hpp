@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <filesystem>
 #include <functional>
 #include <span>
 #include <string>
@@ -20,11 +22,13 @@ struct CompileUnit {
   std::size_t candidates = 0;  ///< (layer, config) pairs that it serves
 };
 
-/// The distinct units of all generated CUDA candidates of `layers`, in the order in which a short
-/// budget should build them: for each architecture in turn, every layer's default, then the layers'
-/// other candidates.
+/// The distinct units of the generated CUDA candidates of `layers`, of each layer and family at
+/// most `shortlist` (0: all), those that the cost model ranks first. They are in the order in which
+/// a short budget should build them: for each architecture in turn, every layer's default, then the
+/// layers' other candidates.
 std::vector<CompileUnit> compile_units(std::span<const Layer> layers,
-                                       std::span<const std::string> archs);
+                                       std::span<const std::string> archs,
+                                       std::size_t shortlist = 0);
 
 /// How a unit ended.
 struct CompileResult {
@@ -42,5 +46,10 @@ struct CompileResult {
 std::vector<CompileResult> compile_ahead(std::span<const CompileUnit> units, unsigned jobs,
                                          double budget_seconds, const std::function<bool()>& stop,
                                          const std::function<void(const CompileResult&)>& done);
+
+/// Adds the units that compiled to the pack `file`, which is made if it is not there. Returns how
+/// many kernels it holds then. Throws Error{storage}, also for a pack of another compiler.
+std::size_t add_to_pack(const std::filesystem::path& file, std::span<const CompileUnit> units,
+                        std::span<const CompileResult> results);
 
 }  // namespace convtune

@@ -5,7 +5,7 @@
 
 #include <random>
 
-#include "generator/compiler.hpp"
+#include "generator/cubin_cache.hpp"
 #include "runtime/cuda/cuda_device.hpp"
 #include "tuner/sweep.hpp"
 
@@ -33,7 +33,7 @@ Run describe_run(const DeviceProperties& device, std::string command, std::uint6
           .host_os = fmt::format("{} {} {}", host.sysname, host.release, host.machine),
           .compiler = compiler,
           .driver = on_gpu ? list_gpus().driver_version : "",
-          .nvrtc = on_gpu ? compiler_info().version : "",
+          .nvrtc = on_gpu ? kernel_compiler() : "",
           .started_at = now,
           .seed = seed};
 }

@@ -8,6 +8,7 @@
 #include <ctime>
 #include <limits>
 
+#include "generator/cubin_cache.hpp"
 #include "kernels/digest.hpp"
 #include "kernels/error.hpp"
 #include "tuner/finals.hpp"
@@ -71,6 +72,16 @@ std::string reason_to_skip(const Problem& problem, const DeviceProperties& devic
 
 std::string utc_now() {
   return fmt::format("{:%Y-%m-%dT%H:%M:%S}Z", fmt::gmtime(std::time(nullptr)));
+}
+
+std::vector<Candidate> tunable_candidates(const Problem& problem, const DeviceProperties& device) {
+  std::vector<Candidate> candidates = enumerate(problem, device, all_families()).candidates;
+  std::erase_if(candidates, [&](const Candidate& each) {
+    const CudaKernel* kernel = each.family->cuda;
+    return kernel != nullptr &&
+           !is_obtainable(write_source(*kernel, problem, each.config, device), device.arch);
+  });
+  return candidates;
 }
 
 std::string space_digest(const Problem& problem, const DeviceProperties& device,
@@ -139,7 +150,7 @@ LayerResult Sweep::tune(const Layer& layer, double seconds) {
   };
   const Problem& problem = layer.problem;
   const DeviceProperties& device = device_.properties();
-  Screening screening = recall(problem, enumerate(problem, device, all_families()).candidates);
+  Screening screening = recall(problem, tunable_candidates(problem, device));
   if (screening.candidates.empty()) return end_as(LayerEnd::no_winner, "no family serves it");
   const std::string space = space_digest(problem, device, screening.candidates);
 

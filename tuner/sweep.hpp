@@ -73,6 +73,10 @@ class Sweep {
   std::string run_id_;
 };
 
+/// The problem's space on the device, but for the kernels that cannot be had here
+/// (is_obtainable()).
+std::vector<Candidate> tunable_candidates(const Problem& problem, const DeviceProperties& device);
+
 /// Digest of all candidates' configs and sources: a verdict stands as long as this does.
 std::string space_digest(const Problem& problem, const DeviceProperties& device,
                          std::span<const Candidate> candidates);

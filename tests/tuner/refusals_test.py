@@ -23,6 +23,7 @@ REFUSALS = [
     (["tune", "--seed", "-1"], INVALID, "--seed: '-1' is no number from 0 up"),
     (["tune", "--budget", "ten"], INVALID, "--budget: 'ten' is no number from 0 up"),
     (["compile", "--jobs", "0"], INVALID, "--jobs: '0' is no number from 1 up"),
+    (["tune", "--pack", "none.pack"], STORAGE, "the pack none.pack: it cannot be read"),
     (["fly"], INVALID, "fly; see convtune --help"),
     ([], INVALID, "no command was given"),
     (["compile", "--arch", "sm_90a,,sm_80"], INVALID, "'' is no known architecture"),

@@ -7,6 +7,7 @@
 #include "results/store.hpp"
 #include "tuner/cli/commands.hpp"
 #include "tuner/cli/layer_options.hpp"
+#include "tuner/cli/pack_option.hpp"
 #include "tuner/sweep.hpp"
 #include "tuner/timer.hpp"
 #include "tuner/workload.hpp"
@@ -145,6 +146,7 @@ void add_bench(CLI::App& app, Action& action) {
   add_layer_options(*command, options->layers);
   command->add_option("--device", options->device, "auto, cpu, cuda or cuda:INDEX")
       ->capture_default_str();
+  add_pack_option(*command);
   command->add_option("--db", options->database, "Database file")->capture_default_str();
   command->allow_extras();
   command->footer(

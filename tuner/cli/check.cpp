@@ -6,6 +6,7 @@
 #include "tuner/cli/checks.hpp"
 #include "tuner/cli/commands.hpp"
 #include "tuner/cli/layer_options.hpp"
+#include "tuner/cli/pack_option.hpp"
 #include "tuner/interrupt.hpp"
 #include "tuner/sweep.hpp"
 #include "tuner/workload.hpp"
@@ -28,7 +29,7 @@ struct Counts {
 
 std::vector<Candidate> candidates_to_check(const Problem& problem, const Device& device,
                                            bool chosen) {
-  if (!chosen) return enumerate(problem, device.properties(), all_families()).candidates;
+  if (!chosen) return tunable_candidates(problem, device.properties());
   return {choose_plan(problem, device.properties(), default_plan_source().get()).candidate};
 }
 
@@ -102,6 +103,7 @@ void add_check(CLI::App& app, Action& action) {
   add_layer_options(*command, options->layers);
   command->add_option("--device", options->device, "auto, cpu, cuda or cuda:INDEX")
       ->capture_default_str();
+  add_pack_option(*command);
   command->add_flag("--chosen", options->chosen, "Only what would run, not every candidate");
   command->add_option("--seed", options->seed, "Seed of the inputs")
       ->check(at_least(std::uint64_t{0}))

@@ -20,6 +20,8 @@ using State = CompileResult::State;
 struct CompileOptions {
   LayerOptions layers;
   std::string archs = "sm_90a";
+  std::string pack;
+  std::size_t shortlist = 0;
   double budget_seconds = 0;
   unsigned jobs = std::max(1U, std::thread::hardware_concurrency());
   bool quiet = false;
@@ -124,7 +126,7 @@ int compile(const CompileOptions& options) {
   const std::vector<std::string> archs = split_archs(options.archs);
   compiler_info();  // before the work of enumerating, so that its absence is said at once
   const std::vector<Layer> layers = selected_layers(options.layers, "quickstart");
-  const std::vector<CompileUnit> units = compile_units(layers, archs);
+  const std::vector<CompileUnit> units = compile_units(layers, archs, options.shortlist);
   note_interrupts();
   Tally tally(units.size(), options.quiet);
   const std::vector<CompileResult> results = compile_ahead(
@@ -136,6 +138,11 @@ int compile(const CompileOptions& options) {
         "{} problems, {} kernels: {} compiled, {} from the cache, {} failed, {} not reached\n",
         layers.size(), units.size(), tally.count(State::compiled), tally.count(State::cached),
         tally.count(State::failed), units.size() - tally.reached());
+  }
+  if (!options.pack.empty()) {
+    const std::size_t kernels = add_to_pack(options.pack, units, results);
+    fmt::print(stderr, "{} holds {} kernels in {:.1f} MiB\n", options.pack, kernels,
+               static_cast<double>(std::filesystem::file_size(options.pack)) / (1 << 20));
   }
   if (interrupted() != 0) return 128 + interrupted();
   if (tally.count(State::failed) > 0) return static_cast<int>(Status::check_failed);
@@ -157,6 +164,13 @@ void add_compile(CLI::App& app, Action& action) {
   command->add_option("--jobs", options->jobs, "Threads that compile")
       ->check(at_least(1U))
       ->capture_default_str();
+  command
+      ->add_option("--shortlist", options->shortlist,
+                   "Candidates of each layer and family, the cost model's first; 0: all")
+      ->check(at_least(std::size_t{0}))
+      ->capture_default_str();
+  command->add_option("--pack", options->pack,
+                      "Also add them to this file, for machines without a compiler");
   command->add_flag("--quiet", options->quiet, "No progress on stderr");
   command->add_flag("--json", options->json, "Results as JSON on stdout");
   command->footer(

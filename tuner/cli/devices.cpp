@@ -7,6 +7,7 @@
 
 #include "generator/compiler.hpp"
 #include "generator/cubin_cache.hpp"
+#include "generator/cubin_pack.hpp"
 #include "kernels/error.hpp"
 #include "results/store.hpp"
 #include "runtime/cuda/cuda_device.hpp"
@@ -68,6 +69,20 @@ Finding describe_nvrtc() {
   }
 }
 
+Finding describe_pack() {
+  try {
+    const CubinPack* pack = default_pack();
+    if (pack == nullptr)
+      return {.what = "pack", .found = true, .text = "none is used; CONVTUNE_PACK would name one"};
+    return {.what = "pack",
+            .found = true,
+            .text = fmt::format("{}, {} kernels of NVRTC {}", pack->file().string(),
+                                pack->keys().size(), pack->compiler())};
+  } catch (const Error& error) {
+    return {.what = "pack", .found = false, .text = error.what()};
+  }
+}
+
 /// Vendor libraries are named by the digest of their families: library and version.
 Finding describe_vendor(std::string_view family_name, const std::string& advice) {
   for (const Family* family : all_families()) {
@@ -120,6 +135,7 @@ std::vector<Finding> findings() {
   std::vector<Finding> all = {describe_cpu()};
   for (Finding& gpu : describe_gpus()) all.push_back(std::move(gpu));
   all.push_back(describe_nvrtc());
+  all.push_back(describe_pack());
   all.push_back(describe_vendor("onednn",
                                 "not in this build: install libdnnl-dev and build again with "
                                 "CONVTUNE_WITH_ONEDNN=ON; nothing else needs it"));

@@ -11,6 +11,7 @@
 #include "runtime/device.hpp"
 #include "runtime/npy.hpp"
 #include "tuner/cli/commands.hpp"
+#include "tuner/cli/pack_option.hpp"
 
 namespace convtune::cli {
 namespace {
@@ -160,6 +161,7 @@ void add_run(CLI::App& app, Action& action) {
                       "Instead of these: a file with one run a line, as a JSON object");
   command->add_option("--device", options->device, "auto, cpu, cuda or cuda:INDEX")
       ->capture_default_str();
+  add_pack_option(*command);
   command->footer(
       "Layout NLC: x is (N, L, Cin), the filter (K, Cin/G, Cout), y (N, L', Cout). Layout NCL: x "
       "is\n"

@@ -11,6 +11,7 @@
 #include "tuner/cli/checks.hpp"
 #include "tuner/cli/commands.hpp"
 #include "tuner/cli/layer_options.hpp"
+#include "tuner/cli/pack_option.hpp"
 #include "tuner/interrupt.hpp"
 #include "tuner/progress.hpp"
 #include "tuner/run_record.hpp"
@@ -151,6 +152,7 @@ void add_tune(CLI::App& app, Action& action) {
   add_layer_options(*command, options->layers);
   command->add_option("--device", options->device, "auto, cpu, cuda or cuda:INDEX")
       ->capture_default_str();
+  add_pack_option(*command);
   command->add_option("--db", options->database, "Database file")->capture_default_str();
   command->add_option("--budget", options->sweep.budget_seconds, "Seconds in all; 0: no limit")
       ->check(at_least(0.0))
