@@ -220,6 +220,13 @@ convtune_status convtune_conv1d_load_weights(convtune_conv1d* conv, const void* 
   });
 }
 
+convtune_status convtune_conv1d_load_safetensors(convtune_conv1d* conv, const char* path) {
+  return guarded([&] {
+    Conv1d& module = given(conv, "conv").module;
+    module.load_state_dict(Safetensors(&given(path, "path")));
+  });
+}
+
 convtune_status convtune_conv1d_prepare(const convtune_conv1d* conv, int64_t batch, int64_t length,
                                         size_t alignment) {
   return guarded([&] { module_of(conv).prepare(batch, length, alignment); });

@@ -212,6 +212,14 @@ void Conv1d::load_state_dict(const std::map<std::string, TensorView>& tensors) {
   });
 }
 
+void Conv1d::load_state_dict(const Safetensors& file) {
+  Tensor tensor;  // each is copied before the next is asked for
+  load_state_dict([&](const std::string& name) -> std::optional<TensorView> {
+    tensor = file.read(name);
+    return tensor.view();
+  });
+}
+
 void Conv1d::prepare(std::int64_t batch, std::int64_t length, std::size_t alignment) const {
   const ShapeKey key = impl_->key_for(batch, length, alignment);
   impl_->shapes.pin(key, [&] { return impl_->prepare_shape(key, true); });

@@ -199,6 +199,8 @@ TEST(CInterface, RefusesNullPointers) {
   refused(convtune_conv1d_create(nullptr, &made), "options is null");
   refused(convtune_conv1d_create(&options, nullptr), "conv is null");
   refused(convtune_conv1d_load_weights(nullptr, filter.data(), 12, nullptr, 0), "conv is null");
+  refused(convtune_conv1d_load_safetensors(nullptr, "file"), "conv is null");
+  refused(convtune_conv1d_load_safetensors(conv.get(), nullptr), "path is null");
   refused(convtune_conv1d_prepare(nullptr, 1, 4, 16), "conv is null");
   refused(convtune_conv1d_output_length(nullptr, 4, &length), "conv is null");
   refused(convtune_conv1d_output_length(conv.get(), 4, nullptr), "output_length is null");

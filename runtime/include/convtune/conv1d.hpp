@@ -8,6 +8,7 @@
 #include <string>
 
 #include "convtune/plan_info.hpp"
+#include "convtune/safetensors.hpp"
 #include "convtune/tensor.hpp"
 
 namespace convtune {
@@ -82,6 +83,7 @@ class Conv1d {
   void load_state_dict(const std::map<std::string, TensorView>& tensors);
   void load_state_dict(
       const std::function<std::optional<TensorView>(const std::string& name)>& find);
+  void load_state_dict(const Safetensors& file);
 
   /// Does all that is slow for a shape: chooses a plan, packs the weights, compiles and loads. What
   /// has been prepared here stays so; of shapes that run() had to prepare itself, the 64 used last

@@ -108,6 +108,9 @@ convtune_status convtune_conv1d_load_weights(convtune_conv1d* conv, const void* 
                                              size_t filter_bytes, const void* bias,
                                              size_t bias_bytes);
 
+/* The same out of a safetensors file, by the names NAME.weight and NAME.bias. */
+convtune_status convtune_conv1d_load_safetensors(convtune_conv1d* conv, const char* path);
+
 /* Does all that is slow for a shape: chooses a plan, packs the weights, compiles and loads.
  * `alignment` is what x and y will have at least, in bytes. */
 convtune_status convtune_conv1d_prepare(const convtune_conv1d* conv, int64_t batch, int64_t length,

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -23,8 +24,10 @@ class Shape {
   static constexpr std::size_t max_rank = 4;
 
   constexpr Shape() = default;
-  /// Throws Error{invalid} for more than max_rank sizes.
-  constexpr Shape(std::initializer_list<std::int64_t> sizes) : rank_(sizes.size()) {
+  /// Both throw Error{invalid} for more than max_rank sizes.
+  constexpr Shape(std::initializer_list<std::int64_t> sizes)
+      : Shape(std::span(sizes.begin(), sizes.size())) {}
+  constexpr explicit Shape(std::span<const std::int64_t> sizes) : rank_(sizes.size()) {
     if (rank_ > max_rank) throw Error(Status::invalid, "a tensor here has at most 4 dimensions");
     std::size_t i = 0;
     for (const std::int64_t size : sizes) sizes_[i++] = size;
