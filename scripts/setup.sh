@@ -11,8 +11,8 @@ usage="Usage: scripts/setup.sh [--portable] [--long]
 Exit codes: 0 all there; 2 wrong usage; 3 something is missing and cannot be installed."
 
 base_packages=(g++ cmake ninja-build pkg-config libhwy-dev libdnnl-dev libcli11-dev libfmt-dev
-  nlohmann-json3-dev libxxhash-dev libzstd-dev libsqlite3-dev libbenchmark-dev libgtest-dev libgmock-dev
-  python3 python3-numpy python3-matplotlib python3-jinja2)
+  nlohmann-json3-dev libxxhash-dev libzstd-dev libsqlite3-dev libbenchmark-dev libgtest-dev
+  libgmock-dev libboost-context-dev python3 python3-numpy python3-matplotlib python3-jinja2)
 long_packages=(clang clang-format clang-tidy libclang-rt-dev python3-torch chromium shellcheck
   debootstrap)
 portable_sources=(highway benchmark)

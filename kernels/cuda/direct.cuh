@@ -2,6 +2,7 @@
 
 #include "kernels/cuda/conv_args.hpp"
 #include "kernels/cuda/device/activation.cuh"
+#include "kernels/cuda/device/arithmetic.cuh"
 #include "kernels/cuda/device/element.cuh"
 #include "kernels/cuda/device/platform.cuh"
 #include "kernels/cuda/device/vector.cuh"
@@ -115,7 +116,7 @@ void add_tap(const ConvShape<Index>& shape, const T* x, Index first_read, const 
         const int step = nlc ? v : 0;
         CONVTUNE_UNROLL
         for (int c = 0; c < config.tile_c; ++c)
-          sums[i][c] = fmaf(value, w[step * config.tile_c + c], sums[i][c]);
+          sums[i][c] = multiply_add(value, w[step * config.tile_c + c], sums[i][c]);
       }
     }
   }

@@ -1,8 +1,9 @@
 #pragma once
 
 // What kernel code takes for granted, once for the GPU (NVRTC, which compiles everything as device
-// code and has no standard headers) and once for the host, where a test runs blocks and threads as
-// plain loops.
+// code and has no standard headers) and once for the host, where tests run it in the emulator
+// (tests/emulator). The same holds for every file of this folder: each primitive of the hardware
+// has its two halves side by side, and kernels are built from primitives alone.
 
 #if defined(__CUDACC_RTC__)
 
@@ -19,20 +20,26 @@ inline unsigned thread_index() { return threadIdx.x; }
 
 #include <cmath>
 
+#include "tests/emulator/primitives.hpp"
+
 #define CONVTUNE_UNROLL
 
 namespace convtune::cuda {
 
-/// Where the emulated thread stands in its grid.
-struct HostThread {
-  unsigned block = 0;
-  unsigned thread = 0;
-};
-inline thread_local HostThread host_thread;
+using emulator::Location;
 
-inline unsigned block_index() { return host_thread.block; }
-inline unsigned thread_index() { return host_thread.thread; }
+inline unsigned block_index() { return emulator::running.block; }
+inline unsigned thread_index() { return emulator::running.thread; }
 
 }  // namespace convtune::cuda
 
 #endif
+
+namespace convtune::cuda {
+
+constexpr int warp_threads = 32;
+
+inline int lane_index() { return static_cast<int>(thread_index() % warp_threads); }
+inline int warp_index() { return static_cast<int>(thread_index() / warp_threads); }
+
+}  // namespace convtune::cuda

@@ -2,12 +2,6 @@
 
 #include "kernels/cuda/device/platform.cuh"
 
-#if !defined(__CUDACC_RTC__)
-#include <cstdint>
-#include <cstring>
-#include <stdexcept>
-#endif
-
 namespace convtune::cuda {
 
 /// `size` neighbouring elements that move in one access of at most 16 bytes.
@@ -18,7 +12,7 @@ struct alignas(sizeof(T) * size) Vector {
 
 /// Memory words of one access: unsigned short, or one, two or four 32-bit words.
 template <int bytes>
-struct Words {
+struct alignas(bytes) Words {
   unsigned at[bytes / 4];
 };
 template <>
@@ -61,20 +55,13 @@ inline void store_words(void* to, const Words<16>& words) {
 
 #else
 
-/// What a GPU answers with a fault must not pass on the host.
-inline void require_aligned(const void* address, int bytes) {
-  if (reinterpret_cast<std::uintptr_t>(address) % bytes != 0)
-    throw std::logic_error("a vector access is not aligned");
-}
 template <int bytes>
 void load_words(Words<bytes>& words, const void* from) {
-  require_aligned(from, bytes);
-  std::memcpy(&words, from, bytes);
+  emulator::load_global(&words, from, bytes);
 }
 template <int bytes>
 void store_words(void* to, const Words<bytes>& words) {
-  require_aligned(to, bytes);
-  std::memcpy(to, &words, bytes);
+  emulator::store_global(to, &words, bytes);
 }
 
 #endif

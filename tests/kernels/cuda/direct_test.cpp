@@ -22,35 +22,26 @@ using cuda::DirectConfig;
 
 const DeviceProperties h200 = properties_of_arch("sm_90a");
 
-/// An array of a dtype between two guard bands of NaN, off the allocation's own alignment by
-/// exactly what the candidate asks for.
-class Guarded {
+/// An array of a dtype, off the allocation's own alignment by exactly what the candidate asks for.
+class Array {
  public:
-  Guarded(DType dtype, std::int64_t count, std::size_t alignment)
-      : dtype_(dtype), count_(count), guard_(256 + static_cast<std::int64_t>(alignment)) {
-    const auto element = static_cast<std::int64_t>(size_of(dtype));
-    bytes_.resize(static_cast<std::size_t>(count * element + 2 * guard_ + 256));
-    const auto address = reinterpret_cast<std::uintptr_t>(bytes_.data());
-    data_ = bytes_.data() + (256 - address % 256) % 256 + guard_;
-    const std::int64_t band = guard_ / element;
-    for (std::int64_t i = -band; i < count + band; ++i)
-      store_element(data_, dtype, i, std::numeric_limits<float>::quiet_NaN());
+  Array(DType dtype, std::int64_t count, std::size_t alignment)
+      : dtype_(dtype), bytes_(static_cast<std::size_t>(count) * size_of(dtype)) {
+    memory_.resize(bytes_ + 256 + alignment);
+    const auto address = reinterpret_cast<std::uintptr_t>(memory_.data());
+    data_ = memory_.data() + (256 - address % 256) + alignment;
+    for (std::int64_t i = 0; i < count; ++i) set(i, std::numeric_limits<float>::quiet_NaN());
   }
   void* data() { return data_; }
   void set(std::int64_t i, float value) { store_element(data_, dtype_, i, value); }
   float at(std::int64_t i) const { return load_element(data_, dtype_, i); }
-  bool guards_stand() const {
-    const std::int64_t band = guard_ / static_cast<std::int64_t>(size_of(dtype_));
-    for (std::int64_t i = 1; i <= band; ++i) {
-      if (!std::isnan(at(-i)) || !std::isnan(at(count_ + i - 1))) return false;
-    }
-    return true;
-  }
+  emulator::GlobalArray array() const { return {data_, bytes_, false}; }
+  emulator::GlobalArray writable_array() const { return {data_, bytes_, true}; }
 
  private:
   DType dtype_;
-  std::int64_t count_, guard_;
-  std::vector<char> bytes_;
+  std::size_t bytes_;
+  std::vector<char> memory_;
   char* data_ = nullptr;
 };
 
@@ -112,30 +103,29 @@ void check(const HostKernel& kernel, const Problem& problem, Data data, std::mt1
   const Config config = config_for(kernel.config);
   const CudaKernel& twin = *cuda_direct().cuda;
   const std::size_t alignment = twin.alignment(problem, config);
-  const auto fill = [&](Guarded& array, std::int64_t count) {
+  const auto fill = [&](Array& array, std::int64_t count) {
     std::normal_distribution<float> normal;
     for (std::int64_t i = 0; i < count; ++i)
       array.set(i, data == Data::random ? normal(random) : static_cast<float>(random() % 7) - 3);
   };
-  Guarded x(problem.dtype, input_elements(problem), alignment);
-  Guarded weight(problem.dtype, weight_elements(problem), size_of(problem.dtype));
-  Guarded bias(problem.dtype, problem.out_channels, size_of(problem.dtype));
-  Guarded y(problem.dtype, output_elements(problem), alignment);
+  Array x(problem.dtype, input_elements(problem), alignment);
+  Array weight(problem.dtype, weight_elements(problem), size_of(problem.dtype));
+  Array bias(problem.dtype, problem.out_channels, size_of(problem.dtype));
+  Array y(problem.dtype, output_elements(problem), alignment);
   fill(x, input_elements(problem));
   fill(weight, weight_elements(problem));
   fill(bias, problem.out_channels);
   const void* bias_data = problem.has_bias ? bias.data() : nullptr;
 
   cuda::ConvArgs args = {.shape = conv_shape(problem)};
-  Guarded packed(DType::float32, cuda::packed_bytes(kernel.config, args.shape) / 4, 256);
+  Array packed(DType::float32, cuda::packed_bytes(kernel.config, args.shape) / 4, 256);
   twin.pack(problem, config, weight.data(), bias_data, packed.data());
   args.x = x.data();
   args.packed = packed.data();
   args.y = y.data();
-  run_on_host(kernel, args, twin.geometry(problem, config, h200));
+  const emulator::Options options = {.global = {x.array(), packed.array(), y.writable_array()}};
+  EXPECT_EQ(run_on_host(kernel, args, twin.geometry(problem, config, h200), options).error, "");
 
-  EXPECT_TRUE(y.guards_stand());
-  EXPECT_TRUE(packed.guards_stand());
   std::vector<std::int64_t> indices(static_cast<std::size_t>(output_elements(problem)));
   std::iota(indices.begin(), indices.end(), 0);
   const std::vector<ReferenceValue> expected =

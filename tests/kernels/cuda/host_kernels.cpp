@@ -43,14 +43,10 @@ constexpr HostKernel kernels[] = {
 
 std::span<const HostKernel> host_kernels() { return kernels; }
 
-void run_on_host(const HostKernel& kernel, const cuda::ConvArgs& args,
-                 const LaunchGeometry& geometry) {
-  for (unsigned block = 0; block < geometry.grid[0]; ++block) {
-    for (unsigned thread = 0; thread < geometry.block[0]; ++thread) {
-      cuda::host_thread = {block, thread};
-      kernel.thread(args);
-    }
-  }
+emulator::Report run_on_host(const HostKernel& kernel, const cuda::ConvArgs& args,
+                             const LaunchGeometry& geometry, const emulator::Options& options) {
+  return emulator::launch(
+      geometry, [&] { kernel.thread(args); }, options);
 }
 
 }  // namespace convtune

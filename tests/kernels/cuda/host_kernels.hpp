@@ -2,8 +2,9 @@
 
 #include <span>
 
-#include "kernels/cuda/cuda_kernel.hpp"
+#include "kernels/cuda/conv_args.hpp"
 #include "kernels/cuda/direct_config.hpp"
+#include "tests/emulator/launch.hpp"
 
 namespace convtune {
 
@@ -16,8 +17,8 @@ struct HostKernel {
 /// A sample that has every value of every field, for both layouts and all dtypes.
 std::span<const HostKernel> host_kernels();
 
-/// Runs all threads of all blocks, one after the other.
-void run_on_host(const HostKernel& kernel, const cuda::ConvArgs& args,
-                 const LaunchGeometry& geometry);
+/// Runs a kernel in the emulator.
+emulator::Report run_on_host(const HostKernel& kernel, const cuda::ConvArgs& args,
+                             const LaunchGeometry& geometry, const emulator::Options& options = {});
 
 }  // namespace convtune

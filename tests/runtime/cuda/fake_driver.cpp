@@ -55,11 +55,12 @@ CUresult launch(CUfunction, unsigned grid_x, unsigned grid_y, unsigned grid_z, u
   if (current.launch_result != CUDA_SUCCESS) return current.launch_result;
   for (const HostKernel& kernel : host_kernels()) {
     if (unit_of_module.find(instantiation(kernel.config)) == std::string::npos) continue;
-    run_on_host(kernel, *static_cast<const cuda::ConvArgs*>(args[0]),
-                {.grid = {grid_x, grid_y, grid_z},
-                 .block = {block_x, block_y, block_z},
-                 .shared_bytes = shared_bytes});
-    return CUDA_SUCCESS;
+    const emulator::Report report =
+        run_on_host(kernel, *static_cast<const cuda::ConvArgs*>(args[0]),
+                    {.grid = {grid_x, grid_y, grid_z},
+                     .block = {block_x, block_y, block_z},
+                     .shared_bytes = shared_bytes});
+    return report.error.empty() ? CUDA_SUCCESS : CUDA_ERROR_LAUNCH_FAILED;
   }
   return CUDA_ERROR_NOT_FOUND;
 }

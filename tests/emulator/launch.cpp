@@ -1,0 +1,36 @@
+#include "tests/emulator/launch.hpp"
+
+#include <fmt/format.h>
+
+#include <optional>
+
+#include "tests/emulator/block.hpp"
+
+namespace convtune::emulator {
+namespace {
+
+std::optional<std::string> refused(const LaunchGeometry& g) {
+  if (g.grid[1] != 1 || g.grid[2] != 1 || g.block[1] != 1 || g.block[2] != 1)
+    return "the grid and the block must be linear";
+  if (g.grid[0] == 0 || g.block[0] == 0 || g.block[0] > 1024)
+    return fmt::format("{} blocks of {} threads cannot be launched", g.grid[0], g.block[0]);
+  if (g.shared_bytes > SharedMemory::limit)
+    return fmt::format("{} bytes of shared memory are more than a block can have", g.shared_bytes);
+  return std::nullopt;
+}
+
+}  // namespace
+
+Report launch(const LaunchGeometry& geometry, const std::function<void()>& thread,
+              const Options& options) {
+  if (const auto reason = refused(geometry)) return {.error = *reason};
+  counts = {};
+  Block block(geometry, thread, options);
+  Report report;
+  for (unsigned i = 0; i < geometry.grid[0] && report.error.empty(); ++i)
+    report.error = block.run(i);
+  report.counts = counts;
+  return report;
+}
+
+}  // namespace convtune::emulator

@@ -1,0 +1,80 @@
+#include <fmt/format.h>
+
+#include <cstring>
+
+#include "tests/emulator/block.hpp"
+#include "tests/emulator/primitives.hpp"
+
+namespace convtune::emulator {
+namespace {
+
+void require_aligned(Block& block, const void* address, unsigned bytes) {
+  if (reinterpret_cast<std::uintptr_t>(address) % bytes != 0)
+    block.scheduler.fail(fmt::format("an access of {} bytes at {} is not aligned", bytes, address));
+}
+
+}  // namespace
+
+void require_global(Block& block, const void* address, unsigned bytes, bool writes) {
+  require_aligned(block, address, bytes);
+  if (block.options.global.empty()) return;
+  const auto at = reinterpret_cast<std::uintptr_t>(address);
+  for (const GlobalArray& array : block.options.global) {
+    const auto start = reinterpret_cast<std::uintptr_t>(array.data);
+    if (at >= start && at + bytes <= start + array.bytes && (array.writable || !writes)) return;
+  }
+  block.scheduler.fail(fmt::format("{} {} bytes of global memory at {} lies outside the arrays",
+                                   writes ? "a store of" : "a load of", bytes, address));
+}
+
+void load_global(void* to, const void* from, unsigned bytes) {
+  require_global(*current_block, from, bytes, false);
+  std::memcpy(to, from, bytes);
+  counts.bytes_loaded += bytes;
+}
+
+void store_global(void* to, const void* from, unsigned bytes) {
+  require_global(*current_block, to, bytes, true);
+  std::memcpy(to, from, bytes);
+  counts.bytes_stored += bytes;
+}
+
+void fail_outside_shared(Block& block, const void* pointer, unsigned bytes) {
+  block.scheduler.fail(fmt::format(
+      "an access of {} bytes at byte {} lies outside the {} of shared "
+      "memory",
+      bytes, static_cast<const char*>(pointer) - block.shared.data(), block.shared.size()));
+}
+
+unsigned shared_offset(Block& block, const void* pointer, unsigned bytes) {
+  const auto offset = block.shared.offset(pointer, bytes);
+  if (!offset) fail_outside_shared(block, pointer, bytes);
+  require_aligned(block, pointer, bytes);
+  return *offset;
+}
+
+char* shared_memory() { return current_block->shared.data(); }
+
+unsigned shared_address(const void* pointer) {
+  Block& block = *current_block;
+  if (!block.shared.is_near(pointer))
+    block.scheduler.fail("the shared address of a pointer to other memory");
+  const auto offset = static_cast<const char*>(pointer) - block.shared.data();
+  return SharedMemory::window + static_cast<unsigned>(offset);
+}
+
+void load_shared(void* to, const void* from, unsigned bytes) {
+  Block& block = *current_block;
+  const unsigned offset = shared_offset(block, from, bytes);
+  if (block.races) block.races->read(running.thread, offset, bytes);
+  std::memcpy(to, from, bytes);
+}
+
+void store_shared(void* to, const void* from, unsigned bytes) {
+  Block& block = *current_block;
+  const unsigned offset = shared_offset(block, to, bytes);
+  if (block.races) block.races->write(running.thread, offset, bytes);
+  std::memcpy(to, from, bytes);
+}
+
+}  // namespace convtune::emulator

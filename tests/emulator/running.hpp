@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <source_location>
+
+// What the host half of a primitive knows of the emulated thread that calls it.
+
+namespace convtune::emulator {
+
+/// Where a primitive was called, for reports.
+using Location = std::source_location;
+
+/// The emulated thread that runs on this OS thread.
+struct Running {
+  unsigned block = 0;
+  unsigned thread = 0;
+};
+inline thread_local Running running;
+
+/// What kernels did. Zeros that a copy fills in are not loaded.
+struct Counts {
+  std::uint64_t bytes_loaded = 0;  ///< from global memory
+  std::uint64_t bytes_stored = 0;  ///< to global memory
+  std::uint64_t multiply_adds = 0;
+};
+inline thread_local Counts counts;
+
+}  // namespace convtune::emulator

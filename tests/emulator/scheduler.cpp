@@ -1,0 +1,136 @@
+#include "tests/emulator/scheduler.hpp"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <tuple>
+
+namespace convtune::emulator {
+namespace {
+
+/// "0-31, 64": neighbours as ranges.
+std::string ranges(const std::vector<unsigned>& threads) {
+  std::string text;
+  for (std::size_t i = 0; i < threads.size();) {
+    std::size_t last = i;
+    while (last + 1 < threads.size() && threads[last + 1] == threads[last] + 1) ++last;
+    text += fmt::format("{}{}", text.empty() ? "" : ", ", threads[i]);
+    if (last > i) text += fmt::format("-{}", threads[last]);
+    i = last + 1;
+  }
+  return text;
+}
+
+}  // namespace
+
+Scheduler::Scheduler(unsigned threads, const std::function<void()>& body, const Options& options)
+    : body_(body), options_(options), random_(options.seed), states_(threads) {
+  for (State& state : states_) state.fiber = std::make_unique<Fiber>(thread_main, this);
+}
+
+void Scheduler::thread_main(void* self) {
+  auto& scheduler = *static_cast<Scheduler*>(self);
+  for (;;) {
+    scheduler.body_();
+    scheduler.exit_thread();
+  }
+}
+
+std::string Scheduler::run_block(unsigned block) {
+  error_.clear();
+  exited_ = 0;
+  running.block = block;
+  for (unsigned i = 0; i < threads(); ++i) {
+    states_[i].exited = false;
+    ready_.push_back(i);
+  }
+  continue_with_next(main_);
+  if (error_.empty() && exited_ < threads()) error_ = deadlock();
+  if (!error_.empty()) {
+    ready_.clear();
+    landings_.clear();
+    for (State& state : states_) state.fiber->restart();
+  }
+  return error_;
+}
+
+// Back in `from` once it is its turn again. The OS thread's own turn comes when nothing else is
+// left.
+void Scheduler::continue_with_next(Fiber& from) {
+  if (options_.landing == Landing::random && !landings_.empty() && random_() % 4 == 0)
+    land_one(random_() % landings_.size());
+  while (ready_.empty() && !landings_.empty()) land_one(0);
+  const bool none_left = ready_.empty();
+  if (!none_left) running.thread = take_ready();
+  Fiber& next = none_left ? main_ : *states_[running.thread].fiber;
+  if (&next != &from) from.switch_to(next);
+}
+
+unsigned Scheduler::take_ready() {
+  if (options_.schedule == Schedule::random)
+    std::swap(ready_.front(), ready_[random_() % ready_.size()]);
+  const unsigned thread = ready_.front();
+  ready_.pop_front();
+  return thread;
+}
+
+void Scheduler::wait(const Wait& why) {
+  State& state = states_[running.thread];
+  state.wait = why;
+  continue_with_next(*state.fiber);
+}
+
+void Scheduler::exit_thread() {
+  State& state = states_[running.thread];
+  state.exited = true;
+  ++exited_;
+  continue_with_next(*state.fiber);
+}
+
+void Scheduler::fail(const std::string& message) {
+  error_ = fmt::format("{} [block {}, thread {}]", message, running.block, running.thread);
+  states_[running.thread].fiber->switch_to(main_);
+  __builtin_unreachable();
+}
+
+void Scheduler::wake(unsigned thread) { ready_.push_back(thread); }
+
+bool Scheduler::lands_early() {
+  return options_.landing == Landing::early ||
+         (options_.landing == Landing::random && random_() % 2 == 0);
+}
+
+void Scheduler::land_later(std::function<void()> landing) {
+  if (options_.landing == Landing::early) return landing();
+  landings_.push_back(std::move(landing));
+}
+
+void Scheduler::land_one(std::size_t index) {
+  const std::function<void()> landing = std::move(landings_[index]);
+  landings_.erase(landings_.begin() + static_cast<std::ptrdiff_t>(index));
+  landing();
+}
+
+std::string Scheduler::deadlock() const {
+  using Reason = std::tuple<std::string_view, unsigned, std::string_view, unsigned>;
+  std::map<Reason, std::vector<unsigned>> groups;
+  std::vector<unsigned> exited;
+  for (unsigned i = 0; i < threads(); ++i) {
+    const Wait& wait = states_[i].wait;
+    if (states_[i].exited)
+      exited.push_back(i);
+    else
+      groups[{wait.what, wait.detail, wait.at.file_name(), wait.at.line()}].push_back(i);
+  }
+  std::string text = fmt::format("deadlock in block {}:", running.block);
+  for (const auto& [reason, members] : groups) {
+    const auto& [what, detail, file, line] = reason;
+    text +=
+        fmt::format(" threads {} wait {} {} at {}:{};", ranges(members), what, detail, file, line);
+  }
+  if (!exited.empty()) text += fmt::format(" threads {} have exited;", ranges(exited));
+  text.pop_back();
+  return text;
+}
+
+}  // namespace convtune::emulator
