@@ -7,9 +7,10 @@ Block::Block(const LaunchGeometry& geometry, const std::function<void()>& thread
     : options(launch_options),
       scheduler(geometry.block[0], thread, options),
       shared(geometry.shared_bytes),
-      warps(32, "warp") {
+      warps(32, "warp"),
+      copies(geometry.block[0]) {
 #ifdef CONVTUNE_SEES_PLAIN_ACCESSES
-  races.emplace(geometry.block[0], geometry.shared_bytes,
+  races.emplace(geometry.block[0], 0, geometry.shared_bytes,
                 [this](const std::string& message) { scheduler.fail(message); });
 #endif
 }
@@ -20,6 +21,7 @@ std::string Block::run(unsigned index) {
   if (races) races->start_block();
   barriers.reset();
   warps.reset(scheduler.threads());
+  copies.reset(*this);
   std::string error = scheduler.run_block(index);
   current_block = nullptr;
   return error;

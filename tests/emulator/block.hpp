@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "tests/emulator/async_copies.hpp"
 #include "tests/emulator/barriers.hpp"
 #include "tests/emulator/launch.hpp"
 #include "tests/emulator/race_detector.hpp"
@@ -27,13 +28,20 @@ struct Block {
   std::optional<RaceDetector> races;  ///< where plain accesses are visible
   Barriers barriers;
   Together warps;
+  AsyncCopies copies;
 };
 
 inline thread_local Block* current_block = nullptr;
+
+/// An access to global memory that is out of bounds or not aligned fails.
+void require_global(Block& block, const void* address, unsigned bytes, bool writes);
 
 [[noreturn]] void fail_outside_shared(Block& block, const void* pointer, unsigned bytes);
 
 /// Bytes from the start of shared memory; an access that is out of bounds or not aligned fails.
 unsigned shared_offset(Block& block, const void* pointer, unsigned bytes);
+
+/// The bytes at an address in the window of shared memory; likewise.
+char* shared_bytes(Block& block, unsigned address, unsigned bytes);
 
 }  // namespace convtune::emulator

@@ -31,8 +31,8 @@ inline std::vector<Options> all_options() {
 /// Runs a conformance case every way, expects no error and the same output each time, and returns
 /// it. What the case does not write is ~0.
 inline std::vector<unsigned> run_case(void (*kernel)(const cuda::CaseArgs&),
-                                      const LaunchGeometry& geometry,
-                                      const std::vector<unsigned>& in, std::size_t out_size) {
+                                      const LaunchGeometry& geometry, std::span<const unsigned> in,
+                                      std::size_t out_size) {
   std::vector<unsigned> first;
   for (const Options& options : all_options()) {
     std::vector<unsigned> out(out_size, ~0U);

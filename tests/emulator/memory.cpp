@@ -53,6 +53,12 @@ unsigned shared_offset(Block& block, const void* pointer, unsigned bytes) {
   return *offset;
 }
 
+char* shared_bytes(Block& block, unsigned address, unsigned bytes) {
+  char* const at = block.shared.data() + (std::ptrdiff_t{address} - SharedMemory::window);
+  shared_offset(block, at, bytes);
+  return at;
+}
+
 char* shared_memory() { return current_block->shared.data(); }
 
 unsigned shared_address(const void* pointer) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "kernels/enums.hpp"
 #include "tests/emulator/running.hpp"
 
 // What the host halves of kernels/cuda/device call, for the running thread. Whatever a GPU would
@@ -28,5 +29,17 @@ void arrive_named(unsigned barrier, unsigned threads, Location at);
 void sync_warp(Location at);
 /// The value of lane `from`, each lane naming its own source.
 unsigned shuffle(unsigned value, unsigned from, Location at);
+
+/// Loads `count` 8x8 matrices of 16-bit elements; lane i names row i % 8 of matrix i / 8.
+void load_matrix(unsigned* registers, unsigned count, bool transposed, unsigned row, Location at);
+/// d += a * b, 16x8 from 16xk and kx8, in the fragments of mma.sync.
+void multiply_matrices(DType dtype, float* d, const unsigned* a, const unsigned* b, Location at);
+
+// Copies from global to shared memory that their thread waits for, by groups. Behind `valid` bytes
+// of `bytes` there are zeros.
+void copy_async(unsigned to, const void* from, unsigned bytes, unsigned valid);
+void commit_copies();
+/// Waits until at most `pending` of the groups are in flight.
+void wait_for_copies(unsigned pending);
 
 }  // namespace convtune::emulator

@@ -10,14 +10,20 @@ namespace {
 
 constexpr unsigned cell_bytes = 2;
 
+std::size_t first_cell(unsigned offset) { return offset / cell_bytes; }
+std::size_t end_cell(unsigned offset, unsigned bytes) {
+  return (offset + bytes + cell_bytes - 1) / cell_bytes;
+}
+
 }  // namespace
 
-RaceDetector::RaceDetector(unsigned threads, unsigned shared_bytes, Complain complain)
+RaceDetector::RaceDetector(unsigned threads, unsigned units, unsigned shared_bytes,
+                           Complain complain)
     : threads_(threads),
       complain_(std::move(complain)),
-      cells_((shared_bytes + cell_bytes - 1) / cell_bytes),
-      agents_(threads),
-      floor_(threads) {}
+      cells_(end_cell(0, shared_bytes)),
+      agents_(threads + units),
+      floor_(threads + units) {}
 
 // Time goes on from block to block, so that what was written before is known to all, and known to
 // be too old to have been written by this block.
@@ -27,35 +33,75 @@ void RaceDetector::start_block() {
   std::fill(floor_.begin(), floor_.end(), block_start_);
 }
 
-bool RaceDetector::knows(Agent agent, Moment moment) const {
-  if (agent == moment.agent) return true;
-  const Knowledge& known = agents_[agent].known;
-  return moment.clock <= (known.empty() ? floor_ : known)[moment.agent];
+const RaceDetector::Knowledge& RaceDetector::known(Agent agent) const {
+  return agents_[agent].known.empty() ? floor_ : agents_[agent].known;
 }
 
-void RaceDetector::read(Agent agent, unsigned offset, unsigned bytes) {
-  const std::size_t end = (offset + bytes + cell_bytes - 1) / cell_bytes;
-  for (std::size_t i = offset / cell_bytes; i < end; ++i) {
-    Cell& cell = cells_[i];
-    if (cell.written.clock <= block_start_)
+bool RaceDetector::knows(Agent agent, Moment moment) const {
+  return agent == moment.agent || moment.clock <= known(agent)[moment.agent];
+}
+
+void RaceDetector::require_landed(Agent agent, const char* does, std::size_t cell) {
+  if (cells_[cell].in_flight)
+    complain_(fmt::format("{} {} shared byte {} while a copy to it is in flight", name(agent), does,
+                          cell * cell_bytes));
+}
+
+void RaceDetector::require_fenced(Agent agent, const char* does, std::size_t cell) {
+  const Moment written = cells_[cell].written;
+  const bool directly = written.agent < threads_ && written.clock > block_start_;
+  if (agent >= threads_ && directly && written.clock > agents_[written.agent].fenced)
+    complain_(
+        fmt::format("{} {} shared byte {}, which thread {} wrote without a fence for the "
+                    "asynchronous proxy",
+                    name(agent), does, cell * cell_bytes, written.agent));
+}
+
+void RaceDetector::require_readable(Agent agent, unsigned offset, unsigned bytes) {
+  for (std::size_t i = first_cell(offset); i < end_cell(offset, bytes); ++i) {
+    const Moment written = cells_[i].written;
+    require_landed(agent, "reads", i);
+    if (written.clock <= block_start_)
       complain_(fmt::format("shared byte {} is read but was never written", i * cell_bytes));
-    if (!knows(agent, cell.written)) complain(agent, "reads", i, cell.written.agent, "wrote");
-    note_read(cell, {agents_[agent].now, agent});
+    if (!knows(agent, written)) complain(agent, "reads", i, written.agent, "wrote");
+    require_fenced(agent, "reads", i);
   }
 }
 
+void RaceDetector::read(Agent agent, unsigned offset, unsigned bytes) {
+  require_readable(agent, offset, bytes);
+  for (std::size_t i = first_cell(offset); i < end_cell(offset, bytes); ++i)
+    note_read(cells_[i], {agents_[agent].now, agent});
+}
+
 void RaceDetector::write(Agent agent, unsigned offset, unsigned bytes) {
-  const std::size_t end = (offset + bytes + cell_bytes - 1) / cell_bytes;
-  for (std::size_t i = offset / cell_bytes; i < end; ++i) {
+  for (std::size_t i = first_cell(offset); i < end_cell(offset, bytes); ++i) {
     Cell& cell = cells_[i];
+    require_landed(agent, "writes", i);
     if (!knows(agent, cell.written)) complain(agent, "writes", i, cell.written.agent, "wrote");
     for (const Moment& read : cell.read) {
       if (!knows(agent, read)) complain(agent, "writes", i, read.agent, "read");
     }
+    require_fenced(agent, "writes", i);
     cell.read.clear();
     cell.written = {agents_[agent].now, agent};
   }
 }
+
+void RaceDetector::begin_copy(Agent thread, unsigned offset, unsigned bytes) {
+  write(thread, offset, bytes);
+  for (std::size_t i = first_cell(offset); i < end_cell(offset, bytes); ++i)
+    cells_[i].in_flight = true;
+}
+
+void RaceDetector::end_copy(Agent thread, unsigned offset, unsigned bytes) {
+  for (std::size_t i = first_cell(offset); i < end_cell(offset, bytes); ++i) {
+    cells_[i].in_flight = false;
+    cells_[i].written = {agents_[thread].now, thread};
+  }
+}
+
+void RaceDetector::fence_proxy(Agent thread) { agents_[thread].fenced = agents_[thread].now++; }
 
 void RaceDetector::note_read(Cell& cell, Moment moment) {
   std::vector<Moment>& read = cell.read;
@@ -76,10 +122,15 @@ void RaceDetector::note_read(Cell& cell, Moment moment) {
 }
 
 void RaceDetector::join(Knowledge& to, Agent agent) const {
-  const AgentState& state = agents_[agent];
-  const Knowledge& known = state.known.empty() ? floor_ : state.known;
-  for (std::size_t i = 0; i < to.size(); ++i) to[i] = std::max(to[i], known[i]);
-  to[agent] = state.now;
+  const Knowledge& from = known(agent);
+  for (std::size_t i = 0; i < to.size(); ++i) to[i] = std::max(to[i], from[i]);
+  to[agent] = agents_[agent].now;
+}
+
+RaceDetector::Knowledge& RaceDetector::own_knowledge(Agent agent) {
+  Knowledge& own = agents_[agent].known;
+  if (own.empty()) own = floor_;
+  return own;
 }
 
 void RaceDetector::meet(const std::vector<unsigned>& arrived,
@@ -94,24 +145,45 @@ void RaceDetector::meet(const std::vector<unsigned>& arrived,
   const bool everyone = arrived.size() == threads_ && waiting.size() == threads_;
   if (everyone) floor_ = joined;
   for (const unsigned thread : waiting) {
-    Knowledge& known = agents_[thread].known;
-    if (everyone) {
-      known.clear();
-    } else if (known.empty()) {
-      known = joined;
-    } else {
-      for (std::size_t i = 0; i < known.size(); ++i) known[i] = std::max(known[i], joined[i]);
-    }
+    if (everyone)
+      agents_[thread].known.clear();
+    else
+      learn(thread, joined);
   }
   for (const unsigned thread : arrived) ++agents_[thread].now;
 }
 
+RaceDetector::Clock RaceDetector::issue(Agent unit, const std::vector<unsigned>& issuers) {
+  Knowledge before = floor_;
+  for (const unsigned issuer : issuers) join(before, issuer);
+  agents_[unit].known = std::move(before);
+  return ++agents_[unit].now;
+}
+
+void RaceDetector::tell(Agent thread, Knowledge& to) {
+  join(to, thread);
+  ++agents_[thread].now;
+}
+
+void RaceDetector::learn(Agent thread, const Knowledge& from) {
+  Knowledge& own = own_knowledge(thread);
+  for (std::size_t i = 0; i < own.size(); ++i) own[i] = std::max(own[i], from[i]);
+}
+
+void RaceDetector::learn(Agent thread, Agent unit, Clock moment) {
+  Knowledge& own = own_knowledge(thread);
+  own[unit] = std::max(own[unit], moment);
+}
+
+std::string RaceDetector::name(Agent agent) const {
+  if (agent < threads_) return fmt::format("thread {}", agent);
+  return fmt::format("asynchronous unit {}", agent - threads_);
+}
+
 void RaceDetector::complain(Agent agent, const char* does, std::size_t cell, Agent other,
                             const char* did) {
-  complain_(
-      fmt::format("race: thread {} {} shared byte {}, which thread {} {}, with nothing to "
-                  "order them",
-                  agent, does, cell * cell_bytes, other, did));
+  complain_(fmt::format("race: {} {} shared byte {}, which {} {}, with nothing to order them",
+                        name(agent), does, cell * cell_bytes, name(other), did));
 }
 
 }  // namespace convtune::emulator
