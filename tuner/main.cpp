@@ -7,6 +7,7 @@
 #include "kernels/error.hpp"
 #include "tuner/cli/commands.hpp"
 
+// NOLINTNEXTLINE(bugprone-exception-escape): what is not caught is a fault of the program
 int main(int argc, char** argv) {
   using namespace convtune;
   CLI::App app("Autotuner, kernel generator and run-time library for Conv1D", "convtune");

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "tuner/decision.hpp"
 #include "tuner/sweep.hpp"
@@ -12,7 +13,7 @@ namespace convtune {
 namespace {
 
 std::string format_minutes(double seconds) {
-  const auto whole = static_cast<long>(seconds + 0.5);
+  const long whole = std::lround(seconds);
   return fmt::format("{}:{:02}", whole / 60, whole % 60);
 }
 

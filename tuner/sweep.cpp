@@ -108,6 +108,7 @@ Sweep::Sweep(Store& store, Device& device, Worker& worker, Progress& progress, S
 
 std::vector<LayerResult> Sweep::run(std::span<const Layer> layers) {
   const auto start = Clock::now();
+  // NOLINTNEXTLINE(bugprone-narrowing-conversions): believes an infinity to be too large
   const double budget = options_.budget_seconds > 0 ? options_.budget_seconds : unlimited;
   const auto seconds_left = [&] { return budget - seconds_since(start); };
   std::vector<LayerResult> results;
@@ -202,9 +203,8 @@ Screening Sweep::recall(const Problem& problem, std::vector<Candidate> candidate
   Screening screening{.candidates = std::move(candidates)};
   if (screening.candidates.empty()) return screening;
   const Family* untuned = choose_plan(problem, device_.properties(), nullptr).candidate.family;
-  std::ranges::stable_partition(screening.candidates, [&](const Candidate& candidate) {
-    return candidate.family == untuned;
-  });
+  std::stable_partition(screening.candidates.begin(), screening.candidates.end(),
+                        [&](const Candidate& candidate) { return candidate.family == untuned; });
   for (const Candidate& candidate : screening.candidates) {
     auto stored = store_.find(key_of(problem, candidate));
     // What was skipped, for want of memory, may be possible now.

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <bit>
+
 #include "generator/cubin_cache.hpp"
 #include "kernels/cuda/cuda_kernel.hpp"
 #include "kernels/error.hpp"
@@ -182,9 +184,7 @@ class CudaDevice final : public Device {
   }
 
  private:
-  static void* pointer_of(const CudaMemory& memory) {
-    return reinterpret_cast<void*>(memory.get());
-  }
+  static void* pointer_of(const CudaMemory& memory) { return std::bit_cast<void*>(memory.get()); }
 
   SharedContext context_;
   DeviceProperties properties_;

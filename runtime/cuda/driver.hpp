@@ -46,6 +46,7 @@ namespace convtune {
 
 /// The driver's functions, by their own names. Tests fill it with functions of their own.
 struct Driver {
+// NOLINTNEXTLINE(bugprone-macro-parentheses): a name that is declared cannot have them
 #define CONVTUNE_MEMBER(function) decltype(&::function) function = nullptr;
   CONVTUNE_DRIVER_FUNCTIONS(CONVTUNE_MEMBER)
 #undef CONVTUNE_MEMBER

@@ -33,7 +33,7 @@ class Simulation {
   Decision decide_after_as_many_rounds_as_asked(int most_rounds) {
     for (int rounds = 10;; rounds *= 2) {
       play(rounds - static_cast<int>(samples_[0].size()));
-      const Decision decision = decide(samples_, no_preference);
+      Decision decision = decide(samples_, no_preference);
       if (decision.settled || 2 * rounds > most_rounds) return decision;
     }
   }

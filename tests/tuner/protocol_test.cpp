@@ -47,7 +47,7 @@ TEST(Protocol, RepliesAreReadAsTheyWereWritten) {
 }
 
 TEST(Protocol, OtherLinesAreRefused) {
-  for (const char* line : {"", "{}", "[]", "null", "{\"measurements\":1,\"device_lost\":\"\"}"}) {
+  for (const char* line : {"", "{}", "[]", "null", R"({"measurements":1,"device_lost":""})"}) {
     refusal([&] { parse_reply(line); });
     refusal([&] { parse_request(line); });
   }

@@ -79,9 +79,9 @@ TEST_F(Search, AnInterruptedSearchGoesOnAsItWouldHave) {
   const SearchRule rule{.coarse = 8, .seed = 3};
   const auto whole = run(rule, valley);
   std::vector<std::optional<double>> seconds(candidates_.size());
-  for (std::size_t i = 0; i < whole.size(); ++i) {
-    EXPECT_EQ(next_candidate(candidates_, seconds, rule), whole[i]);
-    seconds[whole[i]] = valley(candidates_[whole[i]]);
+  for (const std::size_t next : whole) {
+    EXPECT_EQ(next_candidate(candidates_, seconds, rule), next);
+    seconds[next] = valley(candidates_[next]);
   }
 }
 

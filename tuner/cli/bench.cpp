@@ -49,7 +49,9 @@ void time_candidate(benchmark::State& state, Device& device, const Contender& co
   const std::unique_ptr<Timer> timer = make_timer(device);
   executable->run(x.get(), y.get(), nullptr);
   device.synchronize();
-  for (auto _ : state) state.SetIterationTime(timer->seconds(*executable, x.get(), y.get(), 1));
+  for ([[maybe_unused]] auto _ : state) {
+    state.SetIterationTime(timer->seconds(*executable, x.get(), y.get(), 1));
+  }
   state.SetLabel(contender.config);
   const auto rate = [&](double amount) {
     return benchmark::Counter(amount, benchmark::Counter::kIsIterationInvariantRate);
@@ -61,12 +63,12 @@ void time_candidate(benchmark::State& state, Device& device, const Contender& co
 void time_reference(benchmark::State& state, const Problem& problem) {
   const Workload workload = make_random_arrays(problem, 0);
   const std::vector<std::int64_t> indices = outputs_to_check(problem, 0);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     benchmark::DoNotOptimize(reference_at(problem, workload.inputs[0].x.data(),
                                           workload.weight.data(), workload.bias_data(), indices));
   }
   // Of a large layer the reference computes a sample; the rate tells what a whole one would take.
-  const double taps = static_cast<double>(problem.kernel_size * in_channels_per_group(problem));
+  const auto taps = static_cast<double>(problem.kernel_size * in_channels_per_group(problem));
   state.counters["FLOP/s"] = benchmark::Counter(2 * taps * static_cast<double>(indices.size()),
                                                 benchmark::Counter::kIsIterationInvariantRate);
 }
@@ -96,7 +98,7 @@ void register_all(const std::vector<Layer>& layers, const std::shared_ptr<Device
     const std::string title =
         layer.label.model.empty() ? "" : layer.label.model + " " + layer.label.layer + " ";
     const auto benchmark_name = [&](const std::string& role) {
-      return title + describe(layer.problem) + "/" + role;
+      return fmt::format("{}{}/{}", title, describe(layer.problem), role);
     };
     for (const Contender& contender : contenders(layer.problem, device->properties(), store)) {
       benchmark::RegisterBenchmark(benchmark_name(contender.role).c_str(),

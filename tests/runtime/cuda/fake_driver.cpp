@@ -1,5 +1,6 @@
 #include "tests/runtime/cuda/fake_driver.hpp"
 
+#include <bit>
 #include <cstdlib>
 #include <cstring>
 #include <string>
@@ -133,16 +134,16 @@ Driver make_table() {
   driver.cuMemAlloc = allocate;
   driver.cuMemFree = [](CUdeviceptr pointer) {
     current.freed_too_early += current.running ? 1 : 0;
-    std::free(reinterpret_cast<void*>(pointer));
+    std::free(std::bit_cast<void*>(pointer));
     --current.live_allocations;
     return with_context();
   };
   driver.cuMemcpyHtoD = [](CUdeviceptr to, const void* from, std::size_t bytes) {
-    std::memcpy(reinterpret_cast<void*>(to), from, bytes);
+    std::memcpy(std::bit_cast<void*>(to), from, bytes);
     return with_context();
   };
   driver.cuMemcpyDtoH = [](void* to, CUdeviceptr from, std::size_t bytes) {
-    std::memcpy(to, reinterpret_cast<const void*>(from), bytes);
+    std::memcpy(to, std::bit_cast<const void*>(from), bytes);
     return with_context();
   };
   driver.cuLaunchKernel = launch;
