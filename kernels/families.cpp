@@ -9,6 +9,7 @@ namespace convtune {
 std::span<const Family* const> generated_families() {
   static const std::array families = {
       &cpu_depthwise(),
+      &cpu_length(),
       &cpu_direct(),
       &cuda_direct(),
   };

@@ -14,31 +14,23 @@
 namespace convtune {
 namespace {
 
-constexpr std::array<std::int64_t, 7> tiles_l = {1, 2, 4, 8, 16, 32, 64};
+constexpr std::array<std::int64_t, 4> tiles_l = {1, 2, 4, 8};
 constexpr std::array<std::int64_t, 6> tiles_c = {1, 4, 8, 16, 32, 64};
-constexpr std::array<std::int64_t, 2> blocks_l = {128, 1024};
-
-bool is_along_channels(const Problem& problem) { return problem.layout == Layout::NLC; }
+constexpr std::array<std::int64_t, 2> blocks_l = {64, 512};
+constexpr std::array<std::int64_t, 2> blocks_c = {128, 1024};
 
 bool depthwise(const Problem& problem, const Config&, const DeviceProperties&) {
-  return is_depthwise(problem);
+  return is_depthwise(problem) && problem.layout == Layout::NLC;
 }
 
-bool is_vectors(std::int64_t size, std::int64_t lanes) {
-  return size == lanes || size == 2 * lanes || size == 4 * lanes;
-}
-
-bool whole_vectors(const Problem& problem, const Config& config, const DeviceProperties& device) {
+bool whole_vectors(const Problem&, const Config& config, const DeviceProperties& device) {
   const std::int64_t lanes = lanes_of(device.arch);
   const std::int64_t tile_c = config.at("tile_c");
-  const std::int64_t tile_l = config.at("tile_l");
-  if (!is_along_channels(problem)) return tile_c == 1 && is_vectors(tile_l, lanes);
-  const bool narrow = (tile_c == 4 || tile_c == 8) && tile_c < lanes;
-  return tile_l <= 8 && (narrow || is_vectors(tile_c, lanes));
+  const bool part = (tile_c == 4 || tile_c == 8) && tile_c < lanes;
+  return part || tile_c == lanes || tile_c == 2 * lanes || tile_c == 4 * lanes;
 }
 
-bool fits_registers(const Problem& problem, const Config& config, const DeviceProperties& device) {
-  if (!is_along_channels(problem)) return true;
+bool fits_registers(const Problem&, const Config& config, const DeviceProperties& device) {
   const std::int64_t vectors = ceil_div(config.at("tile_c"), lanes_of(device.arch));
   return config.at("tile_l") * vectors + 2 <= registers_of(device.arch);
 }
@@ -52,16 +44,14 @@ bool oversized(const Values& values, std::int64_t value, std::int64_t least, std
 
 bool fits_output(const Problem& problem, const Config& config, const DeviceProperties& device) {
   const std::int64_t length = output_length(problem);
-  const std::int64_t lanes = lanes_of(device.arch);
-  if (oversized(blocks_l, config.at("block_l"), 1, length)) return false;
-  if (!is_along_channels(problem)) return !oversized(tiles_l, config.at("tile_l"), lanes, length);
-  return !oversized(tiles_l, config.at("tile_l"), 1, length) &&
-         !oversized(tiles_c, config.at("tile_c"), std::min<std::int64_t>(lanes, 4),
-                    problem.out_channels);
+  const std::int64_t least = std::min<std::int64_t>(lanes_of(device.arch), 4);
+  return !oversized(blocks_l, config.at("block_l"), 1, length) &&
+         !oversized(blocks_c, config.at("block_c"), 1, problem.out_channels) &&
+         !oversized(tiles_l, config.at("tile_l"), 1, length) &&
+         !oversized(tiles_c, config.at("tile_c"), least, problem.out_channels);
 }
 
 bool few_idle_lanes(const Problem& problem, const Config& config, const DeviceProperties& device) {
-  if (!is_along_channels(problem)) return true;
   const std::int64_t lanes = lanes_of(device.arch);
   const std::int64_t tile_c = config.at("tile_c");
   const std::int64_t issued = ceil_div(problem.out_channels, tile_c) * ceil_div(tile_c, lanes);
@@ -70,16 +60,21 @@ bool few_idle_lanes(const Problem& problem, const Config& config, const DevicePr
 
 Config make_config(const DepthwiseConfig& c) {
   return {.family = "cpu_depthwise",
-          .settings = {{"tile_l", c.tile_l}, {"tile_c", c.tile_c}, {"block_l", c.block_l}}};
+          .settings = {{"tile_l", c.tile_l},
+                       {"tile_c", c.tile_c},
+                       {"block_l", c.block_l},
+                       {"block_c", c.block_c}}};
 }
 
-// The largest tile of at most eight vectors of sums: enough to hide the latency of an addition.
+// The largest tile of at most eight vectors of sums, enough to hide the latency of an addition, and
+// as many channels as lie side by side.
 Config default_config(const Problem& problem, const DeviceProperties& device) {
   const std::int64_t lanes = lanes_of(device.arch);
-  DepthwiseConfig best = {1, 1, blocks_l.front()};
+  const std::int64_t block_c = problem.out_channels <= blocks_c[0] ? blocks_c[0] : blocks_c[1];
+  DepthwiseConfig best = {1, 1, blocks_l.front(), block_c};
   for (const std::int64_t tile_l : tiles_l) {
     for (const std::int64_t tile_c : tiles_c) {
-      const DepthwiseConfig tile = {tile_l, tile_c, blocks_l.front()};
+      const DepthwiseConfig tile = {tile_l, tile_c, blocks_l.front(), block_c};
       const Constraint* broken =
           broken_constraint(cpu_depthwise(), problem, make_config(tile), device);
       if (broken != nullptr && broken->holds != depthwise) continue;
@@ -90,11 +85,9 @@ Config default_config(const Problem& problem, const DeviceProperties& device) {
 }
 
 Cost cost(const Problem& problem, const Config&) {
-  const double taps = is_along_channels(problem)
-                          ? static_cast<double>(valid_taps_in_all(problem))
-                          : static_cast<double>(output_length(problem) * problem.kernel_size);
   return {.bytes = static_cast<double>(compulsory_bytes(problem)),
-          .flops = 2 * taps * static_cast<double>(problem.batch * problem.out_channels)};
+          .flops = 2 * static_cast<double>(valid_taps_in_all(problem)) *
+                   static_cast<double>(problem.batch * problem.out_channels)};
 }
 
 void pack(DepthwisePlan& plan, const void* weight, const void* bias) {
@@ -104,9 +97,8 @@ void pack(DepthwisePlan& plan, const void* weight, const void* bias) {
   for (std::int64_t c = 0; c < p.out_channels; ++c) {
     if (bias != nullptr) plan.bias[c] = load_element(bias, p.dtype, c);
     for (std::int64_t k = 0; k < p.kernel_size; ++k) {
-      const std::int64_t at =
-          is_along_channels(p) ? k * plan.padded_channels + c : c * p.kernel_size + k;
-      plan.weights[at] = load_element(weight, p.dtype, weight_index(p, k, 0, c));
+      plan.weights[k * plan.padded_channels + c] =
+          load_element(weight, p.dtype, weight_index(p, k, 0, c));
     }
   }
 }
@@ -115,8 +107,10 @@ std::shared_ptr<const void> prepare(const Problem& problem, const Config& config
                                     const void* weight, const void* bias) {
   auto plan = std::make_shared<DepthwisePlan>();
   plan->problem = problem;
-  plan->config = {config.at("tile_l"), config.at("tile_c"), config.at("block_l")};
-  plan->task = is_depthwise(problem) ? depthwise_task(problem, plan->config) : nullptr;
+  plan->config = {config.at("tile_l"), config.at("tile_c"), config.at("block_l"),
+                  round_up(config.at("block_c"), config.at("tile_c"))};
+  plan->task =
+      depthwise(problem, config, {}) ? depthwise_task(problem.dtype, plan->config) : nullptr;
   if (plan->task == nullptr) {
     throw Error(Status::failed,
                 fmt::format("{} cannot run {} on {}: take a config that keeps the family's "
@@ -127,14 +121,17 @@ std::shared_ptr<const void> prepare(const Problem& problem, const Config& config
   plan->multiplier = out_channels_per_group(problem);
   plan->padded_channels = round_up(problem.out_channels, plan->config.tile_c);
   plan->blocks_l = ceil_div(plan->length_out, plan->config.block_l);
-  plan->tiles_c = ceil_div(problem.out_channels, plan->config.tile_c);
+  plan->blocks_c = ceil_div(problem.out_channels, plan->config.block_c);
+  for (std::int64_t i = 0; i < plan->multiplier + plan->config.tile_c; ++i) {
+    plan->inputs.push_back(static_cast<std::int32_t>(i / plan->multiplier));
+  }
   pack(*plan, weight, bias);
   return plan;
 }
 
 void run(const void* prepared, const void* x, void* y, ThreadPool& pool) {
   const auto& plan = *static_cast<const DepthwisePlan*>(prepared);
-  run_tasks(plan, plan.problem.batch * plan.tiles_c * plan.blocks_l, x, y, pool);
+  run_tasks(plan, plan.problem.batch * plan.blocks_c * plan.blocks_l, x, y, pool);
 }
 
 std::string source_digest(const Problem&, const Config&, const DeviceProperties&) {
@@ -150,16 +147,17 @@ const Family& cpu_depthwise() {
       .name = "cpu_depthwise",
       .device = DeviceKind::cpu,
       .origin = Origin::generated,
-      .summary = "depthwise convolution, lanes along channels (NLC) or the length (NCL)",
+      .summary = "depthwise convolution, lanes along channels; NLC",
       .parameters =
           {{"tile_l", {tiles_l.begin(), tiles_l.end()}, "output positions of a register tile"},
            {"tile_c", {tiles_c.begin(), tiles_c.end()}, "output channels of a register tile"},
-           {"block_l", {blocks_l.begin(), blocks_l.end()}, "output positions of a task"}},
+           {"block_l", {blocks_l.begin(), blocks_l.end()}, "output positions of a task"},
+           {"block_c",
+            {blocks_c.begin(), blocks_c.end()},
+            "output channels of a task, rounded up to tile_c"}},
       .constraints =
-          {{"depthwise", "as many groups as input channels, and more than one", depthwise},
-           {"whole_vectors",
-            "NLC: tile_l is at most 8 and tile_c a part of one vector or 1, 2 or 4 whole ones; "
-            "NCL: tile_c is 1 and tile_l 1, 2 or 4 whole vectors",
+          {{"depthwise", "NLC, as many groups as input channels, and more than one", depthwise},
+           {"whole_vectors", "tile_c is 4 or 8 lanes of a longer vector, or 1, 2 or 4 whole ones",
             whole_vectors},
            {"fits_registers", "the tile, a vector of x and one of weights fit in the registers",
             fits_registers},

@@ -2,22 +2,24 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "kernels/cpu/packed.hpp"
 #include "kernels/problem.hpp"
 
 namespace convtune {
 
-/// cpu_depthwise: one input channel a group, lanes along channels in NLC and along the length in
-/// NCL. Kernel in depthwise_kernel.cpp, space of configs in depthwise.cpp.
+/// cpu_depthwise: one input channel a group, NLC, lanes along channels. Kernel in
+/// depthwise_kernel.cpp, space of configs in depthwise.cpp. NCL is served by cpu_length.
 struct DepthwiseConfig {
   std::int64_t tile_l = 0;   ///< output positions of a register tile
-  std::int64_t tile_c = 0;   ///< output channels of a register tile; 1 in NCL
+  std::int64_t tile_c = 0;   ///< output channels of a register tile
   std::int64_t block_l = 0;  ///< output positions of a task
+  std::int64_t block_c = 0;  ///< output channels of a task
 };
 
-/// A problem made ready. Weights are [K][round_up(Cout, tile_c)] in NLC and [Cout][K] in NCL; bias
-/// is [round_up(Cout, tile_c)]. What pads them is 0.
+/// A problem made ready. Weights are [K][padded_channels], bias is [padded_channels]; what pads
+/// them is 0.
 struct DepthwisePlan {
   using Task = void (*)(const DepthwisePlan&, const void* x, void* y, std::int64_t task);
 
@@ -26,13 +28,14 @@ struct DepthwisePlan {
   std::int64_t length_out = 0;
   std::int64_t multiplier = 0;       ///< output channels of one input channel
   std::int64_t padded_channels = 0;  ///< round_up(Cout, tile_c)
-  std::int64_t blocks_l = 0, tiles_c = 0;
+  std::int64_t blocks_l = 0, blocks_c = 0;
   PackedFloats weights, bias;
+  std::vector<std::int32_t> inputs;  ///< i / multiplier
   Task task = nullptr;
 };
 
 /// The code for a tile on the SIMD target in use; null if it has none.
-DepthwisePlan::Task depthwise_task(const Problem& problem, const DepthwiseConfig& config);
+DepthwisePlan::Task depthwise_task(DType dtype, const DepthwiseConfig& config);
 
 /// Digest of depthwise_kernel.cpp and the CPU headers that it includes.
 std::string depthwise_digest();

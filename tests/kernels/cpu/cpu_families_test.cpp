@@ -20,7 +20,7 @@ using testing::HasSubstr;
 using testing::IsNull;
 using testing::SizeIs;
 
-const std::vector<const Family*> families = {&cpu_depthwise(), &cpu_direct()};
+const std::vector<const Family*> families = {&cpu_depthwise(), &cpu_direct(), &cpu_length()};
 
 DeviceProperties device_of(std::string_view arch) {
   DeviceProperties device;
@@ -37,6 +37,12 @@ std::set<const Family*> families_of(const std::vector<Candidate>& candidates) {
   std::set<const Family*> offered;
   for (const Candidate& candidate : candidates) offered.insert(candidate.family);
   return offered;
+}
+
+std::set<const Family*> families_for(const Problem& problem) {
+  if (problem.layout == Layout::NCL) return {&cpu_direct(), &cpu_length()};
+  if (is_depthwise(problem)) return {&cpu_direct(), &cpu_depthwise()};
+  return {&cpu_direct()};
 }
 
 // Shapes at the edges of tiles and blocks; every one runs in all dtypes and layouts.
@@ -69,6 +75,9 @@ std::vector<Problem> edge_shapes() {
   add([](Problem& p) { p.padding = {0, 40}, p.kernel_size = 2; });
   add([](Problem& p) { p.padding = {30, 30}, p.num_groups = p.in_channels = p.out_channels = 5; });
   add([](Problem& p) { p.kernel_size = 40, p.padding = {39, 39}; });
+  add([](Problem& p) { p.kernel_size = 10, p.stride = 5, p.length = 400; });
+  add([](Problem& p) { p.kernel_size = 40, p.stride = 8, p.dilation = 3, p.length = 700; });
+  add([](Problem& p) { p.dilation = 1100, p.padding = {1100, 1100}, p.length = 1200; });
   add([](Problem& p) { p.has_bias = false, p.activation = Activation::relu; });
   return shapes;
 }
@@ -84,7 +93,7 @@ TEST_P(CpuFamilies, AreExactOnIntegers) {
     p.layout = layout;
     ConvolutionRun run(p, 1, Data::integers);
     const std::vector<Candidate> candidates = candidates_of(p, cpu_target());
-    EXPECT_EQ(families_of(candidates).size(), is_depthwise(p) ? 2U : 1U);
+    EXPECT_EQ(families_of(candidates), families_for(p));
     for (const Candidate& candidate : candidates) {
       EXPECT_EQ(run.inexact(run.run(*candidate.family, candidate.config, pool)), 0)
           << describe(p) << "\n"
@@ -194,20 +203,25 @@ TEST_P(CpuTargets, KeepInfinitiesOutOfThePadding) {
   const ForcedTarget forced(GetParam());
   ThreadPool pool(1);
   for (const Layout layout : {Layout::NLC, Layout::NCL}) {
-    const Problem p = {.length = 30,
-                       .in_channels = 20,
-                       .out_channels = 20,
-                       .kernel_size = 5,
-                       .padding = {3, 4},
-                       .num_groups = 20,
-                       .layout = layout};
-    ConvolutionRun run(p, 3, Data::random);
-    run.set_weight(0, std::numeric_limits<float>::infinity());
-    run.set_weight(weight_elements(p) - 1, -std::numeric_limits<float>::infinity());
-    run.set_x(7, std::numeric_limits<float>::quiet_NaN());
-    for (const Candidate& candidate : candidates_of(p, cpu_target())) {
-      EXPECT_EQ(run.check(run.run(*candidate.family, candidate.config, pool)).wrong, 0)
-          << to_text(candidate.config);
+    for (const std::int64_t groups : {1, 20}) {
+      for (const std::int64_t stride : {1, 3}) {
+        const Problem p = {.length = 30,
+                           .in_channels = 20,
+                           .out_channels = 20,
+                           .kernel_size = 5,
+                           .stride = stride,
+                           .padding = {3, 4},
+                           .num_groups = groups,
+                           .layout = layout};
+        ConvolutionRun run(p, 3, Data::random);
+        run.set_weight(0, std::numeric_limits<float>::infinity());
+        run.set_weight(weight_elements(p) - 1, -std::numeric_limits<float>::infinity());
+        run.set_x(7, std::numeric_limits<float>::quiet_NaN());
+        for (const Candidate& candidate : candidates_of(p, cpu_target())) {
+          EXPECT_EQ(run.check(run.run(*candidate.family, candidate.config, pool)).wrong, 0)
+              << describe(p) << " " << to_text(candidate.config);
+        }
+      }
     }
   }
 }
@@ -242,7 +256,7 @@ TEST(CpuSpace, DefaultKeepsAllConstraintsOnEveryTarget) {
     for (const char* arch : {"AVX3", "AVX2", "NEON", "SCALAR"}) {
       const DeviceProperties device = device_of(arch);
       for (const Family* family : families) {
-        if (family == &cpu_depthwise() && !is_depthwise(p)) continue;
+        if (!families_for(p).contains(family)) continue;
         const Constraint* broken =
             broken_constraint(*family, p, family->default_config(p, device), device);
         EXPECT_THAT(broken, IsNull()) << broken->name << " " << describe(p) << " on " << arch;
@@ -259,7 +273,8 @@ TEST(CpuSpace, RefusesAConfigThatHasNoCode) {
   EXPECT_THAT(
       refusal([&] { cpu_direct().cpu->prepare(p, config, weight, nullptr); }, Status::failed),
       HasSubstr("tile_c=5"));
-  const Config depthwise = {"cpu_depthwise", {{"tile_l", 1}, {"tile_c", 1}, {"block_l", 128}}};
+  const Config depthwise = {"cpu_depthwise",
+                            {{"tile_l", 1}, {"tile_c", 1}, {"block_l", 64}, {"block_c", 128}}};
   EXPECT_THAT(
       refusal([&] { cpu_depthwise().cpu->prepare(p, depthwise, weight, nullptr); }, Status::failed),
       HasSubstr("cpu_depthwise"));

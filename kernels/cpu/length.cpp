@@ -1,0 +1,314 @@
+#include "kernels/cpu/length.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <vector>
+
+#include "kernels/cpu/families.hpp"
+#include "kernels/cpu/targets.hpp"
+#include "kernels/cpu/thread_pool.hpp"
+#include "kernels/cpu/window.hpp"
+#include "kernels/error.hpp"
+
+namespace convtune {
+namespace {
+
+constexpr std::array<std::int64_t, 6> tiles_l = {4, 8, 16, 32, 48, 64};
+constexpr std::array<std::int64_t, 6> tiles_c = {1, 2, 4, 6, 8, 12};
+constexpr std::array<std::int64_t, 3> blocks_l = {64, 256, 1024};
+constexpr std::array<std::int64_t, 3> windows = {0, 8192, length_max_window};
+constexpr std::int64_t few_channels = 8;
+
+constexpr std::int64_t multiply_adds_of_a_task = 1 << 18;
+
+// Blocks are whole tiles.
+LengthConfig parse(const Config& config) {
+  return {.tile_l = config.at("tile_l"),
+          .tile_c = config.at("tile_c"),
+          .block_l = round_up(config.at("block_l"), config.at("tile_l")),
+          .window = config.at("window")};
+}
+
+std::int64_t vectors_of(std::int64_t tile_l, std::int64_t lanes) { return ceil_div(tile_l, lanes); }
+
+// The smallest of `values` that covers `size`, or the largest.
+template <class Values>
+std::int64_t covering(const Values& values, std::int64_t size) {
+  const auto it =
+      std::find_if(values.begin(), values.end(), [&](std::int64_t value) { return value >= size; });
+  return it == values.end() ? values.back() : *it;
+}
+
+bool ncl(const Problem& problem, const Config&, const DeviceProperties&) {
+  return problem.layout == Layout::NCL;
+}
+
+bool whole_vectors(const Problem&, const Config& config, const DeviceProperties& device) {
+  const std::int64_t lanes = lanes_of(device.arch);
+  const std::int64_t tile_l = config.at("tile_l");
+  return tile_l % lanes == 0 && tile_l / lanes <= 4;
+}
+
+bool fits_registers(const Problem&, const Config& config, const DeviceProperties& device) {
+  const std::int64_t vectors = vectors_of(config.at("tile_l"), lanes_of(device.arch));
+  return (config.at("tile_c") + 1) * vectors < registers_of(device.arch);
+}
+
+bool fits_output(const Problem& problem, const Config& config, const DeviceProperties& device) {
+  const std::int64_t length = output_length(problem);
+  const std::int64_t lanes = std::max<std::int64_t>(lanes_of(device.arch), tiles_l.front());
+  return config.at("tile_l") <= covering(tiles_l, std::max(length, lanes)) &&
+         config.at("block_l") <= covering(blocks_l, length) &&
+         config.at("tile_c") <= covering(tiles_c, out_channels_per_group(problem));
+}
+
+bool few_idle_rows(const Problem& problem, const Config& config, const DeviceProperties&) {
+  const std::int64_t channels = out_channels_per_group(problem);
+  const std::int64_t tile_c = config.at("tile_c");
+  return tile_c <= 2 || tile_c == covering(tiles_c, channels) ||
+         round_up(channels, tile_c) * 4 <= channels * 5;
+}
+
+bool hides_latency(const Problem& problem, const Config& config, const DeviceProperties& device) {
+  const std::int64_t tile_c = config.at("tile_c");
+  const std::int64_t sums = tile_c * vectors_of(config.at("tile_l"), lanes_of(device.arch));
+  const std::int64_t most = registers_of(device.arch) == 32 ? 12 : 8;
+  return sums >= most || tile_c >= out_channels_per_group(problem) ||
+         config.at("tile_l") >= output_length(problem);
+}
+
+bool sums_fit(const Problem&, const Config& config, const DeviceProperties&) {
+  return config.at("tile_c") * round_up(config.at("block_l"), config.at("tile_l")) <=
+         length_max_sums;
+}
+
+bool long_blocks_are_thin(const Problem& problem, const Config& config, const DeviceProperties&) {
+  return config.at("block_l") < blocks_l.back() || in_channels_per_group(problem) <= few_channels;
+}
+
+bool readable_in_place(const Problem& problem, const Config& config, const DeviceProperties&) {
+  return config.at("window") != 0 || (problem.dtype == DType::float32 && problem.stride == 1);
+}
+
+bool window_is_used(const Problem& problem, const Config& config, const DeviceProperties&) {
+  return config.at("window") < length_max_window ||
+         in_channels_per_group(problem) * config.at("block_l") * problem.stride > windows[1];
+}
+
+Config make_config(const LengthConfig& c) {
+  return {.family = "cpu_length",
+          .settings = {{"tile_l", c.tile_l},
+                       {"tile_c", c.tile_c},
+                       {"block_l", c.block_l},
+                       {"window", c.window}}};
+}
+
+// Multiply-adds that are wanted for each cycle that two multiply-adds, two loads, or one load
+// across a cache line take.
+double tile_speed(const Problem& problem, const LengthConfig& c, std::int64_t lanes) {
+  const auto vectors = static_cast<double>(vectors_of(c.tile_l, lanes));
+  const auto channels = static_cast<double>(c.tile_c);
+  const double cycles = std::max(channels * vectors / 2, vectors + channels / 2);
+  const auto used = [](std::int64_t size, std::int64_t tile) {
+    return static_cast<double>(size) / static_cast<double>(round_up(size, tile));
+  };
+  return channels * vectors / cycles * std::min(1.0, channels * vectors / 8) *
+         used(out_channels_per_group(problem), c.tile_c) * used(output_length(problem), c.tile_l);
+}
+
+Config default_config(const Problem& problem, const DeviceProperties& device) {
+  LengthConfig base;
+  base.block_l = covering(
+      blocks_l,
+      std::min(output_length(problem),
+               in_channels_per_group(problem) <= few_channels ? blocks_l[2] : blocks_l[1]));
+  base.window = problem.dtype == DType::float32 && problem.stride == 1 &&
+                        in_channels_per_group(problem) <= few_channels
+                    ? 0
+                    : windows[1];
+  LengthConfig best = base;
+  double best_speed = 0;
+  for (const std::int64_t tile_l : tiles_l) {
+    for (const std::int64_t tile_c : tiles_c) {
+      LengthConfig tile = base;
+      tile.tile_l = tile_l;
+      tile.tile_c = tile_c;
+      const Constraint* broken =
+          broken_constraint(cpu_length(), problem, make_config(tile), device);
+      if (broken != nullptr && broken->holds != ncl) continue;
+      const double speed = tile_speed(problem, tile, lanes_of(device.arch));
+      if (speed <= best_speed) continue;
+      best_speed = speed;
+      best = tile;
+    }
+  }
+  return make_config(best);
+}
+
+Cost cost(const Problem& problem, const Config& config) {
+  const std::int64_t channels =
+      round_up(out_channels_per_group(problem), config.at("tile_c")) * problem.num_groups;
+  const std::int64_t positions = round_up(output_length(problem), config.at("tile_l"));
+  const auto weights = static_cast<double>(channels * in_channels_per_group(problem)) *
+                       static_cast<double>(problem.kernel_size);
+  const auto x_and_y = static_cast<double>(input_elements(problem) + output_elements(problem));
+  return {.bytes = 4 * weights + static_cast<double>(size_of(problem.dtype)) * x_and_y,
+          .flops = 2 * static_cast<double>(problem.batch * positions) * weights};
+}
+
+// Rows of the window that one channel needs for `taps` taps.
+std::vector<std::int64_t> phases_of(const Problem& p, std::int64_t taps) {
+  std::vector<std::int64_t> phases;
+  if (p.stride <= 4) {
+    for (std::int64_t phase = 0; phase < p.stride; ++phase) phases.push_back(phase);
+    return phases;
+  }
+  for (std::int64_t k = 0; k < taps; ++k) {
+    const std::int64_t phase = k * p.dilation % p.stride;
+    if (std::find(phases.begin(), phases.end(), phase) == phases.end()) phases.push_back(phase);
+  }
+  return phases;
+}
+
+// Taps share a window unless their span is longer than all of them laid out one by one.
+void plan_passes(LengthPlan& plan) {
+  const Problem& p = plan.problem;
+  const std::int64_t most = std::max(plan.config.window, windows[1]);
+  const std::int64_t outputs =
+      round_up(std::min(plan.config.block_l, plan.length_out), plan.config.tile_l);
+  plan.pass_taps = p.dilation / p.stride > outputs ? 1 : p.kernel_size;
+  while (true) {
+    plan.phases = phases_of(p, plan.pass_taps);
+    plan.row_floats = round_up(outputs + (plan.pass_taps - 1) * p.dilation / p.stride, 16);
+    if (plan.channel_floats() <= most || plan.pass_taps == 1) break;
+    plan.pass_taps = ceil_div(plan.pass_taps, 2);
+  }
+  plan.pass_channels = std::clamp<std::int64_t>(most / plan.channel_floats(), 1, plan.group_in);
+  const std::int64_t taps = plan.config.window == 0 ? p.kernel_size : plan.pass_taps;
+  for (std::int64_t k = 0; k < taps; ++k) {
+    const auto phase = std::find(plan.phases.begin(), plan.phases.end(), k * p.dilation % p.stride);
+    plan.offsets.push_back((phase - plan.phases.begin()) * plan.row_floats +
+                           k * p.dilation / p.stride);
+  }
+}
+
+// Tasks are long enough to be worth a thread.
+void plan_tasks(LengthPlan& plan) {
+  const LengthConfig& config = plan.config;
+  plan.task_tiles = std::min(plan.tiles_c, length_max_sums / (config.tile_c * config.block_l));
+  plan.blocks_c = ceil_div(plan.tiles_c, plan.task_tiles);
+  plan.blocks_l = ceil_div(plan.length_out, config.block_l);
+  const std::int64_t work = std::min(config.block_l, plan.length_out) * plan.task_tiles *
+                            config.tile_c * (plan.group_in * plan.problem.kernel_size + 8);
+  plan.task_units = ceil_div(multiply_adds_of_a_task, work);
+}
+
+void pack(LengthPlan& plan, const void* weight, const void* bias) {
+  const Problem& p = plan.problem;
+  const std::int64_t tile_c = plan.config.tile_c;
+  const std::int64_t tiles = p.num_groups * plan.tiles_c;
+  const std::int64_t taps = plan.group_in * p.kernel_size;
+  plan.weights = zeroed_floats(tiles * taps * tile_c);
+  plan.bias = zeroed_floats(tiles * tile_c);
+  for (std::int64_t out = 0; out < p.out_channels; ++out) {
+    const std::int64_t group = out / plan.group_out;
+    const std::int64_t in_group = out % plan.group_out;
+    const std::int64_t tile = group * plan.tiles_c + in_group / tile_c;
+    if (bias != nullptr) {
+      plan.bias[tile * tile_c + in_group % tile_c] = load_element(bias, p.dtype, out);
+    }
+    float* packed = plan.weights.get() + tile * taps * tile_c + in_group % tile_c;
+    for (std::int64_t in = 0; in < plan.group_in; ++in) {
+      for (std::int64_t k = 0; k < p.kernel_size; ++k, packed += tile_c) {
+        *packed = load_element(weight, p.dtype, weight_index(p, k, in, out));
+        plan.weights_are_finite = plan.weights_are_finite && std::isfinite(*packed);
+      }
+    }
+  }
+}
+
+std::shared_ptr<const void> prepare(const Problem& problem, const Config& config,
+                                    const void* weight, const void* bias) {
+  auto plan = std::make_shared<LengthPlan>();
+  plan->problem = problem;
+  plan->config = parse(config);
+  plan->tile = length_tile(plan->config.tile_c, plan->config.tile_l);
+  plan->task = length_task(problem.dtype);
+  const DeviceProperties any;
+  if (plan->tile == nullptr || !ncl(problem, config, any) || !sums_fit(problem, config, any) ||
+      !readable_in_place(problem, config, any)) {
+    throw Error(Status::failed,
+                fmt::format("{} cannot run {} on {}: take a config that keeps the family's "
+                            "constraints on this CPU",
+                            to_text(config), describe(problem), cpu_target()));
+  }
+  plan->length_out = output_length(problem);
+  plan->group_in = in_channels_per_group(problem);
+  plan->group_out = out_channels_per_group(problem);
+  plan->tiles_c = ceil_div(plan->group_out, plan->config.tile_c);
+  plan_passes(*plan);
+  plan_tasks(*plan);
+  pack(*plan, weight, bias);
+  return plan;
+}
+
+void run(const void* prepared, const void* x, void* y, ThreadPool& pool) {
+  const auto& plan = *static_cast<const LengthPlan*>(prepared);
+  run_tasks(plan, ceil_div(plan.units(), plan.task_units), x, y, pool);
+}
+
+std::string source_digest(const Problem&, const Config&, const DeviceProperties&) {
+  return length_digest();
+}
+
+constexpr CpuKernel kernel = {.prepare = prepare, .run = run};
+
+}  // namespace
+
+const Family& cpu_length() {
+  static const Family family = {
+      .name = "cpu_length",
+      .device = DeviceKind::cpu,
+      .origin = Origin::generated,
+      .summary = "direct convolution, lanes along the length of a window laid out in float32; NCL",
+      .parameters =
+          {{"tile_l", {tiles_l.begin(), tiles_l.end()}, "output positions of a register tile"},
+           {"tile_c", {tiles_c.begin(), tiles_c.end()}, "output channels of a register tile"},
+           {"block_l",
+            {blocks_l.begin(), blocks_l.end()},
+            "output positions of a task, rounded up to tile_l"},
+           {"window",
+            {windows.begin(), windows.end()},
+            "most floats of x laid out at once; 0: x is read where it lies"}},
+      .constraints =
+          {{"ncl", "the layout is NCL", ncl},
+           {"whole_vectors", "tile_l is one to four whole vectors", whole_vectors},
+           {"fits_registers", "the tile, vectors of x and a weight fit in the registers",
+            fits_registers},
+           {"fits_output", "no smaller value of a parameter covers the output as well",
+            fits_output},
+           {"few_idle_rows",
+            "rounding the channels of a group up to tile_c costs at most 25 %, or tile_c is the "
+            "smallest that covers them, or at most 2",
+            few_idle_rows},
+           {"hides_latency",
+            "the tile has 12 vectors of sums (8 of 16 registers), or covers the channels of a "
+            "group or the length",
+            hides_latency},
+           {"sums_fit", "tile_c * block_l, rounded up to tile_l, is at most 16384", sums_fit},
+           {"long_blocks_are_thin", "blocks of 1024 are for at most 8 input channels a group",
+            long_blocks_are_thin},
+           {"readable_in_place", "window 0 is for float32 with stride 1", readable_in_place},
+           {"window_is_used", "the largest window is for more x than the next fits",
+            window_is_used}},
+      .default_config = default_config,
+      .cost = cost,
+      .source_digest = source_digest,
+      .cpu = &kernel};
+  return family;
+}
+
+}  // namespace convtune

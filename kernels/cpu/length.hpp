@@ -1,0 +1,80 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "kernels/cpu/packed.hpp"
+#include "kernels/problem.hpp"
+
+namespace convtune {
+
+/// cpu_length: y in register tiles of tile_c output channels × tile_l positions, lanes along the
+/// length, fed from a window of x that each task lays out for itself: one row of float32 for each
+/// input channel and phase of the stride, so that every tap reads consecutive positions. Kernel in
+/// length_kernel.cpp, space of configs in length.cpp.
+struct LengthConfig {
+  std::int64_t tile_l = 0;   ///< output positions of a register tile
+  std::int64_t tile_c = 0;   ///< output channels of a register tile
+  std::int64_t block_l = 0;  ///< output positions of a task, whole tiles
+  std::int64_t window = 0;   ///< most floats of x laid out at once; 0: x is read where it lies
+};
+
+/// Floats on a task's stack: the window of x, and the sums of its outputs.
+inline constexpr std::int64_t length_max_window = 32768;
+inline constexpr std::int64_t length_max_sums = 16384;
+
+/// A row of register tiles: sums[c][t] (+)=
+///   Σ_channel Σ_tap x[channel · channel_step + offsets[tap] + t] · w[channel][tap][c]
+struct LengthTile {
+  std::int64_t positions = 0;  ///< of all tiles; a part of the last one is computed like a whole
+  const float* x = nullptr;
+  std::int64_t channel_step = 0;
+  const std::int64_t* offsets = nullptr;
+  std::int64_t channels = 0, taps = 0;
+  const float* w = nullptr;
+  std::int64_t w_channel_step = 0;
+  const float* bias = nullptr;  ///< where the sums start; null: where an earlier pass left them
+  float* sums = nullptr;
+  std::int64_t sums_step = 0;  ///< from one output channel to the next
+
+  using Code = void (*)(const LengthTile&);
+};
+
+/// A problem made ready. Weights are [G][tiles_c][Cin/G][K][tile_c], bias is [G][tiles_c][tile_c];
+/// what pads them is 0. Taps are summed in passes of pass_taps, channels in passes of
+/// pass_channels; tap k of a pass reads its channel's rows from offsets[k] on.
+struct LengthPlan {
+  using Task = void (*)(const LengthPlan&, const void* x, void* y, std::int64_t task);
+
+  Problem problem;
+  LengthConfig config;
+  std::int64_t length_out = 0;
+  std::int64_t group_in = 0, group_out = 0;  ///< channels of one group in x and in y
+  std::int64_t tiles_c = 0;                  ///< register tiles over a group's output channels
+  std::int64_t pass_taps = 0, pass_channels = 0;
+  std::int64_t row_floats = 0;        ///< of one phase of one channel in the window
+  std::vector<std::int64_t> phases;   ///< remainders by the stride that the taps of a pass have
+  std::vector<std::int64_t> offsets;  ///< of each tap of a pass in a channel's rows
+  std::int64_t task_tiles = 0;        ///< register tiles of channels that share a window
+  std::int64_t blocks_l = 0, blocks_c = 0;
+  std::int64_t task_units = 0;     ///< consecutive (n, group, block_c, block_l) of one task
+  bool weights_are_finite = true;  ///< so that 0 times a weight is 0
+  PackedFloats weights, bias;
+  LengthTile::Code tile = nullptr;
+  Task task = nullptr;
+
+  std::int64_t channel_floats() const {
+    return static_cast<std::int64_t>(phases.size()) * row_floats;
+  }
+  std::int64_t units() const { return problem.batch * problem.num_groups * blocks_c * blocks_l; }
+};
+
+/// The code on the SIMD target in use; null if it has none for the tile.
+LengthTile::Code length_tile(std::int64_t tile_c, std::int64_t tile_l);
+LengthPlan::Task length_task(DType dtype);
+
+/// Digest of length_kernel.cpp and the CPU headers that it includes.
+std::string length_digest();
+
+}  // namespace convtune

@@ -1,0 +1,270 @@
+#include "kernels/cpu/targets.hpp"  // before all of Highway
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/cpu/length_kernel.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <type_traits>
+
+#include "kernels/cpu/activation-inl.hpp"
+#include "kernels/cpu/length.hpp"
+#include "kernels/cpu/length_tile-inl.hpp"
+#include "kernels/cpu/length_window-inl.hpp"
+#include "kernels/cpu/simd-inl.hpp"
+#include "kernels/cpu/window.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace convtune::HWY_NAMESPACE {
+namespace {
+
+// Output positions [first_l, last_l) of register tiles [first_tile, last_tile) of a group.
+template <class T>
+struct Block {
+  const T* x;  // the batch row's group
+  T* y;        // likewise
+  std::int64_t group = 0;
+  std::int64_t first_tile = 0, last_tile = 0;
+  std::int64_t first_l = 0, last_l = 0;
+};
+
+template <class T>
+Block<T> block_of(const LengthPlan& plan, const void* x, void* y, std::int64_t unit) {
+  const Problem& p = plan.problem;
+  Block<T> b = {};
+  b.first_l = unit % plan.blocks_l * plan.config.block_l;
+  b.last_l = std::min(b.first_l + plan.config.block_l, plan.length_out);
+  unit /= plan.blocks_l;
+  b.first_tile = unit % plan.blocks_c * plan.task_tiles;
+  b.last_tile = std::min(b.first_tile + plan.task_tiles, plan.tiles_c);
+  unit /= plan.blocks_c;
+  const std::int64_t channel = unit * plan.group_in;
+  b.group = unit % p.num_groups;
+  b.x = static_cast<const T*>(x) + channel * p.length;
+  b.y = static_cast<T*>(y) + unit * plan.group_out * plan.length_out;
+  return b;
+}
+
+// What one pass sums: channels [0, channels) and taps [0, taps) from these on.
+struct Pass {
+  const float* x;  // what the block's first output reads at the first tap
+  std::int64_t channel_step;
+  std::int64_t first_channel, channels;
+  std::int64_t first_tap, taps;
+  bool first;
+};
+
+// Where a block's sums are left: those of its register tile i at tiles + i · tile_step.
+struct Sums {
+  float* tiles;
+  std::int64_t step;  // from one output channel to the next
+};
+
+template <class T>
+void sum_pass(const LengthPlan& plan, const Block<T>& block, const Pass& pass, const Sums& sums) {
+  const std::int64_t tile_c = plan.config.tile_c;
+  const std::int64_t k = plan.problem.kernel_size;
+  const std::int64_t count = block.last_l - block.first_l;
+  const std::int64_t step =
+      block.last_tile - block.first_tile == 1 ? count : plan.config.tile_l;  // x stays in L1
+  for (std::int64_t t = 0; t < count; t += step) {
+    for (std::int64_t i = block.first_tile; i < block.last_tile; ++i) {
+      const std::int64_t index = block.group * plan.tiles_c + i;
+      plan.tile({.positions = step,
+                 .x = pass.x + t,
+                 .channel_step = pass.channel_step,
+                 .offsets = plan.offsets.data(),
+                 .channels = pass.channels,
+                 .taps = pass.taps,
+                 .w = plan.weights.get() +
+                      ((index * plan.group_in + pass.first_channel) * k + pass.first_tap) * tile_c,
+                 .w_channel_step = k * tile_c,
+                 .bias = pass.first ? plan.bias.get() + index * tile_c : nullptr,
+                 .sums = sums.tiles + (i - block.first_tile) * tile_c * sums.step + t,
+                 .sums_step = sums.step});
+    }
+  }
+}
+
+// All passes of a block over windows laid out one after the other.
+template <class T>
+void sum_windows(const LengthPlan& plan, const Block<T>& block, const Sums& sums) {
+  const Problem& p = plan.problem;
+  HWY_ALIGN float window[length_max_window];
+  const std::int64_t outputs = round_up(block.last_l - block.first_l, plan.config.tile_l);
+  for (std::int64_t c = 0; c < plan.group_in; c += plan.pass_channels) {
+    for (std::int64_t k = 0; k < p.kernel_size; k += plan.pass_taps) {
+      Pass pass = {.x = window,
+                   .channel_step = plan.channel_floats(),
+                   .first_channel = c,
+                   .channels = std::min(plan.pass_channels, plan.group_in - c),
+                   .first_tap = k,
+                   .taps = std::min(plan.pass_taps, p.kernel_size - k),
+                   .first = c == 0 && k == 0};
+      const std::int64_t count = outputs + (pass.taps - 1) * p.dilation / p.stride;
+      for (std::int64_t i = 0; i < pass.channels; ++i) {
+        lay_out<T>(plan, {block.x + (c + i) * p.length, p.length},
+                   window_start(p, block.first_l) + k * p.dilation, count,
+                   window + i * pass.channel_step);
+      }
+      sum_pass(plan, block, pass, sums);
+    }
+  }
+}
+
+template <class T>
+void finish(const LengthPlan& plan, const Block<T>& block, const Sums& sums) {
+  constexpr Floats<max_lanes> d;
+  const std::int64_t first_c = block.first_tile * plan.config.tile_c;
+  const std::int64_t last_c = std::min(block.last_tile * plan.config.tile_c, plan.group_out);
+  const std::int64_t count = block.last_l - block.first_l;
+  for (std::int64_t c = first_c; c < last_c; ++c) {
+    const float* from = sums.tiles + (c - first_c) * sums.step;
+    T* to = block.y + c * plan.length_out + block.first_l;
+    for (std::int64_t t = 0; t < count; t += max_lanes) {
+      store_up_to(activate(d, hn::LoadU(d, from + t), plan.problem.activation), d, to + t,
+                  count - t);
+    }
+  }
+}
+
+// A window holds zeros for what lies outside x; where they met an infinite weight, sum again over
+// the taps inside alone.
+template <class T>
+void mend_borders(const LengthPlan& plan, const Block<T>& block, const Sums& sums) {
+  const Problem& p = plan.problem;
+  const std::int64_t tile_c = plan.config.tile_c;
+  for (std::int64_t t = block.first_l; t < block.last_l; ++t) {
+    const std::int64_t start = window_start(p, t);
+    const TapRange taps = valid_taps(p, start);
+    if (taps.first == 0 && taps.last == p.kernel_size) continue;
+    for (std::int64_t c = 0; c < (block.last_tile - block.first_tile) * tile_c; ++c) {
+      const std::int64_t index = block.group * plan.tiles_c + block.first_tile + c / tile_c;
+      const float* w =
+          plan.weights.get() + index * plan.group_in * p.kernel_size * tile_c + c % tile_c;
+      float sum = plan.bias[index * tile_c + c % tile_c];
+      for (std::int64_t in = 0; in < plan.group_in; ++in) {
+        for (std::int64_t k = taps.first; k < taps.last; ++k) {
+          const T* at = block.x + in * p.length + start + k * p.dilation;
+          sum += hn::GetLane(load(Floats<1>(), at)) * w[(in * p.kernel_size + k) * tile_c];
+        }
+      }
+      sums.tiles[c * sums.step + t - block.first_l] = sum;
+    }
+  }
+}
+
+// Whether y can hold a block's sums on the way: whole tiles of float32 that are done when summed.
+bool sums_in_y(const LengthPlan& plan, const Block<float>& block) {
+  return plan.problem.activation == Activation::none &&
+         (block.last_l - block.first_l) % plan.config.tile_l == 0 &&
+         block.last_tile * plan.config.tile_c <= plan.group_out;
+}
+
+template <class T, class SumAll>
+void run_with_sums(const LengthPlan& plan, const Block<T>& block, const SumAll& sum_all) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (sums_in_y(plan, block)) {
+      const std::int64_t first_c = block.first_tile * plan.config.tile_c;
+      return sum_all(Sums{block.y + first_c * plan.length_out + block.first_l, plan.length_out});
+    }
+  }
+  HWY_ALIGN float buffer[length_max_sums];
+  const Sums sums = {buffer, plan.config.block_l};
+  sum_all(sums);
+  finish(plan, block, sums);
+}
+
+template <class T>
+void run_block(const LengthPlan& plan, const Block<T>& block) {
+  run_with_sums(plan, block, [&](const Sums& sums) {
+    sum_windows(plan, block, sums);
+    if (!plan.weights_are_finite) mend_borders(plan, block, sums);
+  });
+}
+
+// A block whose windows all lie inside x, read there.
+void run_inside(const LengthPlan& plan, const Block<float>& block) {
+  const Pass pass = {.x = block.x + window_start(plan.problem, block.first_l),
+                     .channel_step = plan.problem.length,
+                     .first_channel = 0,
+                     .channels = plan.group_in,
+                     .first_tap = 0,
+                     .taps = plan.problem.kernel_size,
+                     .first = true};
+  run_with_sums(plan, block, [&](const Sums& sums) { sum_pass(plan, block, pass, sums); });
+}
+
+// Splits a block at the first tile that needs no padding and behind the last that needs none.
+void run_in_place(const LengthPlan& plan, const Block<float>& block) {
+  const Problem& p = plan.problem;
+  const std::int64_t tile_l = plan.config.tile_l;
+  const std::int64_t padded = std::max<std::int64_t>(0, p.padding.left - block.first_l);
+  const std::int64_t from = std::min(block.last_l, block.first_l + round_up(padded, tile_l));
+  const std::int64_t reach = (p.kernel_size - 1) * p.dilation - p.padding.left;
+  const std::int64_t room = std::min(block.last_l, p.length - reach) - from;
+  const std::int64_t to = from + std::max<std::int64_t>(0, room) / tile_l * tile_l;
+  const auto part = [&](std::int64_t first_l, std::int64_t last_l) {
+    Block<float> b = block;
+    b.first_l = first_l;
+    b.last_l = last_l;
+    return b;
+  };
+  if (from > block.first_l) run_block(plan, part(block.first_l, from));
+  if (to > from) run_inside(plan, part(from, to));
+  if (block.last_l > to) run_block(plan, part(to, block.last_l));
+}
+
+template <class T>
+void run_task(const LengthPlan& plan, const void* x, void* y, std::int64_t task) {
+  const std::int64_t last = std::min(plan.units(), (task + 1) * plan.task_units);
+  for (std::int64_t unit = task * plan.task_units; unit < last; ++unit) {
+    const Block<T> block = block_of<T>(plan, x, y, unit);
+    if constexpr (std::is_same_v<T, float>) {
+      if (plan.config.window == 0) {
+        run_in_place(plan, block);
+        continue;
+      }
+    }
+    run_block(plan, block);
+  }
+}
+
+}  // namespace
+
+LengthPlan::Task find_length_task(DType dtype) {
+  switch (dtype) {
+    case DType::float32:
+      return run_task<float>;
+    case DType::float16:
+      return run_task<hwy::float16_t>;
+    case DType::bfloat16:
+      return run_task<hwy::bfloat16_t>;
+  }
+  return nullptr;
+}
+
+LengthTile::Code find_tile(std::int64_t tile_c, std::int64_t tile_l) {
+  return find_length_tile(tile_c, tile_l);
+}
+
+}  // namespace convtune::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace convtune {
+
+HWY_EXPORT(find_tile);
+HWY_EXPORT(find_length_task);
+
+LengthTile::Code length_tile(std::int64_t tile_c, std::int64_t tile_l) {
+  return HWY_DYNAMIC_DISPATCH(find_tile)(tile_c, tile_l);
+}
+
+LengthPlan::Task length_task(DType dtype) { return HWY_DYNAMIC_DISPATCH(find_length_task)(dtype); }
+
+std::string length_digest() { return CONVTUNE_SOURCE_DIGEST; }
+
+}  // namespace convtune
+#endif
