@@ -34,6 +34,8 @@ int main(int argc, char** argv) {
   cli::add_db(app, action);
   cli::add_devices(app, action);
   cli::add_worker(app, action);
+  cli::add_man_page(app, action);
+  cli::add_bash_completion(app, action);
 
   try {
     app.parse(argc, argv);

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <vector>
 
 namespace convtune::cli {
 
@@ -22,7 +23,14 @@ void add_report(CLI::App& app, Action& action);
 void add_db(CLI::App& app, Action& action);
 void add_devices(CLI::App& app, Action& action);
 
-/// The tuner's own worker process; not shown in --help.
+/// Not shown in --help: the tuner's own worker process, and what the build makes of --help itself.
 void add_worker(CLI::App& app, Action& action);
+void add_man_page(CLI::App& app, Action& action);
+void add_bash_completion(CLI::App& app, Action& action);
+
+/// The subcommands that --help shows.
+inline std::vector<const CLI::App*> listed_commands(const CLI::App& app) {
+  return app.get_subcommands([](const CLI::App* each) { return !each->get_group().empty(); });
+}
 
 }  // namespace convtune::cli
