@@ -8,9 +8,12 @@ Block::Block(const LaunchGeometry& geometry, const std::function<void()>& thread
       scheduler(geometry.block[0], thread, options),
       shared(geometry.shared_bytes),
       warps(32, "warp"),
-      copies(geometry.block[0]) {
+      copies(geometry.block[0]),
+      mbarriers(geometry.block[0]),
+      warpgroups(geometry.block[0], mbarriers.end_unit()) {
 #ifdef CONVTUNE_SEES_PLAIN_ACCESSES
-  races.emplace(geometry.block[0], 0, geometry.shared_bytes,
+  const unsigned units = warpgroups.end_unit() - geometry.block[0];
+  races.emplace(geometry.block[0], units, geometry.shared_bytes,
                 [this](const std::string& message) { scheduler.fail(message); });
 #endif
 }
@@ -22,7 +25,12 @@ std::string Block::run(unsigned index) {
   barriers.reset();
   warps.reset(scheduler.threads());
   copies.reset(*this);
+  mbarriers.reset();
+  warpgroups.reset();
   std::string error = scheduler.run_block(index);
+  if (error.empty() && warpgroups.any_running())
+    error = "the block ended without waiting for its matrix products";
+  if (error.starts_with("deadlock")) error += mbarriers.incomplete();
   current_block = nullptr;
   return error;
 }

@@ -7,10 +7,12 @@
 #include "tests/emulator/async_copies.hpp"
 #include "tests/emulator/barriers.hpp"
 #include "tests/emulator/launch.hpp"
+#include "tests/emulator/mbarriers.hpp"
 #include "tests/emulator/race_detector.hpp"
 #include "tests/emulator/scheduler.hpp"
 #include "tests/emulator/shared_memory.hpp"
 #include "tests/emulator/together.hpp"
+#include "tests/emulator/warpgroups.hpp"
 
 namespace convtune::emulator {
 
@@ -29,11 +31,14 @@ struct Block {
   Barriers barriers;
   Together warps;
   AsyncCopies copies;
+  Mbarriers mbarriers;
+  Warpgroups warpgroups;
 };
 
 inline thread_local Block* current_block = nullptr;
 
-/// An access to global memory that is out of bounds or not aligned fails.
+/// An access to global memory that is out of bounds, or not aligned either, fails.
+void require_in_arrays(Block& block, const void* address, unsigned bytes, bool writes);
 void require_global(Block& block, const void* address, unsigned bytes, bool writes);
 
 [[noreturn]] void fail_outside_shared(Block& block, const void* pointer, unsigned bytes);

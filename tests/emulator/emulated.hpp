@@ -32,11 +32,11 @@ inline std::vector<Options> all_options() {
 /// it. What the case does not write is ~0.
 inline std::vector<unsigned> run_case(void (*kernel)(const cuda::CaseArgs&),
                                       const LaunchGeometry& geometry, std::span<const unsigned> in,
-                                      std::size_t out_size) {
+                                      std::size_t out_size, const cuda::TensorMap& map = {}) {
   std::vector<unsigned> first;
   for (const Options& options : all_options()) {
     std::vector<unsigned> out(out_size, ~0U);
-    const cuda::CaseArgs args = {.in = in.data(), .out = out.data()};
+    const cuda::CaseArgs args = {.in = in.data(), .out = out.data(), .map = map};
     EXPECT_EQ(launch(
                   geometry, [&] { kernel(args); }, options)
                   .error,

@@ -15,8 +15,7 @@ void require_aligned(Block& block, const void* address, unsigned bytes) {
 
 }  // namespace
 
-void require_global(Block& block, const void* address, unsigned bytes, bool writes) {
-  require_aligned(block, address, bytes);
+void require_in_arrays(Block& block, const void* address, unsigned bytes, bool writes) {
   if (block.options.global.empty()) return;
   const auto at = reinterpret_cast<std::uintptr_t>(address);
   for (const GlobalArray& array : block.options.global) {
@@ -25,6 +24,11 @@ void require_global(Block& block, const void* address, unsigned bytes, bool writ
   }
   block.scheduler.fail(fmt::format("{} {} bytes of global memory at {} lies outside the arrays",
                                    writes ? "a store of" : "a load of", bytes, address));
+}
+
+void require_global(Block& block, const void* address, unsigned bytes, bool writes) {
+  require_aligned(block, address, bytes);
+  require_in_arrays(block, address, bytes, writes);
 }
 
 void load_global(void* to, const void* from, unsigned bytes) {
@@ -55,7 +59,8 @@ unsigned shared_offset(Block& block, const void* pointer, unsigned bytes) {
 
 char* shared_bytes(Block& block, unsigned address, unsigned bytes) {
   char* const at = block.shared.data() + (std::ptrdiff_t{address} - SharedMemory::window);
-  shared_offset(block, at, bytes);
+  require_aligned(block, at, bytes);
+  if (!block.shared.offset(at, bytes)) fail_outside_shared(block, at, bytes);
   return at;
 }
 

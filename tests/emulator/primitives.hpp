@@ -42,4 +42,34 @@ void commit_copies();
 /// Waits until at most `pending` of the groups are in flight.
 void wait_for_copies(unsigned pending);
 
+// Barriers in shared memory, and the fences of the asynchronous proxy.
+void init_mbarrier(unsigned barrier, unsigned arrivals);
+void fence_mbarrier_init();
+void arrive_at_mbarrier(unsigned barrier, unsigned expected_bytes);
+void wait_for_mbarrier(unsigned barrier, unsigned parity, Location at);
+void fence_async_proxy();
+
+/// Copies a box of a tensor; `map` is a cuda::TensorMap.
+void load_tile(unsigned to, const void* map, unsigned barrier, unsigned rank,
+               const int* coordinates);
+
+// Operations of a whole warpgroup.
+struct WarpgroupProduct {
+  DType dtype = DType::float32;
+  unsigned n = 0;
+  unsigned long long a = 0;  ///< descriptor; not looked at if A is in registers
+  unsigned long long b = 0;  ///< descriptor
+  bool a_mn_major = false;
+  bool b_mn_major = false;
+
+  bool operator==(const WarpgroupProduct&) const = default;
+};
+void fence_warpgroup(Location at);
+/// The calling thread's n/2 sums, and its 4 registers of A, or null if A is in shared memory.
+void multiply_warpgroup(const WarpgroupProduct& product, float* sums, const unsigned* a_registers,
+                        Location at);
+void commit_products(Location at);
+void wait_for_products(unsigned pending, Location at);
+void change_registers(Location at);
+
 }  // namespace convtune::emulator

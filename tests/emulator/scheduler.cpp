@@ -83,7 +83,8 @@ void Scheduler::wait(const Wait& why) {
 void Scheduler::exit_thread() {
   State& state = states_[running.thread];
   state.exited = true;
-  ++exited_;
+  if (++exited_ == threads() && !landings_.empty())
+    fail("the block ends while copies are in flight");
   continue_with_next(*state.fiber);
 }
 

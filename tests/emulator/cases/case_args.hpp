@@ -1,5 +1,7 @@
 #pragma once
 
+#include "kernels/cuda/tensor_map.hpp"
+
 // Seen by host and device: no standard header.
 
 namespace convtune::cuda {
@@ -9,6 +11,7 @@ namespace convtune::cuda {
 struct CaseArgs {
   const unsigned* in = nullptr;
   unsigned* out = nullptr;
+  TensorMap map = {};
 };
 
 }  // namespace convtune::cuda
