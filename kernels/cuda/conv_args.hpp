@@ -19,6 +19,19 @@ struct IndexOfBits<32> {
 template <int bits>
 using IndexOf = typename IndexOfBits<bits>::Type;
 
+/// Unsigned division takes fewer instructions, and an unsigned comparison also sees what is
+/// negative.
+constexpr unsigned as_unsigned(Int32 value) { return static_cast<unsigned>(value); }
+constexpr unsigned long long as_unsigned(Int64 value) {
+  return static_cast<unsigned long long>(value);
+}
+
+/// Whether 0 <= position < length.
+template <class Index>
+constexpr bool is_inside(Index position, Index length) {
+  return as_unsigned(position) < as_unsigned(length);
+}
+
 /// The sizes of a problem, in the width that a kernel computes with.
 template <class Index>
 struct ConvShape {

@@ -1,6 +1,14 @@
 #include "kernels/cuda/cuda_kernel.hpp"
 
+#include <algorithm>
+
 namespace convtune {
+
+bool indices_fit_64_bits(const Problem& p) {
+  constexpr std::int64_t limit = std::int64_t{1} << 40;
+  return std::max({p.stride, p.dilation, p.padding.left, p.padding.right, p.kernel_size}) < limit &&
+         std::max({input_elements(p), weight_elements(p), output_elements(p)}) < limit;
+}
 
 cuda::ConvShape<cuda::Int64> conv_shape(const Problem& problem) {
   return {.batch = problem.batch,

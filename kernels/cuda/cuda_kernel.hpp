@@ -23,6 +23,9 @@ struct LaunchGeometry {
 /// The sizes that kernels take as run-time arguments.
 cuda::ConvShape<cuda::Int64> conv_shape(const Problem& problem);
 
+/// Whether tensors, stride, dilation and paddings leave 64-bit indices room for any tail.
+bool indices_fit_64_bits(const Problem& problem);
+
 /// What the host must know of a CUDA family: the twin of its device file.
 struct CudaKernel {
   std::string_view header;  ///< device file, relative to kernels/cuda: "direct.cuh"

@@ -35,12 +35,6 @@ bool serves_vec(const Problem& p, const Config& c, std::int64_t vec) {
          (x_permits(p, c.at("tile_l"), vec) || y_permits(p, c.at("tile_l"), c.at("tile_c"), vec));
 }
 
-bool indices_fit_64_bits(const Problem& p) {
-  constexpr std::int64_t limit = std::int64_t{1} << 40;
-  return std::max({p.stride, p.dilation, p.padding.left, p.padding.right, p.kernel_size}) < limit &&
-         std::max({input_elements(p), weight_elements(p), output_elements(p)}) < limit;
-}
-
 std::int64_t block_l(const Config& c) { return c.at("threads") / c.at("block_c"); }
 
 // A side may cover at most twice what there is, unless it is as short as it can be.

@@ -3,6 +3,7 @@
 #include "kernels/cuda/conv_args.hpp"
 #include "kernels/cuda/device/activation.cuh"
 #include "kernels/cuda/device/arithmetic.cuh"
+#include "kernels/cuda/device/convert.cuh"
 #include "kernels/cuda/device/element.cuh"
 #include "kernels/cuda/device/platform.cuh"
 #include "kernels/cuda/device/vector.cuh"
@@ -67,19 +68,6 @@ constexpr int position_in_tile(int i) {
   return i / run(config) * run(config) * block_l(config) + i % run(config);
 }
 
-/// `count` packed weights, widened; their address is aligned to all of them, or to 16 bytes.
-template <int count, class T>
-void load_weights(const T* from, float (&weights)[count]) {
-  constexpr int widest = 16 / static_cast<int>(sizeof(T));
-  constexpr int vec = count < widest ? count : widest;
-  CONVTUNE_UNROLL
-  for (int i = 0; i < count; i += vec) {
-    const Vector<T, vec> vector = load<vec>(from + i);
-    CONVTUNE_UNROLL
-    for (int j = 0; j < vec; ++j) weights[i + j] = to_float(vector.at[j]);
-  }
-}
-
 /// Adds one tap's products to the sums. `x` points at the group's first channel at position 0.
 template <DirectConfig config, class Index, class T>
 void add_tap(const ConvShape<Index>& shape, const T* x, Index first_read, const T*& weights,
@@ -103,7 +91,7 @@ void add_tap(const ConvShape<Index>& shape, const T* x, Index first_read, const 
 
   for (Index ci = 0; ci < shape.in_channels; ci += steps) {
     float w[steps * config.tile_c];
-    load_weights(weights, w);
+    load_floats(weights, w);
     weights += steps * config.tile_c;
     CONVTUNE_UNROLL
     for (int r = 0; r < reads; ++r) {
@@ -136,8 +124,8 @@ void store_tile(const ConvShape<Index>& shape, const DirectTile<Index>& tile, co
 
   float bias[config.tile_c];
   const char* packed_bias = static_cast<const char*>(packed) + bias_offset(config, shape);
-  load_weights(reinterpret_cast<const float*>(packed_bias) + tile.channel_tile * config.tile_c,
-               bias);
+  load_floats(reinterpret_cast<const float*>(packed_bias) + tile.channel_tile * config.tile_c,
+              bias);
 
   constexpr int steps_l = nlc ? 1 : vec;
   constexpr int steps_c = nlc ? vec : 1;

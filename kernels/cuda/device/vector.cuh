@@ -74,6 +74,14 @@ Vector<T, size> load(const T* from) {
   return __builtin_bit_cast(Vector<T, size>, words);
 }
 
+/// Zeros unless `wanted`; then `from` is read.
+template <int size, class T>
+Vector<T, size> load_if(bool wanted, const T* from) {
+  Words<sizeof(T)* size> words = {};
+  if (wanted) load_words(words, from);
+  return __builtin_bit_cast(Vector<T, size>, words);
+}
+
 template <int size, class T>
 void store(T* to, const Vector<T, size>& vector) {
   store_words(to, __builtin_bit_cast(Words<sizeof(T) * size>, vector));

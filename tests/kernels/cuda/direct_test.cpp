@@ -2,18 +2,13 @@
 
 #include <gtest/gtest.h>
 
-#include <cmath>
-#include <cstring>
-#include <limits>
-#include <numeric>
+#include <algorithm>
 #include <optional>
 #include <random>
 #include <set>
-#include <vector>
 
-#include "kernels/cuda/source.hpp"
-#include "kernels/reference.hpp"
-#include "tests/kernels/cuda/host_kernels.hpp"
+#include "kernels/cuda/cuda_kernel.hpp"
+#include "tests/kernels/cuda/direct_kernels.hpp"
 
 namespace convtune {
 namespace {
@@ -21,34 +16,6 @@ namespace {
 using cuda::DirectConfig;
 
 const DeviceProperties h200 = properties_of_arch("sm_90a");
-
-/// An array of a dtype, off the allocation's own alignment by exactly what the candidate asks for.
-class Array {
- public:
-  Array(DType dtype, std::int64_t count, std::size_t alignment)
-      : dtype_(dtype), bytes_(static_cast<std::size_t>(count) * size_of(dtype)) {
-    memory_.resize(bytes_ + 256 + alignment);
-    const auto address = reinterpret_cast<std::uintptr_t>(memory_.data());
-    data_ = memory_.data() + (256 - address % 256) + alignment;
-    for (std::int64_t i = 0; i < count; ++i) set(i, std::numeric_limits<float>::quiet_NaN());
-  }
-  void* data() { return data_; }
-  void set(std::int64_t i, float value) { store_element(data_, dtype_, i, value); }
-  float at(std::int64_t i) const { return load_element(data_, dtype_, i); }
-  emulator::GlobalArray array() const { return {data_, bytes_, false}; }
-  emulator::GlobalArray writable_array() const { return {data_, bytes_, true}; }
-
- private:
-  DType dtype_;
-  std::size_t bytes_;
-  std::vector<char> memory_;
-  char* data_ = nullptr;
-};
-
-template <class T>
-T pick(std::mt19937& random, std::initializer_list<T> values) {
-  return values.begin()[random() % values.size()];
-}
 
 /// A problem near the edges of the kernel's block: one short of it, just full, one more.
 Problem draw_problem(const DirectConfig& c, std::mt19937& random) {
@@ -83,7 +50,7 @@ Config config_for(const DirectConfig& c) {
 }
 
 /// A drawn problem that the host twin would serve with exactly this kernel, wide indices aside.
-std::optional<Problem> problem_for(const HostKernel& kernel, std::mt19937& random) {
+std::optional<Problem> problem_for(const HostKernel<DirectConfig>& kernel, std::mt19937& random) {
   for (int attempt = 0; attempt < 20000; ++attempt) {
     const Problem problem = draw_problem(kernel.config, random);
     if (problem.length < 1 || problem.length > 5000) continue;
@@ -95,74 +62,26 @@ std::optional<Problem> problem_for(const HostKernel& kernel, std::mt19937& rando
   return std::nullopt;
 }
 
-enum class Data { integers, random };
-
-/// Runs the kernel over poisoned memory and compares every output with the float64 reference.
-void check(const HostKernel& kernel, const Problem& problem, Data data, std::mt19937& random) {
-  SCOPED_TRACE(describe(problem));
-  const Config config = config_for(kernel.config);
-  const CudaKernel& twin = *cuda_direct().cuda;
-  const std::size_t alignment = twin.alignment(problem, config);
-  const auto fill = [&](Array& array, std::int64_t count) {
-    std::normal_distribution<float> normal;
-    for (std::int64_t i = 0; i < count; ++i)
-      array.set(i, data == Data::random ? normal(random) : static_cast<float>(random() % 7) - 3);
-  };
-  Array x(problem.dtype, input_elements(problem), alignment);
-  Array weight(problem.dtype, weight_elements(problem), size_of(problem.dtype));
-  Array bias(problem.dtype, problem.out_channels, size_of(problem.dtype));
-  Array y(problem.dtype, output_elements(problem), alignment);
-  fill(x, input_elements(problem));
-  fill(weight, weight_elements(problem));
-  fill(bias, problem.out_channels);
-  const void* bias_data = problem.has_bias ? bias.data() : nullptr;
-
-  cuda::ConvArgs args = {.shape = conv_shape(problem)};
-  Array packed(DType::float32, cuda::packed_bytes(kernel.config, args.shape) / 4, 256);
-  twin.pack(problem, config, weight.data(), bias_data, packed.data());
-  args.x = x.data();
-  args.packed = packed.data();
-  args.y = y.data();
-  const emulator::Options options = {.global = {x.array(), packed.array(), y.writable_array()}};
-  EXPECT_EQ(run_on_host(kernel, args, twin.geometry(problem, config, h200), options).error, "");
-
-  std::vector<std::int64_t> indices(static_cast<std::size_t>(output_elements(problem)));
-  std::iota(indices.begin(), indices.end(), 0);
-  const std::vector<ReferenceValue> expected =
-      reference_at(problem, x.data(), weight.data(), bias_data, indices);
-  const CheckResult result = compare(problem, y.data(), indices, expected);
-  EXPECT_EQ(result.wrong, 0) << "worst at " << result.worst_index;
-
-  const bool exact =
-      problem.activation == Activation::none || problem.activation == Activation::relu;
-  if (data != Data::integers || !exact) return;
-  for (const std::int64_t i : indices) {
-    float rounded = 0;
-    store_element(&rounded, problem.dtype, 0,
-                  static_cast<float>(expected[static_cast<std::size_t>(i)].value));
-    ASSERT_EQ(y.at(i), load_element(&rounded, problem.dtype, 0)) << "at " << i;
-  }
-}
-
 class DirectOnHost : public testing::TestWithParam<std::size_t> {};
 
 TEST_P(DirectOnHost, EqualsTheReference) {
-  const HostKernel& kernel = host_kernels()[GetParam()];
+  const HostKernel<DirectConfig>& kernel = direct_kernels()[GetParam()];
   std::mt19937 random(static_cast<unsigned>(GetParam()));
   for (int i = 0; i < 40; ++i) {
     const std::optional<Problem> problem = problem_for(kernel, random);
     ASSERT_TRUE(problem) << "no drawn problem needs this kernel";
-    check(kernel, *problem, i % 2 == 0 ? Data::integers : Data::random, random);
+    check_kernel(cuda_direct(), *problem, config_for(kernel.config), kernel.thread,
+                 static_cast<Data>(i % 3), random);
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Kernels, DirectOnHost,
-                         testing::Range<std::size_t>(0, host_kernels().size()));
+                         testing::Range<std::size_t>(0, direct_kernels().size()));
 
 TEST(DirectHostKernels, HaveEveryValueOfEveryParameter) {
   for (const Parameter& parameter : cuda_direct().parameters) {
     std::set<std::int64_t> values;
-    for (const HostKernel& kernel : host_kernels())
+    for (const HostKernel<DirectConfig>& kernel : direct_kernels())
       values.insert(config_for(kernel.config).at(parameter.name));
     EXPECT_EQ(values, std::set(parameter.values.begin(), parameter.values.end())) << parameter.name;
   }
@@ -171,7 +90,7 @@ TEST(DirectHostKernels, HaveEveryValueOfEveryParameter) {
 TEST(Direct, DefaultKeepsEveryConstraintThatAnyConfigKeeps) {
   std::mt19937 random(1);
   for (int i = 0; i < 300; ++i) {
-    const HostKernel& kernel = host_kernels()[random() % host_kernels().size()];
+    const HostKernel<DirectConfig>& kernel = direct_kernels()[random() % direct_kernels().size()];
     Problem problem = draw_problem(kernel.config, random);
     if (problem.length < 1) continue;
     const Config config = cuda_direct().default_config(problem, h200);

@@ -25,10 +25,10 @@ TEST(Source, HasEveryHeaderThatItIncludesAndNoneOfTheHosts) {
   EXPECT_THAT(
       names(source_of(problem).headers),
       testing::ElementsAre("kernels/cuda/conv_args.hpp", "kernels/cuda/device/activation.cuh",
-                           "kernels/cuda/device/arithmetic.cuh", "kernels/cuda/device/element.cuh",
-                           "kernels/cuda/device/platform.cuh", "kernels/cuda/device/vector.cuh",
-                           "kernels/cuda/direct.cuh", "kernels/cuda/direct_config.hpp",
-                           "kernels/enums.hpp"));
+                           "kernels/cuda/device/arithmetic.cuh", "kernels/cuda/device/convert.cuh",
+                           "kernels/cuda/device/element.cuh", "kernels/cuda/device/platform.cuh",
+                           "kernels/cuda/device/vector.cuh", "kernels/cuda/direct.cuh",
+                           "kernels/cuda/direct_config.hpp", "kernels/enums.hpp"));
 }
 
 TEST(Source, FollowsIncludesOnlyWhereTheyLead) {

@@ -6,7 +6,8 @@
 #include <string>
 
 #include "kernels/cuda/direct.hpp"
-#include "tests/kernels/cuda/host_kernels.hpp"
+#include "tests/emulator/launch.hpp"
+#include "tests/kernels/cuda/direct_kernels.hpp"
 
 namespace convtune::fake_driver {
 namespace {
@@ -54,13 +55,13 @@ CUresult launch(CUfunction, unsigned grid_x, unsigned grid_y, unsigned grid_z, u
   ++current.launches;
   current.running = true;
   if (current.launch_result != CUDA_SUCCESS) return current.launch_result;
-  for (const HostKernel& kernel : host_kernels()) {
+  for (const HostKernel<cuda::DirectConfig>& kernel : direct_kernels()) {
     if (unit_of_module.find(instantiation(kernel.config)) == std::string::npos) continue;
     const emulator::Report report =
-        run_on_host(kernel, *static_cast<const cuda::ConvArgs*>(args[0]),
-                    {.grid = {grid_x, grid_y, grid_z},
-                     .block = {block_x, block_y, block_z},
-                     .shared_bytes = shared_bytes});
+        emulator::launch({.grid = {grid_x, grid_y, grid_z},
+                          .block = {block_x, block_y, block_z},
+                          .shared_bytes = shared_bytes},
+                         [&] { kernel.thread(*static_cast<const cuda::ConvArgs*>(args[0])); });
     return report.error.empty() ? CUDA_SUCCESS : CUDA_ERROR_LAUNCH_FAILED;
   }
   return CUDA_ERROR_NOT_FOUND;

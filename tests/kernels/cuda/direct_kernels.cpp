@@ -1,4 +1,4 @@
-#include "tests/kernels/cuda/host_kernels.hpp"
+#include "tests/kernels/cuda/direct_kernels.hpp"
 
 #include "kernels/cuda/direct.cuh"
 
@@ -10,12 +10,12 @@ using enum DType;
 using enum Layout;
 
 template <DirectConfig config>
-constexpr HostKernel built() {
+constexpr HostKernel<DirectConfig> built() {
   return {config, cuda::conv1d_direct<config>};
 }
 
 // dtype, layout, activation, tile_l, tile_c, threads, block_c, vec_x, vec_y, taps, index_bits
-constexpr HostKernel kernels[] = {
+constexpr HostKernel<DirectConfig> kernels[] = {
     built<DirectConfig{float32, NLC, Activation::none, 1, 1, 128, 1, 1, 1, 0, 32}>(),
     built<DirectConfig{float32, NLC, Activation::relu, 4, 4, 256, 4, 4, 4, 3, 32}>(),
     built<DirectConfig{float32, NLC, Activation::none, 8, 8, 128, 32, 1, 4, 0, 64}>(),
@@ -41,12 +41,6 @@ constexpr HostKernel kernels[] = {
 
 }  // namespace
 
-std::span<const HostKernel> host_kernels() { return kernels; }
-
-emulator::Report run_on_host(const HostKernel& kernel, const cuda::ConvArgs& args,
-                             const LaunchGeometry& geometry, const emulator::Options& options) {
-  return emulator::launch(
-      geometry, [&] { kernel.thread(args); }, options);
-}
+std::span<const HostKernel<DirectConfig>> direct_kernels() { return kernels; }
 
 }  // namespace convtune
