@@ -1,6 +1,7 @@
 #include <array>
 
 #include "kernels/cpu/families.hpp"
+#include "kernels/cuda/depthwise.hpp"
 #include "kernels/cuda/direct.hpp"
 #include "kernels/family.hpp"
 
@@ -8,10 +9,7 @@ namespace convtune {
 
 std::span<const Family* const> generated_families() {
   static const std::array families = {
-      &cpu_depthwise(),
-      &cpu_length(),
-      &cpu_direct(),
-      &cuda_direct(),
+      &cpu_depthwise(), &cpu_length(), &cpu_direct(), &cuda_depthwise(), &cuda_direct(),
   };
   return families;
 }

@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <optional>
-#include <set>
+#include <tuple>
+#include <vector>
 
 #include "generator/occupancy.hpp"
+#include "kernels/cuda/depthwise.hpp"
 #include "kernels/cuda/direct.hpp"
 #include "tests/generator/covering_sample.hpp"
 #include "tests/refusal.hpp"
@@ -32,26 +34,40 @@ class Compiler : public testing::Test {
 
 Source unit(std::string text) { return {.text = std::move(text), .headers = {}, .digest = ""}; }
 
-class CompilerOn : public Compiler, public testing::WithParamInterface<const char*> {};
+struct Sample {
+  const Family& (*family)();
+  std::vector<Problem> (*problems)();
+};
+
+class CompilerOn : public Compiler,
+                   public testing::WithParamInterface<std::tuple<const char*, Sample>> {};
 
 TEST_P(CompilerOn, BuildsEveryParameterValueWithoutWarnings) {
-  const DeviceProperties device = properties_of_arch(GetParam());
-  for (const SampleCandidate& each : covering_sample(cuda_direct(), device)) {
+  const auto& [arch, sample] = GetParam();
+  const DeviceProperties device = properties_of_arch(arch);
+  const Family& family = sample.family();
+  for (const SampleCandidate& each : covering_sample(family, sample.problems(), device)) {
     SCOPED_TRACE(describe(each.problem) + " " + to_text(each.config));
-    const Source source = write_source(*cuda_direct().cuda, each.problem, each.config, device);
-    const Compiled compiled = compile(source, GetParam());
+    const Source source = write_source(*family.cuda, each.problem, each.config, device);
+    const Compiled compiled = compile(source, arch);
     EXPECT_GT(compiled.resources.registers, 0);
     if (each.is_default) {
       EXPECT_EQ(compiled.resources.spill_bytes, 0);
     }
-    const LaunchGeometry launch = cuda_direct().cuda->geometry(each.problem, each.config, device);
+    const LaunchGeometry launch = family.cuda->geometry(each.problem, each.config, device);
     EXPECT_GT(occupancy(compiled.resources, launch, device).blocks_per_sm, 0);
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Architectures, CompilerOn,
-                         testing::Values("sm_75", "sm_80", "sm_90a", "sm_100a", "sm_120"),
-                         [](const auto& arch) { return std::string(arch.param); });
+INSTANTIATE_TEST_SUITE_P(
+    Architectures, CompilerOn,
+    testing::Combine(testing::Values("sm_75", "sm_80", "sm_90a", "sm_100a", "sm_120"),
+                     testing::Values(Sample{cuda_direct, sample_problems},
+                                     Sample{cuda_depthwise, depthwise_problems})),
+    [](const auto& each) {
+      return std::string(std::get<0>(each.param)) + "_" +
+             std::string(std::get<1>(each.param).family().name);
+    });
 
 TEST_F(Compiler, ReportsErrorsWithTheLog) {
   const std::string message =

@@ -31,14 +31,36 @@ inline std::vector<Problem> sample_problems() {
   return problems;
 }
 
+/// Depthwise problems of both layouts: kernels that are baked in and such that go by chunks, shared
+/// windows of all kinds, and a multiplier.
+inline std::vector<Problem> depthwise_problems() {
+  std::vector<Problem> problems;
+  for (int i = 0; i < 8; ++i) {
+    Problem p = {.length = 4095, .in_channels = 96, .out_channels = 96, .kernel_size = 4};
+    p.num_groups = p.in_channels;
+    p.dtype = static_cast<DType>(i % 3);
+    p.layout = static_cast<Layout>(i % 2);
+    p.activation = static_cast<Activation>(i % 6);
+    if (i == 2) p.num_groups = p.in_channels = p.out_channels = 98;
+    if (i == 3) p.kernel_size = 31;
+    if (i == 4) p.kernel_size = 17;
+    if (i == 5) p.kernel_size = 128;
+    if (i == 6) p.out_channels = 288, p.stride = 2;
+    if (i == 7) p.dilation = 64;
+    problems.push_back(p);
+  }
+  return problems;
+}
+
 /// A few candidates that together have every value of every parameter of the family, and the
 /// defaults: greedily, each adds a value that none before it has.
 inline std::vector<SampleCandidate> covering_sample(const Family& family,
+                                                    const std::vector<Problem>& problems,
                                                     const DeviceProperties& device) {
   std::vector<SampleCandidate> sample;
   std::set<std::string> seen;
   const std::vector<const Family*> families = {&family};
-  for (const Problem& problem : sample_problems()) {
+  for (const Problem& problem : problems) {
     const auto candidates = enumerate(problem, device, families).candidates;
     for (std::size_t i = 0; i < candidates.size(); ++i) {
       bool adds = false;
