@@ -66,3 +66,27 @@ if(CONVTUNE_WITH_CUDA)
     message(STATUS "CUDA headers of 12.0 or newer not found: the CPU product is built")
   endif()
 endif()
+
+# Likewise of cuDNN 9. Its headers want those of the whole toolkit, and older ones cannot ask the
+# heuristics about a GPU that is not there.
+if(convtune_have_cuda AND CONVTUNE_WITH_CUDNN)
+  function(convtune_usable_cudnn result directory)
+    set(${result} FALSE PARENT_SCOPE)
+    if(EXISTS ${directory}/cudnn_graph.h AND EXISTS ${CONVTUNE_CUDA_INCLUDE_DIR}/cuda_runtime_api.h)
+      file(STRINGS ${directory}/cudnn_graph.h found REGEX "CUDNN_ATTR_ENGINEHEUR_DEVICEPROP")
+      if(found)
+        set(${result} TRUE PARENT_SCOPE)
+      endif()
+    endif()
+  endfunction()
+
+  find_path(CONVTUNE_CUDNN_INCLUDE_DIR NAMES cudnn_backend.h VALIDATOR convtune_usable_cudnn
+    HINTS ${CONVTUNE_CUDA_INCLUDE_DIR})
+  if(CONVTUNE_CUDNN_INCLUDE_DIR)
+    add_library(convtune_cudnn_headers INTERFACE)
+    target_include_directories(convtune_cudnn_headers SYSTEM INTERFACE ${CONVTUNE_CUDNN_INCLUDE_DIR})
+    target_link_libraries(convtune_cudnn_headers INTERFACE convtune_cuda_headers)
+  else()
+    message(STATUS "cuDNN's headers not found: built without it as a candidate")
+  endif()
+endif()

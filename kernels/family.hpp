@@ -15,6 +15,7 @@ namespace convtune {
 
 class ThreadPool;
 struct CudaKernel;
+struct CudaVendor;
 
 /// Whose code computes. Results never mix the two in one figure.
 enum class Origin { generated, vendor };
@@ -65,8 +66,12 @@ struct Family {
   /// Digest of the code that computes (for a vendor, its name and version): a measurement is valid
   /// as long as this stands.
   std::string (*source_digest)(const Problem&, const Config&, const DeviceProperties&);
-  const CpuKernel* cpu = nullptr;    ///< set if device is cpu
-  const CudaKernel* cuda = nullptr;  ///< set if device is cuda
+  /// For a vendor: the library and its version. Throws Error{unavailable} where it is not there.
+  std::string (*library)() = nullptr;
+  const CpuKernel* cpu = nullptr;  ///< set if device is cpu
+  // One of these is set if device is cuda: what is generated, or what a library runs.
+  const CudaKernel* cuda = nullptr;
+  const CudaVendor* vendor = nullptr;
 };
 
 /// The first constraint that (problem, config, device) breaks, or null.

@@ -8,6 +8,7 @@
 #include "kernels/cuda/cuda_kernel.hpp"
 #include "kernels/error.hpp"
 #include "runtime/cuda/context.hpp"
+#include "runtime/cuda/cuda_vendor.hpp"
 
 namespace convtune {
 namespace {
@@ -163,6 +164,8 @@ class CudaDevice final : public Device {
 
   std::unique_ptr<Executable> prepare(const Problem& problem, const Candidate& candidate,
                                       const void* weight, const void* bias) override {
+    if (const CudaVendor* vendor = candidate.family->vendor)
+      return vendor->prepare(context_, properties_, problem, candidate.config, weight, bias);
     const CudaKernel* kernel = candidate.family->cuda;
     if (kernel == nullptr)
       throw Error(Status::failed, fmt::format("{} cannot run on {}: it is no CUDA family",

@@ -229,9 +229,13 @@ Cost cost(const Problem& problem, const Config& config) {
           .flops = 2 * static_cast<double>(multiply_adds(problem))};
 }
 
-std::string source_digest(const Problem&, const Config&, const DeviceProperties&) {
+std::string library() {
   const dnnl_version_t* version = dnnl_version();
   return fmt::format("oneDNN {}.{}.{}", version->major, version->minor, version->patch);
+}
+
+std::string source_digest(const Problem&, const Config&, const DeviceProperties&) {
+  return library();
 }
 
 constexpr CpuKernel kernel = {.prepare = prepare, .run = run};
@@ -255,6 +259,7 @@ const Family& onednn() {
       .default_config = default_config,
       .cost = cost,
       .source_digest = source_digest,
+      .library = library,
       .cpu = &kernel};
   return family;
 }

@@ -34,7 +34,11 @@ TEST(AllFamilies, KeepVendorsOutOfTheGeneratedOnes) {
 TEST(AllFamilies, HaveTheKernelOfTheirDevice) {
   for (const Family* family : all_families()) {
     EXPECT_EQ(family->cpu != nullptr, family->device == DeviceKind::cpu) << family->name;
-    EXPECT_EQ(family->cuda != nullptr, family->device == DeviceKind::cuda) << family->name;
+    const bool on_gpu = family->device == DeviceKind::cuda;
+    const bool is_vendors = family->origin == Origin::vendor;
+    EXPECT_EQ(family->cuda != nullptr, on_gpu && !is_vendors) << family->name;
+    EXPECT_EQ(family->vendor != nullptr, on_gpu && is_vendors) << family->name;
+    EXPECT_EQ(family->library != nullptr, is_vendors) << family->name;
   }
 }
 

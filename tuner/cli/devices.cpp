@@ -83,12 +83,15 @@ Finding describe_pack() {
   }
 }
 
-/// Vendor libraries are named by the digest of their families: library and version.
+/// A vendor's library, if this build knows it at all.
 Finding describe_vendor(std::string_view family_name, const std::string& advice) {
   for (const Family* family : all_families()) {
     if (family->name != family_name) continue;
-    return {
-        .what = std::string(family_name), .found = true, .text = family->source_digest({}, {}, {})};
+    try {
+      return {.what = std::string(family_name), .found = true, .text = family->library()};
+    } catch (const Error& error) {
+      return {.what = std::string(family_name), .found = false, .text = error.what()};
+    }
   }
   return {.what = std::string(family_name), .found = false, .text = advice};
 }
@@ -136,6 +139,9 @@ std::vector<Finding> findings() {
   for (Finding& gpu : describe_gpus()) all.push_back(std::move(gpu));
   all.push_back(describe_nvrtc());
   all.push_back(describe_pack());
+  all.push_back(describe_vendor("cudnn",
+                                "not in this build: it was made without cuDNN's headers; build "
+                                "again where they are; nothing else needs it"));
   all.push_back(describe_vendor("onednn",
                                 "not in this build: install libdnnl-dev and build again with "
                                 "CONVTUNE_WITH_ONEDNN=ON; nothing else needs it"));
