@@ -24,9 +24,9 @@ enum class Major { k, mn };
 constexpr unsigned long long matrix_descriptor(unsigned address, int leading_bytes,
                                                int stride_bytes, Swizzle swizzle) {
   const auto field = [](unsigned bytes) -> unsigned long long { return (bytes & 0x3ffffU) >> 4; };
-  const unsigned long long modes[] = {0, 3, 2, 1};
+  const unsigned long long mode = (4 - static_cast<unsigned>(swizzle)) & 3;  // 0, or 3 to 1
   return field(address) | field(static_cast<unsigned>(leading_bytes)) << 16 |
-         field(static_cast<unsigned>(stride_bytes)) << 32 | modes[static_cast<int>(swizzle)] << 62;
+         field(static_cast<unsigned>(stride_bytes)) << 32 | mode << 62;
 }
 
 }  // namespace convtune::cuda

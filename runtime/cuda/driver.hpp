@@ -42,7 +42,8 @@ namespace convtune {
   X(cuEventDestroy)                  \
   X(cuEventRecord)                   \
   X(cuEventSynchronize)              \
-  X(cuEventElapsedTime)
+  X(cuEventElapsedTime)              \
+  X(cuTensorMapEncodeTiled)
 
 /// The driver's functions, by their own names. Tests fill it with functions of their own.
 struct Driver {
