@@ -14,6 +14,8 @@ namespace convtune {
 namespace {
 
 constexpr std::size_t neighbours_looked_at = 16;
+/// The model cannot tell estimates apart that are within this factor.
+constexpr double alike = 1.05;
 
 double octaves(std::int64_t a, std::int64_t b) {
   return std::abs(std::log2(static_cast<double>(a)) - std::log2(static_cast<double>(b)));
@@ -158,11 +160,18 @@ std::vector<Candidate> ranked_defaults(const Problem& problem, const DevicePrope
     const double seconds = estimate(problem, candidate, device);
     ranked.push_back({std::move(candidate), seconds});
   }
-  std::ranges::stable_sort(ranked, {}, [](const Ranked& each) {
-    return std::pair(each.candidate.family->origin, each.seconds);
-  });
   std::vector<Candidate> candidates;
-  for (Ranked& each : ranked) candidates.push_back(std::move(each.candidate));
+  while (!ranked.empty()) {
+    const auto best = std::ranges::min_element(ranked, {}, [](const Ranked& each) {
+      return std::pair(each.candidate.family->origin, each.seconds);
+    });
+    const auto next = std::ranges::find_if(ranked, [&](const Ranked& each) {
+      return each.candidate.family->origin == best->candidate.family->origin &&
+             each.seconds <= best->seconds * alike;
+    });
+    candidates.push_back(std::move(next->candidate));
+    ranked.erase(next);
+  }
   return candidates;
 }
 

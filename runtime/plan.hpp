@@ -60,8 +60,10 @@ inline constexpr double max_plan_distance = 4;
 Plan choose_plan(const Problem& problem, const DeviceProperties& device, const PlanSource* tuned,
                  std::span<const Family* const> families = all_families());
 
-/// The family whose default config the cost model expects to be fastest. A vendor's family is
-/// taken only where no generated one serves: what a vendor executes is not known to the model.
+/// The family whose default config the cost model expects to be fastest; of those that it cannot
+/// tell apart, the first in the list, where special ones come before general ones. A vendor's
+/// family is taken only where no generated one serves: what a vendor executes is not known to the
+/// model.
 Plan heuristic_plan(const Problem& problem, const DeviceProperties& device,
                     std::span<const Family* const> families = all_families());
 

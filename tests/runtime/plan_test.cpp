@@ -99,6 +99,24 @@ TEST_F(PlanChoice, PrefersGeneratedFamiliesWhereNothingIsMeasured) {
   EXPECT_EQ(heuristic_plan(problem, device, families).candidate.family, &vendor);
 }
 
+TEST_F(PlanChoice, PrefersTheFirstOfFamiliesThatTheCostModelCannotTellApart) {
+  Family like_plain = fake_plain();
+  like_plain.name = "like_plain";
+  const DeviceProperties& device = machine.gpu->properties();
+  const auto chosen = [&](double times) {
+    static double factor = 1;
+    factor = times;
+    like_plain.cost = [](const Problem& p, const Config& config) {
+      const Cost cost = fake_plain().cost(p, config);
+      return Cost{.bytes = cost.bytes * factor, .flops = cost.flops * factor};
+    };
+    const std::vector<const Family*> families = {&like_plain, &fake_plain()};
+    return heuristic_plan(problem, device, families).candidate.family;
+  };
+  EXPECT_EQ(chosen(1.02), &like_plain);
+  EXPECT_EQ(chosen(1.2), &fake_plain());
+}
+
 TEST_F(PlanChoice, UsesAStalePlanAndSaysSo) {
   tuned(problem, "fake_vector{vector=2}", "vector-yesterday");
   const Plan plan = choose(problem);
