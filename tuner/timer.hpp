@@ -1,21 +1,33 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
+#include <span>
 
 #include "runtime/device.hpp"
 
 namespace convtune {
 
-/// Takes one sample of an executable's time.
+/// What the device's second-level cache holds when a run starts.
+enum class Cache {
+  cold,  ///< neither its input nor its output
+  warm,  ///< both, as far as they fit
+};
+
+/// Takes samples of executables' times.
 class Timer {
  public:
   virtual ~Timer() = default;
+
+  /// Sets what the samples run on: x, the input's bytes, and a y of so many bytes.
+  virtual void load(std::span<const std::byte> x, std::size_t y_bytes) = 0;
+
   /// Mean seconds of `runs` ≥ 1 consecutive runs, measured as one stretch.
-  virtual double seconds(const Executable& executable, const void* x, void* y, int runs) = 0;
+  virtual double seconds(const Executable& executable, int runs, Cache cache) = 0;
 };
 
-/// The timer that fits the device: a monotonic clock on the CPU, events around a graph of launches
-/// on a GPU.
+/// The timer that fits the device: a monotonic clock on the CPU, where consecutive runs find the
+/// caches as they left them, whatever is asked for; events around a graph of launches on a GPU.
 std::unique_ptr<Timer> make_timer(Device& device);
 
 }  // namespace convtune

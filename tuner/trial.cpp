@@ -6,6 +6,7 @@
 #include <new>
 
 #include "kernels/error.hpp"
+#include "tuner/timer.hpp"
 
 namespace convtune {
 namespace {
@@ -27,6 +28,7 @@ class GuardedOutput {
         memory_(device.allocate(host_.size())) {}
 
   void* data() const { return static_cast<std::byte*>(memory_.get()) + guard_bytes; }
+  std::size_t bytes() const { return bytes_; }
 
   void fill_with_poison() {
     std::ranges::fill(host_, poison);
@@ -122,15 +124,21 @@ void check(Entrant& entrant, Device& device, const WorkloadInput& input, const v
   }
 }
 
+/// How many runs make a sample long enough. What one run takes may be mostly overhead.
+int runs_a_sample(const Executable& executable, Timer& timer) {
+  constexpr double short_seconds = 100e-6;
+  constexpr int some_runs = 20;
+  double once = timer.seconds(executable, 1, Cache::cold);
+  if (once < short_seconds) once = timer.seconds(executable, some_runs, Cache::cold);
+  return static_cast<int>(
+      std::clamp(least_sample_seconds / std::max(once, 1e-9), 1.0, double{most_runs_a_sample}));
+}
+
 /// Takes one sample. A candidate is given up once two samples are too slow: one may be bad luck.
-void take_sample(Entrant& entrant, Timer& timer, const void* x, void* y, double give_up_seconds) {
+void take_sample(Entrant& entrant, Timer& timer, double give_up_seconds) {
   std::vector<double>& samples = entrant.measurement.samples;
-  if (samples.empty()) {
-    const double once = timer.seconds(*entrant.executable, x, y, 1);
-    entrant.runs = static_cast<int>(
-        std::clamp(least_sample_seconds / std::max(once, 1e-9), 1.0, double{most_runs_a_sample}));
-  }
-  samples.push_back(timer.seconds(*entrant.executable, x, y, entrant.runs));
+  if (samples.empty()) entrant.runs = runs_a_sample(*entrant.executable, timer);
+  samples.push_back(timer.seconds(*entrant.executable, entrant.runs, Cache::cold));
   entrant.gave_up =
       give_up_seconds > 0 && samples.size() == 2 && std::ranges::min(samples) > give_up_seconds;
 }
@@ -165,8 +173,7 @@ std::vector<Entrant> prepare_all(Device& device, const TrialRequest& request,
 
 }  // namespace
 
-TrialRunner::TrialRunner(std::shared_ptr<Device> device)
-    : device_(std::move(device)), timer_(make_timer(*device_)) {}
+TrialRunner::TrialRunner(std::shared_ptr<Device> device) : device_(std::move(device)) {}
 
 const Workload& TrialRunner::workload_for(const Problem& problem, std::uint64_t seed) {
   if (workload_ == nullptr || workload_->problem != problem || workload_->seed != seed) {
@@ -192,11 +199,16 @@ std::vector<Measurement> TrialRunner::run(const TrialRequest& request) {
   };
 
   check_all(workload.inputs[0]);
+  std::unique_ptr<Timer> timer;
+  // After a fault of all there is nothing that may still be done on the device.
+  if (request.rounds > 0 && std::ranges::any_of(entrants, is_in_the_race)) {
+    timer = make_timer(*device_);
+    timer->load(workload.inputs[0].x, y.bytes());
+  }
   for (int round = 0; round < request.rounds; ++round) {
     for (Entrant& entrant : entrants) {
       if (!is_in_the_race(entrant)) continue;
-      attempt(entrant,
-              [&] { take_sample(entrant, *timer_, x.get(), y.data(), request.give_up_seconds); });
+      attempt(entrant, [&] { take_sample(entrant, *timer, request.give_up_seconds); });
     }
   }
   check_all(workload.inputs[1]);

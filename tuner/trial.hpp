@@ -7,7 +7,6 @@
 
 #include "results/record.hpp"
 #include "runtime/device.hpp"
-#include "tuner/timer.hpp"
 #include "tuner/workload.hpp"
 
 namespace convtune {
@@ -24,7 +23,7 @@ struct TrialRequest {
 
 /// Measures candidates on a device, in this process. Each is checked against the oracle before and
 /// after it is timed, the second time on another input, with the output poisoned by NaNs and guard
-/// bands around it.
+/// bands around it. Samples are those of a cold cache (timer.hpp).
 class TrialRunner {
  public:
   explicit TrialRunner(std::shared_ptr<Device> device);
@@ -37,7 +36,6 @@ class TrialRunner {
   const Workload& workload_for(const Problem& problem, std::uint64_t seed);
 
   std::shared_ptr<Device> device_;
-  std::unique_ptr<Timer> timer_;
   std::unique_ptr<Workload> workload_;  ///< of the last request: the oracle is slow
 };
 

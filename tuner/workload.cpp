@@ -49,9 +49,9 @@ std::int64_t workload_bytes(const Problem& problem) {
   const auto element = static_cast<std::int64_t>(size_of(problem.dtype));
   constexpr std::int64_t oracle_element = sizeof(double);
   constexpr std::int64_t checked_bytes = sizeof(std::int64_t) + sizeof(ReferenceValue);
-  const Checked bytes = Checked(input_elements(problem)) * (3 * element + oracle_element) +
+  const Checked bytes = Checked(input_elements(problem)) * (5 * element + oracle_element) +
                         Checked(weight_elements(problem)) * (4 * element + oracle_element) +
-                        Checked(output_elements(problem)) * (2 * element) +
+                        Checked(output_elements(problem)) * (3 * element) +
                         Checked(most_outputs_to_check(problem)) * (2 * checked_bytes);
   return bytes.value().value_or(INT64_MAX);
 }

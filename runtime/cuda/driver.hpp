@@ -29,12 +29,14 @@ namespace convtune {
   X(cuMemFree)                       \
   X(cuMemcpyHtoD)                    \
   X(cuMemcpyDtoH)                    \
+  X(cuMemsetD8Async)                 \
   X(cuLaunchKernel)                  \
   X(cuStreamCreate)                  \
   X(cuStreamDestroy)                 \
   X(cuStreamBeginCapture)            \
   X(cuStreamEndCapture)              \
   X(cuGraphInstantiate)              \
+  X(cuGraphUpload)                   \
   X(cuGraphLaunch)                   \
   X(cuGraphDestroy)                  \
   X(cuGraphExecDestroy)              \

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <utility>
 
 #include "kernels/error.hpp"
 #include "results/store.hpp"
@@ -27,6 +28,7 @@ struct Contender {
   Problem problem;
   std::string role;  ///< tuned, default, vendor
   std::string config;
+  Cache cache = Cache::cold;
 };
 
 void time_candidate(benchmark::State& state, Device& device, const Contender& contender) {
@@ -41,16 +43,15 @@ void time_candidate(benchmark::State& state, Device& device, const Contender& co
     state.SkipWithError(error.what());
     return;
   }
-  const std::vector<std::byte>& x_host = workload.inputs[0].x;
-  const auto x = device.allocate(x_host.size());
-  device.copy_in(x.get(), x_host.data(), x_host.size());
-  const auto y =
-      device.allocate(static_cast<std::size_t>(output_elements(problem)) * size_of(problem.dtype));
   const std::unique_ptr<Timer> timer = make_timer(device);
-  executable->run(x.get(), y.get(), nullptr);
-  device.synchronize();
+  timer->load(workload.inputs[0].x,
+              static_cast<std::size_t>(output_elements(problem)) * size_of(problem.dtype));
+  // Many launches a graph, for a GPU's events are coarse.
+  const bool on_gpu = device.properties().kind == DeviceKind::cuda;
+  const int runs = on_gpu ? 100 : 1;
+  timer->seconds(*executable, 1, contender.cache);
   for ([[maybe_unused]] auto _ : state) {
-    state.SetIterationTime(timer->seconds(*executable, x.get(), y.get(), 1));
+    state.SetIterationTime(timer->seconds(*executable, runs, contender.cache));
   }
   state.SetLabel(contender.config);
   const auto rate = [&](double amount) {
@@ -92,6 +93,12 @@ std::vector<Contender> contenders(const Problem& problem, const DeviceProperties
   return all;
 }
 
+/// A GPU is timed with either state of its L2 cache, apart; the names say which.
+std::vector<std::pair<Cache, std::string>> cache_states(const Device& device) {
+  if (device.properties().kind == DeviceKind::cpu) return {{Cache::warm, ""}};
+  return {{Cache::cold, "/cold"}, {Cache::warm, "/warm"}};
+}
+
 void register_all(const std::vector<Layer>& layers, const std::shared_ptr<Device>& device,
                   const Store* store) {
   for (const Layer& layer : layers) {
@@ -100,13 +107,16 @@ void register_all(const std::vector<Layer>& layers, const std::shared_ptr<Device
     const auto benchmark_name = [&](const std::string& role) {
       return fmt::format("{}{}/{}", title, describe(layer.problem), role);
     };
-    for (const Contender& contender : contenders(layer.problem, device->properties(), store)) {
-      benchmark::RegisterBenchmark(benchmark_name(contender.role).c_str(),
-                                   [device, contender](benchmark::State& state) {
-                                     time_candidate(state, *device, contender);
-                                   })
-          ->UseManualTime()
-          ->Unit(benchmark::kMicrosecond);
+    for (Contender contender : contenders(layer.problem, device->properties(), store)) {
+      for (const auto& [cache, suffix] : cache_states(*device)) {
+        contender.cache = cache;
+        benchmark::RegisterBenchmark(benchmark_name(contender.role + suffix).c_str(),
+                                     [device, contender](benchmark::State& state) {
+                                       time_candidate(state, *device, contender);
+                                     })
+            ->UseManualTime()
+            ->Unit(benchmark::kMicrosecond);
+      }
     }
     benchmark::RegisterBenchmark(benchmark_name("reference").c_str(), [problem = layer.problem](
                                                                           benchmark::State& state) {
