@@ -10,6 +10,7 @@
 #include "kernels/problem.hpp"
 #include "runtime/check_tensor.hpp"
 #include "runtime/conv1d_options.hpp"
+#include "runtime/plan_buckets.hpp"
 #include "runtime/say_once.hpp"
 #include "runtime/serve.hpp"
 #include "runtime/shape_cache.hpp"
@@ -17,7 +18,9 @@
 namespace convtune {
 namespace {
 
-constexpr std::size_t shapes_kept = 64;
+/// Of shapes that run() had to prepare itself.
+constexpr ShapeCache::Limits cache_limits = {
+    .always = 64, .shapes = 4096, .bytes = std::size_t{64} << 20};
 /// What kernels that use vectors may ask of x and y; memory from any allocator has it.
 constexpr std::size_t vector_alignment = 16;
 
@@ -53,12 +56,16 @@ struct Conv1d::Impl {
   TensorRule y_rule;
   std::shared_ptr<const HostWeights> weights;
   std::atomic<bool> moved = false;  ///< the weights have been packed in the device's memory
-  ShapeCache shapes{shapes_kept};
+  PlanBuckets plans;
+  ShapeCache shapes{cache_limits};
   std::mutex background_mutex;
   std::vector<std::future<void>> background;  ///< last, so that destruction waits for it first
 
   Impl(Conv1dOptions options_, Backend backend_)
-      : options(std::move(options_)), backend(std::move(backend_)), module(problem_of(options)) {
+      : options(std::move(options_)),
+        backend(std::move(backend_)),
+        module(problem_of(options)),
+        plans(backend, options.policy) {
     const bool ncl = options.permute;
     x_rule = {.what = "x",
               .names = {"N", ncl ? "Cin" : "L", ncl ? "L" : "Cin"},
@@ -146,7 +153,7 @@ struct Conv1d::Impl {
                                                weight_name(options, "weight")));
     }
     const Problem asked = problem(key.batch, key.length);
-    const Decision decision = decide(backend, asked, options.policy);
+    const Decision decision = plans.decide(asked);
     const bool later = options.policy == Policy::compile_in_background && !may_wait &&
                        backend.device != backend.cpu && decision.plan &&
                        decision.plan->match != Match::exact;

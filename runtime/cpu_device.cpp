@@ -81,10 +81,11 @@ DeviceProperties cpu_properties(int threads) {
 class CpuExecutable : public Executable {
  public:
   CpuExecutable(const CpuKernel& kernel, std::shared_ptr<const void> prepared,
-                std::size_t alignment, std::shared_ptr<ThreadPool> pool)
+                const Problem& problem, std::shared_ptr<ThreadPool> pool)
       : kernel_(kernel),
         prepared_(std::move(prepared)),
-        alignment_(alignment),
+        alignment_(size_of(problem.dtype)),
+        bytes_(static_cast<std::size_t>(weight_elements(problem)) * sizeof(float)),
         pool_(std::move(pool)) {}
 
   void run(const void* x, void* y, Stream /*stream*/) const override {
@@ -92,11 +93,13 @@ class CpuExecutable : public Executable {
   }
 
   std::size_t alignment() const override { return alignment_; }
+  std::size_t bytes() const override { return bytes_; }
 
  private:
   const CpuKernel& kernel_;
   std::shared_ptr<const void> prepared_;
   std::size_t alignment_;
+  std::size_t bytes_;                 // kernels compute in float32
   std::shared_ptr<ThreadPool> pool_;  // an executable may outlive its device
 };
 
@@ -140,8 +143,7 @@ class CpuDevice : public Device {
     const CpuKernel& kernel = *candidate.family->cpu;
     try {
       return std::make_unique<CpuExecutable>(
-          kernel, kernel.prepare(problem, candidate.config, weight, bias), size_of(problem.dtype),
-          pool_);
+          kernel, kernel.prepare(problem, candidate.config, weight, bias), problem, pool_);
     } catch (const std::bad_alloc&) {
       throw Error(Status::failed,
                   fmt::format("not enough memory to pack the weights of {}", describe(problem)));

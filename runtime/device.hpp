@@ -27,6 +27,9 @@ class Executable {
 
   /// Bytes that x and y must be aligned to.
   virtual std::size_t alignment() const = 0;
+
+  /// About the memory that goes with it, packed weights above all, in bytes.
+  virtual std::size_t bytes() const { return 0; }
 };
 
 /// A place where candidates run. All members may be called from several threads.

@@ -7,6 +7,7 @@
 #include "kernels/cuda/cuda_kernel.hpp"
 #include "kernels/error.hpp"
 #include "runtime/cost_model.hpp"
+#include "runtime/plan_buckets.hpp"
 #include "runtime/say_once.hpp"
 #include "runtime/staged.hpp"
 
@@ -152,7 +153,7 @@ Decision decide(const Backend& backend, const Problem& problem, Policy policy) {
 }
 
 Plan first_choice(const Backend& backend, const Problem& problem, Policy policy) {
-  Decision decision = decide(backend, problem, policy);
+  Decision decision = PlanBuckets(backend, policy).decide(problem);
   if (decision.plan) return explained(backend, *std::move(decision.plan));
   const Backend cpu = cpu_part(backend);
   Decision on_cpu = decide(cpu, problem, Policy::nearest_or_heuristic);

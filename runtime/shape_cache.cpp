@@ -1,6 +1,5 @@
 #include "runtime/shape_cache.hpp"
 
-#include <algorithm>
 #include <exception>
 #include <utility>
 
@@ -87,13 +86,24 @@ void ShapeCache::clear() {
   entries_.swap(dropped);
 }
 
+bool ShapeCache::has_too_many() const {
+  std::size_t shapes = 0;
+  std::size_t bytes = 0;
+  for (const auto& [key, entry] : entries_) {
+    if (entry.pinned) continue;
+    ++shapes;
+    bytes += entry.served->executable->bytes();
+  }
+  if (shapes <= limits_.always) return false;
+  return shapes > limits_.shapes || bytes > limits_.bytes;
+}
+
 std::vector<std::shared_ptr<const Served>> ShapeCache::take_least_recent() {
   std::vector<std::shared_ptr<const Served>> taken;
-  const auto droppable = [](const auto& slot) { return !slot.second.pinned; };
-  while (static_cast<std::size_t>(std::ranges::count_if(entries_, droppable)) > capacity_) {
+  while (has_too_many()) {
     auto oldest = entries_.end();
     for (auto it = entries_.begin(); it != entries_.end(); ++it) {
-      if (!droppable(*it)) continue;
+      if (it->second.pinned) continue;
       if (oldest == entries_.end() || it->second.last_used < oldest->second.last_used) {
         oldest = it;
       }

@@ -29,7 +29,14 @@ struct ShapeKey {
 /// may wait for a GPU.
 class ShapeCache {
  public:
-  explicit ShapeCache(std::size_t capacity) : capacity_(capacity) {}
+  /// Of shapes that are not pinned: so many stay in any case, and more as long as all of them are
+  /// at most `shapes` and hold at most `bytes` (Executable::bytes()).
+  struct Limits {
+    std::size_t always = 0;
+    std::size_t shapes = 0;
+    std::size_t bytes = 0;
+  };
+  explicit ShapeCache(const Limits& limits) : limits_(limits) {}
 
   using Prepare = std::function<std::shared_ptr<const Served>()>;
 
@@ -66,8 +73,9 @@ class ShapeCache {
                                                  const Prepare& prepare);
   void wait_for_preparation(Lock& lock, const ShapeKey& key);
   std::vector<std::shared_ptr<const Served>> take_least_recent();
+  bool has_too_many() const;
 
-  std::size_t capacity_;
+  Limits limits_;
   mutable std::shared_mutex mutex_;  ///< guards all that follows
   mutable std::atomic<std::uint64_t> clock_ = 0;
   std::map<ShapeKey, Entry> entries_;

@@ -26,6 +26,7 @@ class StagedExecutable final : public Executable {
   }
 
   std::size_t alignment() const override { return element_; }
+  std::size_t bytes() const override { return on_cpu_->bytes() + x_bytes_ + y_bytes_; }
 
  private:
   std::shared_ptr<Device> device_;

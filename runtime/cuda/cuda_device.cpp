@@ -79,10 +79,12 @@ CUfunction load_kernel(const CudaContext& context, CUmodule module, unsigned sha
 class CudaExecutable final : public Executable {
  public:
   CudaExecutable(SharedContext context, CudaModule module, CudaMemory packed,
-                 const LaunchGeometry& launch, const cuda::ConvArgs& args, std::size_t alignment)
+                 std::size_t packed_bytes, const LaunchGeometry& launch, const cuda::ConvArgs& args,
+                 std::size_t alignment)
       : context_(std::move(context)),
         module_(std::move(module)),
         packed_(std::move(packed)),
+        packed_bytes_(packed_bytes),
         function_(load_kernel(*context_, module_.get(), launch.shared_bytes)),
         launch_(launch),
         args_(args),
@@ -112,11 +114,13 @@ class CudaExecutable final : public Executable {
   }
 
   std::size_t alignment() const override { return alignment_; }
+  std::size_t bytes() const override { return packed_bytes_; }
 
  private:
   SharedContext context_;
   CudaModule module_;
   CudaMemory packed_;
+  std::size_t packed_bytes_;
   CUfunction function_;
   LaunchGeometry launch_;
   cuda::ConvArgs args_;
@@ -181,9 +185,9 @@ class CudaDevice final : public Device {
     copy_in(pointer_of(device_packed), packed.data(), packed.size());
 
     const cuda::ConvArgs args = {.packed = pointer_of(device_packed), .shape = conv_shape(problem)};
-    return std::make_unique<CudaExecutable>(context_, std::move(module), std::move(device_packed),
-                                            kernel->geometry(problem, config, properties_), args,
-                                            kernel->alignment(problem, config));
+    return std::make_unique<CudaExecutable>(
+        context_, std::move(module), std::move(device_packed), packed.size(),
+        kernel->geometry(problem, config, properties_), args, kernel->alignment(problem, config));
   }
 
  private:

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "runtime/backend.hpp"
+#include "tests/benchmarks/no_op_device.hpp"
 
 namespace convtune {
 namespace {
@@ -17,35 +18,6 @@ struct Arrays {
   std::vector<float> weight = std::vector<float>(3 * 8 * 8, 0.5F);
   std::vector<float> x = std::vector<float>(length * 8, 0.25F);
   std::vector<float> y = std::vector<float>((length - 2) * 8);
-};
-
-/// Takes no time: what is left of a run is the module's own.
-class NoOp final : public Executable {
-  void run(const void* /*x*/, void* y, Stream /*stream*/) const override {
-    benchmark::DoNotOptimize(y);
-  }
-  std::size_t alignment() const override { return sizeof(float); }
-};
-
-/// The CPU as far as a plan goes, with kernels that do nothing.
-class NoOpDevice final : public Device {
- public:
-  const DeviceProperties& properties() const override { return cpu_->properties(); }
-  std::shared_ptr<void> allocate(std::size_t bytes) override { return cpu_->allocate(bytes); }
-  void copy_in(void* device, const void* host, std::size_t bytes) override {
-    cpu_->copy_in(device, host, bytes);
-  }
-  void copy_out(void* host, const void* device, std::size_t bytes) override {
-    cpu_->copy_out(host, device, bytes);
-  }
-  void synchronize() override {}
-  std::unique_ptr<Executable> prepare(const Problem&, const Candidate&, const void*,
-                                      const void*) override {
-    return std::make_unique<NoOp>();
-  }
-
- private:
-  std::shared_ptr<Device> cpu_ = open_device("cpu");
 };
 
 void time_runs(benchmark::State& state, Conv1d conv) {

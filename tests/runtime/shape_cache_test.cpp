@@ -8,12 +8,33 @@
 namespace convtune {
 namespace {
 
-std::shared_ptr<const Served> served() { return std::make_shared<const Served>(); }
+/// Holds so many bytes.
+class Holder final : public Executable {
+ public:
+  explicit Holder(std::size_t bytes) : bytes_(bytes) {}
+  void run(const void*, void*, Stream) const override {}
+  std::size_t alignment() const override { return 1; }
+  std::size_t bytes() const override { return bytes_; }
+
+ private:
+  std::size_t bytes_;
+};
+
+std::shared_ptr<const Served> served_with(std::size_t bytes) {
+  auto served = std::make_shared<Served>();
+  served->executable = std::make_unique<Holder>(bytes);
+  return served;
+}
+std::shared_ptr<const Served> served() { return served_with(0); }
+
+ShapeCache::Limits at_most(std::size_t shapes) {
+  return {.always = 0, .shapes = shapes, .bytes = 1000};
+}
 
 ShapeKey shape(std::int64_t length) { return {.batch = 1, .length = length, .alignment = 16}; }
 
 TEST(ShapeCache, PreparesAShapeOnce) {
-  ShapeCache cache(4);
+  ShapeCache cache(at_most(4));
   int prepares = 0;
   const auto prepare = [&] {
     ++prepares;
@@ -28,7 +49,7 @@ TEST(ShapeCache, PreparesAShapeOnce) {
 }
 
 TEST(ShapeCache, DropsWhatWasUsedLeastRecentlyButNothingPinned) {
-  ShapeCache cache(2);
+  ShapeCache cache(at_most(2));
   const auto add = [&](std::int64_t length) { cache.find_or_prepare(shape(length), served); };
   add(1);
   cache.pin(shape(1), served);
@@ -42,8 +63,33 @@ TEST(ShapeCache, DropsWhatWasUsedLeastRecentlyButNothingPinned) {
   EXPECT_NE(cache.find(shape(4)), nullptr);
 }
 
+TEST(ShapeCache, KeepsMoreShapesThanAreCertainWhileTheyAreSmall) {
+  ShapeCache cache({.always = 2, .shapes = 5, .bytes = 100});
+  const auto add = [&](std::int64_t length, std::size_t bytes) {
+    cache.find_or_prepare(shape(length), [&] { return served_with(bytes); });
+  };
+  const auto kept = [&] {
+    std::vector<std::int64_t> lengths;
+    for (std::int64_t length = 1; length <= 10; ++length) {
+      if (cache.find(shape(length)) != nullptr) lengths.push_back(length);
+    }
+    return lengths;
+  };
+  cache.pin(shape(10), [] { return served_with(1'000'000); });
+  for (const std::int64_t length : {1, 2, 3, 4}) add(length, 25);
+  EXPECT_THAT(kept(), testing::ElementsAre(1, 2, 3, 4, 10));
+  add(5, 1);
+  EXPECT_THAT(kept(), testing::ElementsAre(2, 3, 4, 5, 10)) << "101 bytes are too many";
+  add(6, 0);
+  add(7, 0);
+  EXPECT_THAT(kept(), testing::ElementsAre(3, 4, 5, 6, 7, 10)) << "6 shapes are too many";
+  add(8, 1000);
+  add(9, 1000);
+  EXPECT_THAT(kept(), testing::ElementsAre(8, 9, 10)) << "two stay whatever they hold";
+}
+
 TEST(ShapeCache, StaysUnpreparedWhenPreparingThrows) {
-  ShapeCache cache(4);
+  ShapeCache cache(at_most(4));
   const auto fail = []() -> std::shared_ptr<const Served> { throw std::runtime_error("no"); };
   EXPECT_THROW(cache.find_or_prepare(shape(1), fail), std::runtime_error);
   EXPECT_EQ(cache.find(shape(1)), nullptr);
@@ -51,7 +97,7 @@ TEST(ShapeCache, StaysUnpreparedWhenPreparingThrows) {
 }
 
 TEST(ShapeCache, AWaitingThreadPreparesWhatAnotherCouldNot) {
-  ShapeCache cache(4);
+  ShapeCache cache(at_most(4));
   std::future<std::shared_ptr<const Served>> waiting;
   const auto fail = [&]() -> std::shared_ptr<const Served> {
     waiting =
@@ -65,7 +111,7 @@ TEST(ShapeCache, AWaitingThreadPreparesWhatAnotherCouldNot) {
 }
 
 TEST(ShapeCache, PinsBeforeAnythingCanDropTheShape) {
-  ShapeCache cache(1);
+  ShapeCache cache(at_most(1));
   const auto add = [&](std::int64_t length) { cache.find_or_prepare(shape(length), served); };
   cache.pin(shape(1), [&] {
     add(2);
@@ -80,7 +126,7 @@ TEST(ShapeCache, PinsBeforeAnythingCanDropTheShape) {
 }
 
 TEST(ShapeCache, AReplacementOutlivesThePreparationItComesDuring) {
-  ShapeCache cache(4);
+  ShapeCache cache(at_most(4));
   const auto better = served();
   std::future<void> replacing;
   cache.find_or_prepare(shape(1), [&] {
@@ -92,7 +138,7 @@ TEST(ShapeCache, AReplacementOutlivesThePreparationItComesDuring) {
 }
 
 TEST(ShapeCache, ForgetsAndReplacesNothingForgotten) {
-  ShapeCache cache(4);
+  ShapeCache cache(at_most(4));
   cache.find_or_prepare(shape(1), served);
   cache.clear();
   cache.replace(shape(1), served());
