@@ -21,13 +21,13 @@ void read(const Json& value, std::string_view key, std::int64_t& out) {
   // Unsigned values above 2⁶³−1 are integers to JSON, but no size of ours.
   if (!value.is_number_integer() ||
       (value.is_number_unsigned() && value.get<std::uint64_t>() > INT64_MAX)) {
-    refuse(key, value.dump(), "an integer that fits 64 bits");
+    refuse(key, quotation(value), "an integer that fits 64 bits");
   }
   out = value.get<std::int64_t>();
 }
 
 void read(const Json& value, std::string_view key, bool& out) {
-  if (!value.is_boolean()) refuse(key, value.dump(), "true or false");
+  if (!value.is_boolean()) refuse(key, quotation(value), "true or false");
   out = value.get<bool>();
 }
 
@@ -39,7 +39,7 @@ void read(const Json& value, std::string_view key, Padding& out) {
     read(value, key, out.left);
     out.right = out.left;
   } else {
-    refuse(key, value.dump(), "an integer or a pair [left, right]");
+    refuse(key, quotation(value), "an integer or a pair [left, right]");
   }
 }
 
@@ -53,7 +53,7 @@ void read_name(const Json& value, std::string_view key, Enum& out, const std::ar
     }
     names += (names.empty() ? "" : ", ") + std::string(name(each));
   }
-  refuse(key, value.dump(), "one of " + names);
+  refuse(key, quotation(value), "one of " + names);
 }
 
 void read(const Json& value, std::string_view key, DType& out) {
@@ -102,7 +102,8 @@ void for_each_field(P& p, Visit&& visit) {
 
 Problem problem_from_json(const Json& object) {
   if (!object.is_object()) {
-    throw Error(Status::invalid, fmt::format("a problem is a JSON object, not {}", object.dump()));
+    throw Error(Status::invalid,
+                fmt::format("a problem is a JSON object, not {}", quotation(object)));
   }
   Problem problem;
   std::size_t known = 0;
@@ -122,7 +123,7 @@ Problem problem_from_json(const Json& object) {
                      [&](const char* key, auto&, bool) { is_known |= member.key() == key; });
       if (!is_known) {
         throw Error(Status::invalid,
-                    fmt::format("a problem has no key {}", Json(member.key()).dump()));
+                    fmt::format("a problem has no key {}", quotation(member.key())));
       }
     }
   }
@@ -134,9 +135,8 @@ Problem parse_problem(std::string_view text) {
   Json object;
   try {
     object = parse_strict_json(text);
-  } catch (const Json::parse_error& error) {
-    throw Error(Status::invalid,
-                fmt::format("the problem is no valid JSON (at byte {})", error.byte));
+  } catch (const Error& error) {
+    throw Error(error.status(), fmt::format("the problem: {}", error.what()));
   }
   return problem_from_json(object);
 }

@@ -3,6 +3,7 @@
 #include <system_error>
 #include <tuple>
 
+#include "kernels/strict_json.hpp"
 #include "results/schema.hpp"
 #include "results/store_impl.hpp"
 
@@ -65,7 +66,7 @@ void read_list(const Json& document, std::vector<Record>& records) {
 }
 
 Content read_content(std::string_view text) {
-  const Json document = Json::parse(text);
+  const Json document = parse_strict_json(text);
   if (!document.is_object() || document.value("format", Json()) != export_format) {
     throw Error(Status::invalid, "it is no export of convtune");
   }
@@ -80,6 +81,15 @@ Content read_content(std::string_view text) {
     throw Error(Status::invalid, "it has keys that the format does not know");
   }
   return content;
+}
+
+/// The same, throwing nothing but Error{storage}.
+Content checked_content(std::string_view text) {
+  try {
+    return read_content(text);
+  } catch (const std::exception& error) {
+    throw Error(Status::storage, fmt::format("the import is refused: {}", error.what()));
+  }
 }
 
 /// SQLite's opinion of the whole file.
@@ -105,15 +115,10 @@ std::string Store::export_json() const {
   return text + "}\n";
 }
 
+void Store::validate_export(std::string_view text) { checked_content(text); }
+
 void Store::import_json(std::string_view text) {
-  Content content;
-  try {
-    content = read_content(text);
-  } catch (const Json::exception& error) {
-    throw Error(Status::storage, fmt::format("the import is no JSON: {}", error.what()));
-  } catch (const Error& error) {
-    throw Error(Status::storage, fmt::format("the import is refused: {}", error.what()));
-  }
+  const Content content = checked_content(text);
   const auto add_all = [&](const auto& records) {
     for (const auto& record : records) add(impl_->rows, record);
   };

@@ -1,4 +1,5 @@
 #include "results/rows.hpp"
+#include "kernels/say.hpp"
 
 #include <cmath>
 #include <cstdio>
@@ -17,10 +18,9 @@ Problems Rows::all_problems() {
 
 void Rows::count_damage() {
   if (damaged_++ == 0) {
-    fmt::print(stderr,
-               "convtune: {} has damaged rows, which count as missing; 'convtune db check' counts "
-               "them\n",
-               database_.path().string());
+    say(fmt::format(
+        "convtune: {} has damaged rows, which count as missing; 'convtune db check' counts them",
+        database_.path().string()));
   }
 }
 

@@ -76,6 +76,8 @@ class Store final : public PlanSource {
   /// later wins, then the one whose text sorts higher: idempotent, commutative, associative. All
   /// rows are validated before any is written; all are written, or none.
   void import_json(std::string_view text);
+  /// Throws Error{storage} for a text that import_json() would refuse.
+  static void validate_export(std::string_view text);
   void merge(const std::filesystem::path& other);
 
  private:

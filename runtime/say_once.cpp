@@ -1,10 +1,9 @@
 #include "runtime/say_once.hpp"
 
-#include <fmt/format.h>
-
-#include <cstdio>
 #include <mutex>
 #include <set>
+
+#include "kernels/say.hpp"
 
 namespace convtune {
 
@@ -12,7 +11,7 @@ void say_once(const std::string& message) {
   static std::mutex mutex;
   static std::set<std::string> said;
   const std::lock_guard lock(mutex);
-  if (said.insert(message).second) fmt::print(stderr, "convtune: {}\n", message);
+  if (said.insert(message).second) say("convtune: " + message);
 }
 
 }  // namespace convtune

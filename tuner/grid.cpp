@@ -9,6 +9,7 @@
 #include "kernels/checked.hpp"
 #include "kernels/error.hpp"
 #include "kernels/problem_json.hpp"
+#include "kernels/strict_json.hpp"
 #include "tuner/layer_json.hpp"
 
 namespace convtune {
@@ -48,7 +49,7 @@ Axes axes_of(const Json& grid, std::string_view origin) {
     if (key == "base") continue;
     if (!values.is_array() || values.empty()) {
       refuse(origin, fmt::format("{} is {}; it must be a list of one or more values",
-                                 Json(key).dump(), values.dump()));
+                                 quotation(key), quotation(values)));
     }
     for (const Json& value : values) {
       try {
@@ -68,7 +69,7 @@ std::vector<Layer> base_layers(const Json& base, std::string_view origin,
   if (!base.is_string()) {
     refuse(origin, fmt::format("base is {}; it must be a list of layers, or the name of a list or "
                                "file",
-                               base.dump()));
+                               quotation(base)));
   }
   const std::string name = base.get<std::string>();
   const std::filesystem::path file = folder / name;

@@ -37,7 +37,7 @@ Json take(Json& object, const char* key) {
 std::string take_text(Json& object, const char* key) {
   if (!object.contains(key)) return "";
   const Json value = take(object, key);
-  if (!value.is_string()) refuse(fmt::format("{} is {}; it must be text", key, value.dump()));
+  if (!value.is_string()) refuse(fmt::format("{} is {}; it must be text", key, quotation(value)));
   return value.get<std::string>();
 }
 
@@ -52,14 +52,14 @@ Label take_labels(Json& object) {
     if (!object.contains(key)) continue;
     const Json value = take(object, key);
     if (!value.is_boolean()) {
-      refuse(fmt::format("{} is {}; it must be true or false", key, value.dump()));
+      refuse(fmt::format("{} is {}; it must be true or false", key, quotation(value)));
     }
   }
   for (const char* key : count_keys) {
     if (!object.contains(key)) continue;
     const Json value = take(object, key);
     if (!value.is_number_integer() || value < 0) {
-      refuse(fmt::format("{} is {}; it must be an integer of 0 or more", key, value.dump()));
+      refuse(fmt::format("{} is {}; it must be an integer of 0 or more", key, quotation(value)));
     }
   }
   return label;
@@ -71,16 +71,17 @@ Json take_dtypes(Json& object) {
   if (object.contains("dtype")) refuse("it has both dtype and dtypes; give one of them");
   Json dtypes = take(object, "dtypes");
   if (!dtypes.is_array() || dtypes.empty()) {
-    refuse(fmt::format("dtypes is {}; it must be a list of one or more names", dtypes.dump()));
+    refuse(fmt::format("dtypes is {}; it must be a list of one or more names", quotation(dtypes)));
   }
   if (std::set<Json>(dtypes.begin(), dtypes.end()).size() != dtypes.size()) {
-    refuse(fmt::format("dtypes is {}; each may be named once", dtypes.dump()));
+    refuse(fmt::format("dtypes is {}; each may be named once", quotation(dtypes)));
   }
   return dtypes;
 }
 
 void append_entry(const Json& entry, const std::string& list, std::vector<Layer>& layers) {
-  if (!entry.is_object()) refuse(fmt::format("it is {}; it must be a JSON object", entry.dump()));
+  if (!entry.is_object())
+    refuse(fmt::format("it is {}; it must be a JSON object", quotation(entry)));
   Json object = entry;
   Label label = take_labels(object);
   label.list = list;
@@ -117,11 +118,6 @@ std::string read_text(const std::filesystem::path& file) {
 Json parse_json(std::string_view text, std::string_view origin) {
   try {
     return parse_strict_json(text);
-  } catch (const Json::parse_error& error) {
-    const std::string_view before = text.substr(0, error.byte > 0 ? error.byte - 1 : 0);
-    const auto line = 1 + std::count(before.begin(), before.end(), '\n');
-    refuse(fmt::format("{} is no valid JSON: line {}, column {}", origin, line,
-                       before.size() - (before.rfind('\n') + 1) + 1));
   } catch (const Error& error) {
     refuse(fmt::format("{}: {}", origin, error.what()));
   }

@@ -1,13 +1,24 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <iostream>
 #include <new>
 #include <system_error>
 
 #include "kernels/error.hpp"
+#include "kernels/say.hpp"
 #include "tuner/cli/commands.hpp"
 
 // NOLINTNEXTLINE(bugprone-exception-escape): what is not caught is a fault of the program
+namespace {
+
+int output_failed() {
+  convtune::say("convtune: standard output could not be written; check where it goes");
+  return static_cast<int>(convtune::Status::storage);
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
   using namespace convtune;
   CLI::App app("Autotuner, kernel generator and run-time library for Conv1D", "convtune");
@@ -41,22 +52,21 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
     if (!action) throw Error(Status::invalid, "no command was given; convtune --help lists them");
     const int exit_code = action();
-    if (std::fflush(stdout) != 0) {
-      throw Error(Status::storage, "standard output could not be written");
-    }
-    return exit_code;
+    return std::fflush(stdout) == 0 ? exit_code : output_failed();
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : static_cast<int>(Status::invalid);
+    const bool is_help = app.exit(error) == 0;
+    if (!is_help) return static_cast<int>(Status::invalid);
+    return std::cout.flush() ? 0 : output_failed();
   } catch (const Error& error) {
-    fmt::print(stderr, "convtune: {}\n", error.what());
+    say(fmt::format("convtune: {}", error.what()));
     // A candidate that failed is what was asked for, done in part.
     const Status status = error.status() == Status::failed ? Status::partial : error.status();
     return static_cast<int>(status);
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "convtune: not enough memory for what was asked\n");
+    say("convtune: not enough memory for what was asked; ask for less, or free some");
     return static_cast<int>(Status::partial);
   } catch (const std::system_error& error) {
-    fmt::print(stderr, "convtune: {}\n", error.what());
+    say(fmt::format("convtune: {}", error.what()));
     return static_cast<int>(Status::storage);
   }
 }

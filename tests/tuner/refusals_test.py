@@ -13,17 +13,32 @@ from pathlib import Path
 INVALID, STORAGE = 2, 4
 UNTUNED = "{database}: nothing has been tuned yet; run convtune tune first"
 
+DEEP = "[" * 100_000 + "]" * 100_000
+
 REFUSALS = [
     (["db", "info"], STORAGE, UNTUNED),
     (["db", "check"], STORAGE, UNTUNED),
     (["db", "export"], STORAGE, UNTUNED),
     (["report"], STORAGE, UNTUNED),
+    (["db", "import", "--db", "new.db", "text"], STORAGE, "text: the import is refused"),
+    (["db", "import", "--db", "new.db", "."], STORAGE, ". is a folder"),
+    (["db", "merge", "--db", "new.db", "text"], STORAGE, "text"),
+    (["report", "--output", "data"], INVALID, "data is a database"),
     (["compile", "--layers", ""], INVALID, "a list of layers nor a file called ''"),
-    (["check", "--problem", ""], INVALID, "the problem is no valid JSON"),
+    (["compile", "--layers", "nested.json"], INVALID, "nested.json: it is nested deeper than 64"),
+    (["check", "--grid", "huge"], INVALID, "huge: a number in it is too large"),
+    (["check", "--problem", ""], INVALID, "the problem: it is no valid JSON: line 1"),
+    (["plan", "--problem", '{"length":1e999}'], INVALID, "a number in it is too large"),
+    (["plan", "--problem", '{"length":"' + "x" * 9999 + '"}'], INVALID, "xxx...; it must be"),
     (["tune", "--seed", "-1"], INVALID, "--seed: '-1' is no number from 0 up"),
+    (["tune", "--seed", "99999999999999999999"], INVALID, "or too large"),
     (["tune", "--budget", "ten"], INVALID, "--budget: 'ten' is no number from 0 up"),
-    (["compile", "--jobs", "0"], INVALID, "--jobs: '0' is no number from 1 up"),
-    (["tune", "--pack", "none.pack"], STORAGE, "the pack none.pack: it cannot be read"),
+    (["compile", "--jobs", "0"], INVALID, "--jobs: '0' is no number from 1 to 1024"),
+    (["run", "--list", "."], STORAGE, ". cannot be read"),
+    (["run", "--list", "empty"], INVALID, "empty lists no run"),
+    (["run", "--list", "twice"], INVALID, 'twice line 2: the key "input" stands twice'),
+    (["run", "--list", "empty", "--input", "x"], INVALID, "--list"),
+    (["bench", "--benchmark_out=/nowhere/x"], STORAGE, "/nowhere/x cannot be written"),
     (["fly"], INVALID, "fly; see convtune --help"),
     ([], INVALID, "no command was given"),
     (["compile", "--arch", "sm_90a,,sm_80"], INVALID, "'' is no known architecture"),
@@ -31,6 +46,15 @@ REFUSALS = [
     (["compile", "--arch", ""], INVALID, "'' is no known architecture"),
     (["compile", "--arch", "sm_1"], INVALID, "'sm_1' is no known architecture"),
 ]
+
+FILES = {
+    "text": "no export",
+    "data": "SQLite format 3\0",
+    "empty": "\r\n",
+    "twice": '\n{"problem":{},"input":"a","input":"b"}',
+    "nested.json": DEEP,
+    "huge": '{"stride":[1e999]}',
+}
 
 
 def fault(program, folder, arguments, code, words):
@@ -43,13 +67,26 @@ def fault(program, folder, arguments, code, words):
     if done.returncode == code and wanted in done.stderr and done.stderr.count("\n") == 1:
         return None
     return (f"{' '.join(arguments)}: exit code {done.returncode}, not {code} with \"{wanted}\":\n"
-            f"{done.stdout}{done.stderr}")
+            f"{done.stdout[:500]}{done.stderr[:500]}")
+
+
+def unheard(program):
+    """What is wrong when nobody can read the error, or nothing."""
+    with open("/dev/full", "w") as full:
+        code = subprocess.run([program, "fly"], stderr=full, check=False).returncode
+    return None if code == INVALID else f"with a full standard error: exit code {code}"
 
 
 def main():
     program = Path(sys.argv[1]).resolve()
     with tempfile.TemporaryDirectory() as name:
+        for file, text in FILES.items():
+            (Path(name) / file).write_bytes(text.encode())
         faults = [fault(program, Path(name), *refusal) for refusal in REFUSALS]
+        faults += [f"{file} was made or changed" for file in ("new.db", *FILES)
+                   if (Path(name) / file).exists() != (file in FILES)
+                   or file in FILES and (Path(name) / file).read_bytes() != FILES[file].encode()]
+        faults.append(unheard(program))
     faults = [each for each in faults if each]
     print("\n".join(faults) or f"{len(REFUSALS)} command lines refused")
     return 1 if faults else 0

@@ -8,6 +8,7 @@
 #include "results/store.hpp"
 #include "tuner/cli/commands.hpp"
 #include "tuner/cli/layer_options.hpp"
+#include "tuner/cli/output_file.hpp"
 #include "tuner/cli/pack_option.hpp"
 #include "tuner/sweep.hpp"
 #include "tuner/timer.hpp"
@@ -133,8 +134,12 @@ int bench(const BenchOptions& options, std::vector<std::string> flags) {
     store = std::make_unique<Store>(options.database, Store::Access::read);
   }
 
+  for (const std::string& flag : flags) {
+    constexpr std::string_view out = "--benchmark_out=";
+    if (flag.starts_with(out)) require_writable(flag.substr(out.size()));
+  }
   std::vector<char*> arguments;
-  flags.insert(flags.begin(), "convtune bench");
+  flags.insert(flags.begin(), {"convtune bench", "--benchmark_color=false"});
   for (std::string& flag : flags) arguments.push_back(flag.data());
   int count = static_cast<int>(arguments.size());
   benchmark::Initialize(&count, arguments.data());
@@ -144,8 +149,13 @@ int bench(const BenchOptions& options, std::vector<std::string> flags) {
         fmt::format("'{}' is neither an option of bench nor of Google Benchmark", flags[1]));
   }
   register_all(layers, device, store.get());
-  benchmark::RunSpecifiedBenchmarks();
+  const std::size_t ran = benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
+  if (ran == 0) {
+    throw Error(Status::invalid,
+                "no benchmark ran; give a --benchmark_filter that matches one of "
+                "--benchmark_list_tests");
+  }
   return 0;
 }
 

@@ -19,11 +19,13 @@ struct CheckOptions {
   std::string device = "auto";
   bool chosen = false;
   std::uint64_t seed = 0;
-  double limit_seconds = 60;
 };
 
+/// A candidate that takes longer, checks included, has failed.
+constexpr std::chrono::seconds limit(60);
+
 struct Counts {
-  std::size_t right = 0, wrong = 0, failed = 0;
+  std::size_t right = 0, wrong = 0, failed = 0, skipped = 0;
   double worst_ratio = 0;
 };
 
@@ -35,12 +37,13 @@ std::vector<Candidate> candidates_to_check(const Problem& problem, const Device&
 
 void report(const Problem& problem, const std::string& config, std::string_view what,
             const std::string& reason) {
-  fmt::print("{}  {}: {}{}{}\n", describe(problem), config, what, reason.empty() ? "" : ", ",
+  fmt::print("{}{}{}: {}, {}\n", describe(problem), config.empty() ? "" : "  ", config, what,
              reason);
 }
 
 void count(const WorkerAnswer& answer, const Problem& problem, const std::string& config,
            Counts& counts) {
+  if (answer.end == WorkerAnswer::End::interrupted) return;
   if (answer.end != WorkerAnswer::End::replied) {
     ++counts.failed;
     report(problem, config, "failed", answer.reason);
@@ -62,36 +65,38 @@ void count(const WorkerAnswer& answer, const Problem& problem, const std::string
   report(problem, config, name(measurement.outcome), measurement.reason);
 }
 
+void check_layer(Worker& worker, Device& device, const Problem& problem,
+                 const CheckOptions& options, Counts& counts) {
+  if (interrupted() != 0) return;
+  if (workload_bytes(problem) > available_memory()) {
+    ++counts.skipped;
+    report(problem, "", "skipped", "not enough memory");
+    return;
+  }
+  for (const Candidate& candidate : candidates_to_check(problem, device, options.chosen)) {
+    if (interrupted() != 0) return;
+    const std::string config = to_text(candidate.config);
+    const TrialRequest request{
+        .problem = problem, .configs = {config}, .seed = options.seed, .rounds = 0};
+    count(ask_twice(worker, request, limit), problem, config, counts);
+  }
+}
+
 int check(const CheckOptions& options) {
   const std::vector<Layer> layers = selected_layers(options.layers, "quickstart");
   const std::shared_ptr<Device> device = open_device(options.device);
   note_interrupts();
   Worker worker(worker_command(options.device));
   Counts counts;
-  std::size_t skipped = 0;
-  for (const Layer& layer : layers) {
-    const Problem& problem = layer.problem;
-    if (workload_bytes(problem) > available_memory()) {
-      ++skipped;
-      report(problem, "", "skipped", "not enough memory");
-      continue;
-    }
-    for (const Candidate& candidate : candidates_to_check(problem, *device, options.chosen)) {
-      if (interrupted() != 0) return 128 + interrupted();
-      const std::string config = to_text(candidate.config);
-      const TrialRequest request{
-          .problem = problem, .configs = {config}, .seed = options.seed, .rounds = 0};
-      count(ask_twice(worker, request, std::chrono::duration<double>(options.limit_seconds)),
-            problem, config, counts);
-    }
-  }
+  for (const Layer& layer : layers) check_layer(worker, *device, layer.problem, options, counts);
   fmt::print(
       "{} problems, {} skipped: {} candidates right, {} wrong, {} failed; worst error {:.3f} of "
       "the "
       "tolerance\n",
-      layers.size(), skipped, counts.right, counts.wrong, counts.failed, counts.worst_ratio);
+      layers.size(), counts.skipped, counts.right, counts.wrong, counts.failed, counts.worst_ratio);
+  if (interrupted() != 0) return 128 + interrupted();
   if (counts.wrong > 0) return static_cast<int>(Status::check_failed);
-  return static_cast<int>(counts.failed + skipped > 0 ? Status::partial : Status::ok);
+  return static_cast<int>(counts.failed + counts.skipped > 0 ? Status::partial : Status::ok);
 }
 
 }  // namespace
@@ -106,7 +111,7 @@ void add_check(CLI::App& app, Action& action) {
   add_pack_option(*command);
   command->add_flag("--chosen", options->chosen, "Only what would run, not every candidate");
   command->add_option("--seed", options->seed, "Seed of the inputs")
-      ->check(at_least(std::uint64_t{0}))
+      ->check(number_from(std::uint64_t{0}))
       ->capture_default_str();
   command->footer(
       "Without layers, those of the quickstart list. Exit code 1 if any candidate is wrong, 5 if "

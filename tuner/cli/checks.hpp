@@ -3,19 +3,26 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <charconv>
+#include <cmath>
+#include <limits>
 #include <string>
 
 namespace convtune::cli {
 
-/// An option's check: a number of type T, in the notation of C, not below `least`.
+/// An option's check: a number of type T, from `least` to `most`.
 template <typename T>
-CLI::Validator at_least(T least) {
+CLI::Validator number_from(T least, T most = std::numeric_limits<T>::max()) {
   return CLI::Validator(
-      [least](std::string& text) {
+      [least, most](std::string& text) {
         T value{};
-        const bool is_number = !text.starts_with('-') && CLI::detail::lexical_cast(text, value);
-        if (is_number && value >= least) return std::string();
-        return fmt::format("'{}' is no number from {} up", text, least);
+        const char* end = text.data() + text.size();
+        const auto [rest, error] = std::from_chars(text.data(), end, value);
+        const bool is_number = error == std::errc() && rest == end;
+        if (is_number && value >= least && value <= most) return std::string();
+        return most == std::numeric_limits<T>::max()
+                   ? fmt::format("'{}' is no number from {} up, or too large", text, least)
+                   : fmt::format("'{}' is no number from {} to {}", text, least, most);
       },
       "");
 }

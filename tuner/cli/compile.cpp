@@ -1,11 +1,13 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <thread>
 
 #include "kernels/error.hpp"
+#include "kernels/say.hpp"
 #include "tuner/ahead_of_time.hpp"
 #include "tuner/cli/checks.hpp"
 #include "tuner/cli/commands.hpp"
@@ -28,12 +30,13 @@ struct CompileOptions {
   bool json = false;
 };
 
-/// The items of a list; throws Error{invalid} for one that is no architecture, or is empty.
+/// The items of a list, each once; throws Error{invalid} for one that is no architecture.
 std::vector<std::string> split_archs(std::string_view list) {
   std::vector<std::string> archs;
   for (std::size_t start = 0, comma = 0; comma != list.npos; start = comma + 1) {
     comma = list.find(',', start);
-    archs.push_back(properties_of_arch(list.substr(start, comma - start)).arch);
+    const std::string arch = properties_of_arch(list.substr(start, comma - start)).arch;
+    if (std::ranges::find(archs, arch) == archs.end()) archs.push_back(arch);
   }
   return archs;
 }
@@ -62,8 +65,8 @@ class Tally {
     const bool last = reached() == units_;
     if (quiet_ || (!last && now - told_ < std::chrono::seconds(2))) return;
     told_ = now;
-    fmt::print(stderr, "{} of {} kernels: {} compiled, {} from the cache, {} failed\n", reached(),
-               units_, count(State::compiled), count(State::cached), count(State::failed));
+    say(fmt::format("{} of {} kernels: {} compiled, {} from the cache, {} failed", reached(),
+                    units_, count(State::compiled), count(State::cached), count(State::failed)));
   }
   std::size_t count(State state) const { return counts_[static_cast<std::size_t>(state)]; }
   std::size_t reached() const {
@@ -141,8 +144,8 @@ int compile(const CompileOptions& options) {
   }
   if (!options.pack.empty()) {
     const std::size_t kernels = add_to_pack(options.pack, units, results);
-    fmt::print(stderr, "{} holds {} kernels in {:.1f} MiB\n", options.pack, kernels,
-               static_cast<double>(std::filesystem::file_size(options.pack)) / (1 << 20));
+    say(fmt::format("{} holds {} kernels in {:.1f} MiB", options.pack, kernels,
+                    static_cast<double>(std::filesystem::file_size(options.pack)) / (1 << 20)));
   }
   if (interrupted() != 0) return 128 + interrupted();
   if (tally.count(State::failed) > 0) return static_cast<int>(Status::check_failed);
@@ -159,15 +162,15 @@ void add_compile(CLI::App& app, Action& action) {
   command->add_option("--arch", options->archs, "Architectures, separated by commas")
       ->capture_default_str();
   command->add_option("--budget", options->budget_seconds, "Seconds in all; 0: no limit")
-      ->check(at_least(0.0))
+      ->check(number_from(0.0))
       ->capture_default_str();
   command->add_option("--jobs", options->jobs, "Threads that compile")
-      ->check(at_least(1U))
+      ->check(number_from(1U, 1024U))
       ->capture_default_str();
   command
       ->add_option("--shortlist", options->shortlist,
                    "Candidates of each layer and family, the cost model's first; 0: all")
-      ->check(at_least(std::size_t{0}))
+      ->check(number_from(std::size_t{0}))
       ->capture_default_str();
   command->add_option("--pack", options->pack,
                       "Also add them to this file, for machines without a compiler");

@@ -12,6 +12,7 @@
 #include "kernels/error.hpp"
 #include "results/store.hpp"
 #include "tuner/cli/commands.hpp"
+#include "tuner/cli/output_file.hpp"
 
 namespace convtune::cli {
 namespace {
@@ -29,6 +30,7 @@ struct Options {
 }
 
 std::string read_whole(const std::string& path) {
+  if (fs::is_directory(path)) fail(path, "is a folder; name an export");
   std::ifstream file;
   if (path != "-") file.open(path, std::ios::binary);
   if (!file) fail(path, "cannot be read; name an existing export, or - for standard input");
@@ -40,6 +42,7 @@ std::string read_whole(const std::string& path) {
 
 /// Readers of `path` see the old content or the new one, never a part.
 void replace_file(const std::string& path, std::string_view text) {
+  require_no_database(path);
   const std::string temporary = fmt::format("{}.{}.tmp", path, getpid());
   std::error_code error;
   std::ofstream file(temporary, std::ios::binary);
@@ -82,13 +85,31 @@ int export_to(const Options& options) {
   return 0;
 }
 
+// Both read all their inputs before the database is opened, which may make it: a bad one among
+// them changes nothing.
 int import_from(const Options& options) {
+  std::vector<std::string> texts;
+  for (const std::string& input : options.inputs) {
+    texts.push_back(read_whole(input));
+    try {
+      Store::validate_export(texts.back());
+    } catch (const Error& error) {
+      throw Error(error.status(), fmt::format("{}: {}", input, error.what()));
+    }
+  }
   Store store(options.database);
-  for (const std::string& input : options.inputs) store.import_json(read_whole(input));
+  for (const std::string& text : texts) store.import_json(text);
   return 0;
 }
 
 int merge(const Options& options) {
+  for (const std::string& input : options.inputs) {
+    const Store readable(input, Store::Access::read);
+    std::error_code ignored;
+    if (fs::equivalent(input, options.database, ignored)) {
+      throw Error(Status::invalid, fmt::format("{} cannot be merged into itself", input));
+    }
+  }
   Store store(options.database);
   for (const std::string& input : options.inputs) store.merge(input);
   return 0;

@@ -16,6 +16,7 @@
 #include "kernels/error.hpp"
 #include "results/store.hpp"
 #include "tuner/cli/commands.hpp"
+#include "tuner/cli/output_file.hpp"
 
 namespace convtune::cli {
 namespace {
@@ -93,6 +94,7 @@ int run(std::vector<std::string> command, std::FILE* input) {
 }
 
 int report(const Options& options) {
+  for (const fs::path& path : {options.page, options.csv, options.json}) require_no_database(path);
   const std::string text = Store(options.database, Store::Access::read).export_json();
   std::vector<std::string> command = {python(), program(), "--output", options.page};
   std::string written = fs::absolute(options.page);

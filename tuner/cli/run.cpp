@@ -1,12 +1,14 @@
 #include <fmt/format.h>
 #include <convtune/conv1d.hpp>
 
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "kernels/error.hpp"
 #include "kernels/problem_json.hpp"
+#include "kernels/strict_json.hpp"
 #include "runtime/conv1d_options.hpp"
 #include "runtime/device.hpp"
 #include "runtime/npy.hpp"
@@ -98,36 +100,49 @@ void run(const Job& job, const std::string& device_name) {
 /// A line of a list: {"problem": {...}, "input": "x.npy", "weight": "w.npy", "bias": "b.npy",
 /// "output": "y.npy"}, bias only with has_bias.
 Job job_from_json(const std::string& line) {
-  try {
-    const auto object = nlohmann::json::parse(line);
-    for (const auto& [key, value] : object.items()) {
-      if (key != "problem" && key != "input" && key != "weight" && key != "bias" &&
-          key != "output") {
-        throw Error(Status::invalid, fmt::format("the key \"{}\" is unknown", key));
-      }
-    }
-    return {.problem = problem_from_json(object.at("problem")),
-            .input = object.at("input"),
-            .weight = object.at("weight"),
-            .bias = object.value("bias", ""),
-            .output = object.at("output")};
-  } catch (const nlohmann::json::exception& error) {
-    throw Error(Status::invalid, fmt::format("it is no run in JSON: {}", error.what()));
+  nlohmann::json object = parse_strict_json(line);
+  if (!object.is_object() || !object.contains("problem")) {
+    throw Error(Status::invalid, "it must be a JSON object with a problem");
   }
+  Job job{.problem = problem_from_json(object["problem"])};
+  object.erase("problem");
+  for (const auto& [key, path] : {std::pair{"input", &job.input},
+                                  {"weight", &job.weight},
+                                  {"bias", &job.bias},
+                                  {"output", &job.output}}) {
+    const bool optional = path == &job.bias;
+    if (optional && !object.contains(key)) continue;
+    if (!object.contains(key) || !object[key].is_string()) {
+      throw Error(Status::invalid, fmt::format("it must name a file as {}", key));
+    }
+    *path = object[key];
+    object.erase(key);
+  }
+  if (!object.empty()) {
+    throw Error(Status::invalid, fmt::format("the key {} is unknown; a run has problem, input, "
+                                             "weight, bias and output",
+                                             quotation(object.begin().key())));
+  }
+  return job;
 }
 
 void run_list(const std::string& path, const std::string& device) {
   std::ifstream file(path);
-  if (!file) throw Error(Status::storage, fmt::format("{}: it cannot be opened", path));
+  if (!file || std::filesystem::is_directory(path)) {
+    throw Error(Status::storage, fmt::format("{} cannot be read; name a file of runs", path));
+  }
+  bool any = false;
   std::string line;
   for (int number = 1; std::getline(file, line); ++number) {
-    if (line.empty()) continue;
+    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+    any = true;
     try {
       run(job_from_json(line), device);
     } catch (const Error& error) {
       throw Error(error.status(), fmt::format("{} line {}: {}", path, number, error.what()));
     }
   }
+  if (!any) throw Error(Status::invalid, fmt::format("{} lists no run", path));
 }
 
 int run(const RunOptions& options) {
@@ -152,13 +167,17 @@ void add_run(CLI::App& app, Action& action) {
   CLI::App* command =
       app.add_subcommand("run", "Run one convolution, or a list of them, on .npy files of float32");
   auto options = std::make_shared<RunOptions>();
-  command->add_option("--problem", options->problem, "The problem as JSON");
-  command->add_option("--input", options->files.input, "x, in the problem's layout");
-  command->add_option("--weight", options->files.weight, "The filter, in the problem's layout");
-  command->add_option("--bias", options->files.bias, "The bias, with has_bias");
-  command->add_option("--output", options->files.output, "Where y goes, as float32");
-  command->add_option("--list", options->list,
-                      "Instead of these: a file with one run a line, as a JSON object");
+  CLI::Option* list =
+      command->add_option("--list", options->list,
+                          "Instead of the next five: a file with one run a line, as a JSON object");
+  command->add_option("--problem", options->problem, "The problem as JSON")->excludes(list);
+  command->add_option("--input", options->files.input, "x, in the problem's layout")
+      ->excludes(list);
+  command->add_option("--weight", options->files.weight, "The filter, in the problem's layout")
+      ->excludes(list);
+  command->add_option("--bias", options->files.bias, "The bias, with has_bias")->excludes(list);
+  command->add_option("--output", options->files.output, "Where y goes, as float32")
+      ->excludes(list);
   command->add_option("--device", options->device, "auto, cpu, cuda or cuda:INDEX")
       ->capture_default_str();
   add_pack_option(*command);

@@ -7,6 +7,7 @@
 
 #include "kernels/error.hpp"
 #include "kernels/problem_json.hpp"
+#include "kernels/say.hpp"
 #include "results/record_json.hpp"
 #include "tuner/cli/checks.hpp"
 #include "tuner/cli/commands.hpp"
@@ -121,9 +122,9 @@ int tune(const TuneOptions& options, const std::string& command_line) {
   const auto style = options.quiet ? Progress::Style::quiet : progress_style();
   Progress progress(style);
   if (!options.quiet) {
-    fmt::print(stderr, "Tuning {} problems on {} ({}, {} {})\n", layers.size(), properties.name,
-               properties.arch, properties.units,
-               properties.kind == DeviceKind::cpu ? "threads" : "SMs");
+    say(fmt::format("Tuning {} {} on {} ({}, {} {})", layers.size(),
+                    layers.size() == 1 ? "problem" : "problems", properties.name, properties.arch,
+                    properties.units, properties.kind == DeviceKind::cpu ? "threads" : "SMs"));
   }
   Worker worker(worker_command(options.device));
   Sweep sweep(store, *device, worker, progress, options.sweep, run.id);
@@ -155,11 +156,11 @@ void add_tune(CLI::App& app, Action& action) {
   add_pack_option(*command);
   command->add_option("--db", options->database, "Database file")->capture_default_str();
   command->add_option("--budget", options->sweep.budget_seconds, "Seconds in all; 0: no limit")
-      ->check(at_least(0.0))
+      ->check(number_from(0.0))
       ->capture_default_str();
   command->add_flag("--exhaustive", options->sweep.exhaustive, "Measure every candidate");
   command->add_option("--seed", options->sweep.seed, "Seed of search and inputs")
-      ->check(at_least(std::uint64_t{0}))
+      ->check(number_from(std::uint64_t{0}))
       ->capture_default_str();
   command->add_flag("--quiet", options->quiet, "No progress on stderr");
   command->add_flag("--json", options->json, "Results as JSON on stdout");

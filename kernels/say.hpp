@@ -1,0 +1,10 @@
+#pragma once
+
+#include <string_view>
+
+namespace convtune {
+
+/// Writes a line to standard error. That nobody can read it is no failure: the error is ignored.
+void say(std::string_view line);
+
+}  // namespace convtune
