@@ -1,19 +1,39 @@
 #!/usr/bin/env bash
 # Sets up, builds, tunes on whatever device there is and writes the report, all within ten minutes.
-# Arguments go to `convtune tune`; without any, the quickstart layers are tuned.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-limit=570      # seconds for all of it, with a little to spare
-finish=20      # of them for the report
-ahead=90       # of them for compiling CUDA candidates, where there is no GPU
-least_sweep=60 # a slow set-up does not starve the sweep
+usage="Usage: scripts/tune.sh [OPTIONS of convtune tune]
+Sets up, builds, tunes on whatever device there is and writes build/report.html, all within ten
+minutes unless --budget says otherwise. Without options it tunes the quickstart layers; --help of
+build/default/tuner/convtune tune lists the options, once it is built.
+Exit codes: those of convtune tune; 1 also if a CUDA kernel does not compile."
+
+limit=570 # seconds for all of it, with a little to spare
+finish=20 # of them for the report
+ahead=90  # of them for compiling CUDA candidates, where there is no GPU
 
 convtune=build/default/tuner/convtune
 report=build/report.html
 kernels=build/kernels-sm_90a.txt
 
 say() { printf 'tune.sh: %s\n' "$*" >&2; }
+
+# What the later steps must know of the options.
+layers=() database=() budget=true previous=
+for argument in "$@"; do
+  case $argument in
+    --help | -h) echo "$usage" && exit ;;
+    --budget*) budget=false ;;
+    --layers=* | --grid=* | --problem=*) layers+=("$argument") ;;
+    --db=*) database=("$argument") ;;
+  esac
+  case $previous in
+    --layers | --grid | --problem) layers+=("$previous" "$argument") ;;
+    --db) database=(--db "$argument") ;;
+  esac
+  previous=$argument
+done
 
 scripts/setup.sh
 say "building (a few minutes the first time)"
@@ -23,26 +43,28 @@ gpu=false
 [[ $("$convtune" devices) == *$'\n'cuda:0* ]] && gpu=true
 $gpu || say "no GPU can be used here: the CPU is tuned"
 
-budget=()
-if [[ " $* " != *" --budget"* ]]; then
-  sweep=$((limit - finish - SECONDS))
-  $gpu || sweep=$((sweep - ahead))
-  budget=(--budget $((sweep > least_sweep ? sweep : least_sweep)))
+left() { echo $((limit - finish - SECONDS)); }
+options=("$@")
+if $budget; then
+  $gpu && ahead=0
+  sweep=$(($(left) - ahead))
+  # A slow set-up leaves less for compiling than for the sweep.
+  ((sweep >= $(left) / 2)) || sweep=$(($(left) / 2))
+  options+=(--budget "$((sweep > 1 ? sweep : 1))")
 fi
 outcome=0
-"$convtune" tune "${budget[@]}" "$@" || outcome=$?
+"$convtune" tune "${options[@]}" || outcome=$?
 ((outcome == 0 || outcome == 5)) || exit "$outcome" # 5: done in part, which is worth a report
 
-left=$((limit - finish - SECONDS))
-if ! $gpu && ((left > 0)); then
-  say "CUDA candidates of the quickstart layers, compiled for sm_90a without a GPU"
+if ! $gpu && (($(left) > 0)); then
+  say "CUDA candidates of the same layers, compiled for sm_90a without a GPU"
   compiled=0
-  "$convtune" compile --layers quickstart --arch sm_90a --budget "$left" >"$kernels" || compiled=$?
+  "$convtune" compile "${layers[@]}" --arch sm_90a --budget "$(left)" >"$kernels" || compiled=$?
   [[ ! -s $kernels ]] || say "$(tail -n 1 "$kernels"); registers and occupancy: $PWD/$kernels"
   # 3: no NVRTC, which it has said; 5: the time did not suffice for all
   ((compiled == 0 || compiled == 3 || compiled == 5)) || outcome=$compiled
 fi
 
-"$convtune" report --output "$report" >/dev/null
+"$convtune" report "${database[@]}" --output "$report" >/dev/null
 say "the report is $PWD/$report (all of this took $SECONDS s)"
 exit "$outcome"
