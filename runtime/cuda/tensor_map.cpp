@@ -39,7 +39,7 @@ cuda::TensorMap encode_tensor_map(const Driver& driver, const cuda::TensorMapArg
     step[d] = static_cast<cuuint32_t>(args.step[d]);
     if (d > 0) stride[d - 1] = static_cast<cuuint64_t>(args.stride[d]);
   }
-  alignas(64) CUtensorMap encoded;
+  CUtensorMap encoded;
   check(driver,
         driver.cuTensorMapEncodeTiled(
             &encoded, type_of(args.dtype), static_cast<cuuint32_t>(args.rank),

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <bit>
 #include <cstring>
 #include <map>
 #include <mutex>
@@ -144,7 +145,7 @@ class CudnnExecutable final : public Executable {
 
   CudnnDescriptor arguments(const void* x, void* y) const {
     const auto pointer = [](const CudaMemory& memory) {
-      return reinterpret_cast<void*>(memory.get());
+      return std::bit_cast<void*>(memory.get());
     };
     const std::array<void*, 4> pointers = {const_cast<void*>(x), pointer(weight_), y,
                                            pointer(bias_)};
