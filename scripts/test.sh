@@ -24,7 +24,7 @@ long_stages=(
   "cpu-only      280  scripts/stages/preset.sh cpu-only"
   "portable      250  scripts/stages/portable.sh"
   "tsan          400  scripts/stages/tsan.sh"
-  "tidy          650  scripts/stages/tidy.sh"
+  "tidy          700  scripts/stages/tidy.sh"
   "compile-lists 300  scripts/stages/compile_lists.sh"
 )
 
