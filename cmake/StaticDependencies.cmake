@@ -38,4 +38,5 @@ add_library(fmt::fmt INTERFACE IMPORTED)
 target_include_directories(fmt::fmt INTERFACE ${CONVTUNE_FMT_INCLUDE_DIR})
 target_compile_definitions(fmt::fmt INTERFACE FMT_HEADER_ONLY=1)
 
+set(Boost_USE_STATIC_LIBS ON)  # of the emulator's conformance program, which goes along to a GPU
 add_link_options(-static-libgcc -static-libstdc++)
