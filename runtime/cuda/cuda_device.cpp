@@ -6,9 +6,12 @@
 
 #include "generator/cubin_cache.hpp"
 #include "kernels/cuda/cuda_kernel.hpp"
+#include "kernels/digest.hpp"
 #include "kernels/error.hpp"
+#include "kernels/problem_json.hpp"
 #include "runtime/cuda/context.hpp"
 #include "runtime/cuda/cuda_vendor.hpp"
+#include "runtime/shared_values.hpp"
 
 namespace convtune {
 namespace {
@@ -61,31 +64,50 @@ int gpu_count(const Driver& driver) {
   return count;
 }
 
+/// A kernel's code, loaded.
+struct LoadedKernel {
+  CudaModule module;
+  CUfunction function = nullptr;
+};
+
 /// Setting an attribute makes the driver load the code now: with lazy loading it would do so at the
 /// first launch, which a capture does not allow.
-CUfunction load_kernel(const CudaContext& context, CUmodule module, unsigned shared_bytes) {
-  const Driver& driver = context.driver;
-  const CurrentContext current(context);
-  CUfunction function = nullptr;
-  check(driver, driver.cuModuleGetFunction(&function, module, kernel_symbol),
+LoadedKernel load_kernel(const SharedContext& context, const std::string& cubin,
+                         unsigned shared_bytes) {
+  const Driver& driver = context->driver;
+  LoadedKernel kernel{.module = load_module(context, cubin.data())};
+  const CurrentContext current(*context);
+  check(driver, driver.cuModuleGetFunction(&kernel.function, kernel.module.get(), kernel_symbol),
         "cuModuleGetFunction");
   check(driver,
-        driver.cuFuncSetAttribute(function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
+        driver.cuFuncSetAttribute(kernel.function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
                                   static_cast<int>(shared_bytes)),
         "cuFuncSetAttribute");
-  return function;
+  return kernel;
+}
+
+/// Names the packed weights of a problem: of any batch and length, for the packing knows neither.
+std::string packed_key(Problem problem, const Config& config, std::size_t packed_bytes,
+                       const void* weight, const void* bias) {
+  const std::size_t element = size_of(problem.dtype);
+  const auto digest_of = [&](const void* data, std::int64_t elements) {
+    const std::size_t bytes = static_cast<std::size_t>(elements) * element;
+    return data == nullptr ? "" : digest({static_cast<const char*>(data), bytes});
+  };
+  const std::string contents =
+      digest_of(weight, weight_elements(problem)) + digest_of(bias, problem.out_channels);
+  problem.batch = problem.length = 1;
+  return fmt::format("{} {} {} {}", to_json(problem), to_text(config), packed_bytes, contents);
 }
 
 class CudaExecutable final : public Executable {
  public:
-  CudaExecutable(SharedContext context, CudaModule module, CudaMemory packed,
-                 std::size_t packed_bytes, const LaunchGeometry& launch, const cuda::ConvArgs& args,
-                 std::size_t alignment)
+  CudaExecutable(SharedContext context, std::shared_ptr<const LoadedKernel> kernel,
+                 std::shared_ptr<const CudaMemory> packed, const LaunchGeometry& launch,
+                 const cuda::ConvArgs& args, std::size_t alignment)
       : context_(std::move(context)),
-        module_(std::move(module)),
+        kernel_(std::move(kernel)),
         packed_(std::move(packed)),
-        packed_bytes_(packed_bytes),
-        function_(load_kernel(*context_, module_.get(), launch.shared_bytes)),
         launch_(launch),
         args_(args),
         alignment_(alignment) {}
@@ -106,22 +128,19 @@ class CudaExecutable final : public Executable {
     void* parameters[] = {&args};
     const Driver& driver = context_->driver;
     check(driver,
-          driver.cuLaunchKernel(function_, launch_.grid[0], launch_.grid[1], launch_.grid[2],
-                                launch_.block[0], launch_.block[1], launch_.block[2],
-                                launch_.shared_bytes, static_cast<CUstream>(stream), parameters,
-                                nullptr),
+          driver.cuLaunchKernel(kernel_->function, launch_.grid[0], launch_.grid[1],
+                                launch_.grid[2], launch_.block[0], launch_.block[1],
+                                launch_.block[2], launch_.shared_bytes,
+                                static_cast<CUstream>(stream), parameters, nullptr),
           "cuLaunchKernel");
   }
 
   std::size_t alignment() const override { return alignment_; }
-  std::size_t bytes() const override { return packed_bytes_; }
 
  private:
   SharedContext context_;
-  CudaModule module_;
-  CudaMemory packed_;
-  std::size_t packed_bytes_;
-  CUfunction function_;
+  std::shared_ptr<const LoadedKernel> kernel_;
+  std::shared_ptr<const CudaMemory> packed_;
   LaunchGeometry launch_;
   cuda::ConvArgs args_;
   std::size_t alignment_;
@@ -176,18 +195,21 @@ class CudaDevice final : public Device {
                                               candidate.family->name, properties_.name));
     const Config& config = candidate.config;
     const Source source = write_source(*kernel, problem, config, properties_);
-    const Compiled compiled = compile_(source, properties_.arch);
-    CudaModule module = load_module(context_, compiled.cubin.data());
-
-    std::vector<std::byte> packed(kernel->packed_bytes(problem, config));
-    kernel->pack(problem, config, weight, bias, packed.data());
-    CudaMemory device_packed = allocate_memory(context_, packed.size());
-    copy_in(pointer_of(device_packed), packed.data(), packed.size());
-
-    const cuda::ConvArgs args = {.packed = pointer_of(device_packed), .shape = conv_shape(problem)};
-    return std::make_unique<CudaExecutable>(
-        context_, std::move(module), std::move(device_packed), packed.size(),
-        kernel->geometry(problem, config, properties_), args, kernel->alignment(problem, config));
+    const LaunchGeometry launch = kernel->geometry(problem, config, properties_);
+    auto loaded = kernels_.get(fmt::format("{} {}", source.digest, launch.shared_bytes), [&] {
+      return load_kernel(context_, compile_(source, properties_.arch).cubin, launch.shared_bytes);
+    });
+    const std::size_t bytes = kernel->packed_bytes(problem, config);
+    auto packed = packed_.get(packed_key(problem, config, bytes, weight, bias), [&] {
+      std::vector<std::byte> host(bytes);
+      kernel->pack(problem, config, weight, bias, host.data());
+      CudaMemory memory = allocate_memory(context_, bytes);
+      copy_in(pointer_of(memory), host.data(), bytes);
+      return memory;
+    });
+    const cuda::ConvArgs args = {.packed = pointer_of(*packed), .shape = conv_shape(problem)};
+    return std::make_unique<CudaExecutable>(context_, std::move(loaded), std::move(packed), launch,
+                                            args, kernel->alignment(problem, config));
   }
 
  private:
@@ -196,6 +218,9 @@ class CudaDevice final : public Device {
   SharedContext context_;
   DeviceProperties properties_;
   CompileKernel compile_;
+  // Of all lengths: what differs between them are arguments.
+  SharedValues<LoadedKernel> kernels_;
+  SharedValues<CudaMemory> packed_;
 };
 
 }  // namespace

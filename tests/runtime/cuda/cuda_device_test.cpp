@@ -137,6 +137,84 @@ TEST_F(CudaDeviceTest, KeepsCodeAndWeightsUntilTheLastRunIsDone) {
   EXPECT_EQ(fake_driver::state().freed_too_early, 0);
 }
 
+TEST_F(CudaDeviceTest, SharesCodeAndWeightsAmongLengthsAndBatches) {
+  const auto device = open();
+  const auto weight = random_values(weight_elements(problem_));
+  Problem longer = problem_;
+  longer.batch = 3;
+  longer.length = 301;
+  auto first = device->prepare(problem_, candidate_, weight.data(), nullptr);
+  const int allocations = fake_driver::state().live_allocations;
+  const auto second = device->prepare(longer, candidate_, weight.data(), nullptr);
+  EXPECT_EQ(fake_driver::state().compiled, 1);
+  EXPECT_EQ(fake_driver::state().live_modules, 1);
+  EXPECT_EQ(fake_driver::state().live_allocations, allocations);
+  first.reset();
+  EXPECT_EQ(fake_driver::state().live_modules, 1) << "the second still needs it";
+
+  const auto x = random_values(input_elements(longer));
+  std::vector<float> y(static_cast<std::size_t>(output_elements(longer)), NAN);
+  const auto device_x = device->allocate(x.size() * sizeof(float));
+  const auto device_y = device->allocate(y.size() * sizeof(float));
+  device->copy_in(device_x.get(), x.data(), x.size() * sizeof(float));
+  second->run(device_x.get(), device_y.get(), nullptr);
+  device->synchronize();
+  device->copy_out(y.data(), device_y.get(), y.size() * sizeof(float));
+  std::vector<std::int64_t> all(y.size());
+  std::iota(all.begin(), all.end(), 0);
+  longer.has_bias = false;
+  const auto expected = reference_at(longer, x.data(), weight.data(), nullptr, all);
+  EXPECT_EQ(compare(longer, y.data(), all, expected).wrong, 0);
+}
+
+TEST_F(CudaDeviceTest, SharesNothingWithOtherWeights) {
+  const auto device = open();
+  auto weight = random_values(weight_elements(problem_));
+  const auto bias = random_values(problem_.out_channels);
+  const auto first = device->prepare(problem_, candidate_, weight.data(), bias.data());
+  const int allocations = fake_driver::state().live_allocations;
+  weight.back() += 1;  // at the same address
+  const auto second = device->prepare(problem_, candidate_, weight.data(), bias.data());
+  EXPECT_EQ(fake_driver::state().live_allocations, allocations + 1);
+  const auto third = device->prepare(problem_, candidate_, weight.data(), weight.data());
+  EXPECT_EQ(fake_driver::state().live_allocations, allocations + 2);
+  EXPECT_EQ(fake_driver::state().live_modules, 1);
+}
+
+/// What the sharing rests on.
+TEST(CudaFamilies, PackWeightsAlikeForEveryBatchAndLength) {
+  const DeviceProperties device = properties_of_arch("sm_90a");
+  for (const Family* family : generated_families()) {
+    if (family->cuda == nullptr) continue;
+    for (const Layout layout : {Layout::NLC, Layout::NCL}) {
+      for (const std::int64_t groups : {1, 8}) {
+        Problem problem{.length = 100,
+                        .in_channels = 8,
+                        .out_channels = 8,
+                        .kernel_size = 3,
+                        .num_groups = groups,
+                        .has_bias = true,
+                        .layout = layout};
+        std::vector<float> weight(static_cast<std::size_t>(weight_elements(problem)));
+        std::iota(weight.begin(), weight.end(), 1.0F);
+        const Config config = family->default_config(problem, device);
+        if (broken_constraint(*family, problem, config, device) != nullptr) continue;
+        const auto packed = [&] {
+          std::vector<std::byte> bytes(family->cuda->packed_bytes(problem, config));
+          family->cuda->pack(problem, config, weight.data(), weight.data(), bytes.data());
+          return bytes;
+        };
+        const auto expected = packed();
+        for (const std::int64_t length : {3, 101, 100'000}) {
+          problem.batch = length % 7 + 1;
+          problem.length = length;
+          EXPECT_EQ(packed(), expected) << family->name << ": " << describe(problem);
+        }
+      }
+    }
+  }
+}
+
 TEST_F(CudaDeviceTest, OutlivesNothingItIsNeededFor) {
   auto device = open();
   const auto weight = random_values(weight_elements(problem_));
