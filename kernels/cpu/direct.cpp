@@ -119,7 +119,7 @@ Config default_config(const Problem& problem, const DeviceProperties& device) {
   }
   const std::int64_t weights =
       in_channels_per_group(problem) * problem.kernel_size * best.tile_c * 4;
-  if (weights > 256 * 1024 && in_channels_per_group(problem) > 64) best.block_c = 64;
+  if (weights > 256L * 1024 && in_channels_per_group(problem) > 64) best.block_c = 64;
   best.taps_inside = problem.layout == Layout::NCL && problem.kernel_size > 1 &&
                      in_channels_per_group(problem) > 1;
   return make_config(best);

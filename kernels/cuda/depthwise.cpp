@@ -186,11 +186,11 @@ Config default_config(const Problem& p, const DeviceProperties& device) {
     for (const std::int64_t tile_l : {1, 4, 8, 16, 32}) {
       const Config config = config_of(tile_l, 1, vec);
       if (tile_l > longest_tile(p, vec) || !is_candidate(p, config, device)) continue;
-      if (vec > best.at("vec") || blocks(config) >= 2 * device.units) best = config;
+      if (vec > best.at("vec") || blocks(config) >= 2L * device.units) best = config;
     }
   }
   const Config several = config_of(best.at("tile_l"), 4, best.at("vec"));
-  return is_candidate(p, several, device) && blocks(several) >= 8 * device.units ? several : best;
+  return is_candidate(p, several, device) && blocks(several) >= 8L * device.units ? several : best;
 }
 
 Cost cost(const Problem& p, const Config& config) {

@@ -126,7 +126,7 @@ Config default_config(const Problem& p, const DeviceProperties& device) {
       if (block_c > deepest || !length_used(p, config, device) ||
           !tile_channels_used(p, config, device) || !block_channels_used(p, config, device))
         continue;
-      const bool fills = cuda::blocks(direct_config(p, config), conv_shape(p)) >= 2 * device.units;
+      const bool fills = cuda::blocks(direct_config(p, config), conv_shape(p)) >= 2L * device.units;
       if (fills || (tile_l == 1 && tile_c == 1)) best = config;
     }
   }
