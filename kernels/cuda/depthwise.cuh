@@ -19,7 +19,7 @@ namespace convtune::cuda {
 //                          x[n, t*stride + k*dilation - pad_left, c] * w[k, c*m + j])
 //
 // A thread computes tiles of tile_l outputs and loads each element of a tile's window once, into
-// registers, where its weights are too; each element then goes to all sums that want it:
+// registers, where its weights are too; all outputs of the tile then read it there:
 //
 //   element of x   0  1  2  3  4
 //   output 0       w0 w1 w2             3 taps, step 1: element 2 is multiplied by w2 for output 0,
@@ -109,19 +109,16 @@ void load_taps(const T* from, Index channels, float (&weights)[config.taps][lane
   }
 }
 
-/// Adds the products of a chunk to the sums: each element of the window in turn, to all outputs
-/// that read it.
+/// Adds the products of a chunk to the sums.
 template <DepthwiseConfig config, class T>
 void add_products(const Vector<T, lanes(config)> (&window)[window_size(config)],
                   const float (&weights)[config.taps][lanes(config)],
                   float (&sums)[config.tile_l][lanes(config)]) {
   CONVTUNE_UNROLL
-  for (int e = 0; e < window_size(config); ++e) {
-    const Vector<float, lanes(config)> x = widened(window[e]);
+  for (int i = 0; i < config.tile_l; ++i) {
     CONVTUNE_UNROLL
     for (int k = 0; k < config.taps; ++k) {
-      const int i = output_of(config, e, k);
-      if (i < 0) continue;
+      const Vector<float, lanes(config)> x = widened(window[i * config.step + k * config.spacing]);
       CONVTUNE_UNROLL
       for (int v = 0; v < lanes(config); ++v)
         sums[i][v] = multiply_add(x.at[v], weights[k][v], sums[i][v]);

@@ -48,12 +48,6 @@ constexpr int window_vectors(DepthwiseConfig c) {
   return divide_up(window_size(c) + c.vec_x - 1, c.vec_x);
 }
 
-/// The output of a tile that reads element `e` of the window by tap `k`, or -1.
-constexpr int output_of(DepthwiseConfig c, int e, int k) {
-  const int ahead = e - k * c.spacing;
-  return ahead >= 0 && ahead % c.step == 0 && ahead / c.step < c.tile_l ? ahead / c.step : -1;
-}
-
 /// The same kernel for a chunk of one tap: what a division of the taps into chunks leaves over.
 constexpr DepthwiseConfig one_tap(DepthwiseConfig c) {
   c.taps = 1;
