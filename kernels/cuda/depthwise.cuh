@@ -79,12 +79,13 @@ DepthwiseInput<lanes(config), Index, T> depthwise_input(const ConvShape<Index>& 
   const Index multiplier = shape.out_channels;
   const Index first = multiplier == 1 ? place.channel : place.channel / multiplier;
   const Index row = place.batch * shape.groups * shape.length + first * (nlc ? 1 : shape.length);
-  DepthwiseInput<lanes(config), Index, T> in = {.x = x + row,
-                                                .misaligned = static_cast<int>(row),
-                                                .length = shape.length,
-                                                .along_l = nlc ? shape.groups : 1,
-                                                .dilation = shape.dilation,
-                                                .channel = {}};
+  DepthwiseInput<lanes(config), Index, T> in = {
+      .x = x + row,
+      .misaligned = static_cast<int>(row & (config.vec_x - 1)),
+      .length = shape.length,
+      .along_l = nlc ? shape.groups : 1,
+      .dilation = shape.dilation,
+      .channel = {}};
   Index left = multiplier - (place.channel - first * multiplier);  // outputs of the first channel
   CONVTUNE_UNROLL
   for (int v = 1; v < lanes(config); ++v) {

@@ -76,11 +76,14 @@ void load_piece(const DepthwiseInput<1, Index, T>& in, Index first,
   const int ahead = static_cast<int>(in.misaligned + first) & (vec - 1);
   const Index start = first - ahead;
   const T* from = in.x + first;
-  if (start >= 0 && start + vectors * vec <= in.length) {
+  const bool reaches_last = ahead + window_size(config) > (vectors - 1) * vec;
+  if (start >= 0 && start + (reaches_last ? vectors : vectors - 1) * vec <= in.length) {
     unsigned words[vectors * 4];
     CONVTUNE_UNROLL
     for (int i = 0; i < vectors; ++i) {
-      const auto loaded = __builtin_bit_cast(Words<16>, load<vec>(from - ahead + i * vec));
+      const bool wanted = i < vectors - 1 || reaches_last;
+      const auto vector = load_if<vec>(wanted, from - ahead + i * vec);
+      const auto loaded = __builtin_bit_cast(Words<16>, vector);
       CONVTUNE_UNROLL
       for (int j = 0; j < 4; ++j) words[i * 4 + j] = loaded.at[j];
     }
