@@ -65,6 +65,20 @@ HWY_INLINE hn::Vec<Floats<lanes>> load_channels(const DepthwisePlan& plan, const
   }
 }
 
+// Activates rows of sums into rows of y, of which `channels` are left from here on.
+template <class T, std::size_t lanes, int vectors>
+void store_rows(const DepthwisePlan& plan, const float* sums, int rows, T* y,
+                std::int64_t channels) {
+  constexpr Floats<lanes> d;
+  constexpr std::int64_t step = lanes;
+  const Problem& p = plan.problem;
+  for (int row = 0; row < rows; ++row, y += p.out_channels) {
+    for (std::int64_t i = 0; i < vectors * step; i += step, sums += step) {
+      store_up_to(activate(d, hn::Load(d, sums), p.activation), d, y + i, channels - i);
+    }
+  }
+}
+
 // y at `rows` positions from t and `vectors` vectors of channels from c, over taps that every row
 // may read.
 template <class T, std::size_t lanes, int vectors, int rows, Inputs inputs>
@@ -72,6 +86,7 @@ void sum_tile(const DepthwisePlan& plan, const Block<T>& block, std::int64_t t, 
               TapRange taps) {
   using V = hn::Vec<Floats<lanes>>;
   constexpr Floats<lanes> d;
+  constexpr std::int64_t step = lanes;
   const Problem& p = plan.problem;
   V sums[rows][vectors];
   for (int v = 0; v < vectors; ++v) {
@@ -89,18 +104,20 @@ void sum_tile(const DepthwisePlan& plan, const Block<T>& block, std::int64_t t, 
       }
     }
   }
-  if (p.activation != Activation::none) {
-    for (auto& row : sums) {
-      for (V& sum : row) sum = activate(d, sum, p.activation);
-    }
-  }
   T* y = block.y + t * p.out_channels + c;
-  for (int row = 0; row < rows; ++row, y += p.out_channels) {
-    for (int v = 0; v < vectors; ++v) {
-      constexpr std::int64_t step = lanes;
-      store_up_to(sums[row][v], d, y + v * step, p.out_channels - c - v * step);
+  if (p.activation == Activation::none && c + vectors * step <= p.out_channels) {
+    CONVTUNE_UNROLL
+    for (int row = 0; row < rows; ++row) {
+      CONVTUNE_UNROLL
+      for (int v = 0; v < vectors; ++v) store(sums[row][v], d, y + row * p.out_channels + v * step);
     }
+    return;
   }
+  HWY_ALIGN float left[rows * vectors * lanes];
+  for (int row = 0; row < rows; ++row) {
+    for (int v = 0; v < vectors; ++v) hn::Store(sums[row][v], d, left + (row * vectors + v) * step);
+  }
+  store_rows<T, lanes, vectors>(plan, left, rows, y, p.out_channels - c);
 }
 
 // The next tile's rows, of which `last` is the last: too many streams for hardware to follow.

@@ -65,18 +65,10 @@ bool fits_length(const Problem& problem, const Config& config, const DevicePrope
          (config.at("block_l") == blocks_l.front() || output_length(problem) > blocks_l.front());
 }
 
-bool few_idle_lanes(const Problem& problem, const Config& config, const DeviceProperties& device) {
-  const std::int64_t lanes = lanes_of(device.arch);
-  const std::int64_t channels = out_channels_per_group(problem);
-  const std::int64_t tile_c = config.at("tile_c");
-  for (const std::int64_t smaller : tiles_c) {
-    if (smaller >= tile_c) break;
-    if (smaller >= channels) return false;
-  }
-  const auto issued = [&](std::int64_t tile) {
-    return ceil_div(channels, tile) * vectors_of(tile, lanes);
-  };
-  return issued(tile_c) * 10 <= issued(std::max(lanes, tiles_c.front())) * 11;
+bool fits_group(const Problem& problem, const Config& config, const DeviceProperties&) {
+  return std::none_of(tiles_c.begin(), tiles_c.end(), [&](std::int64_t smaller) {
+    return smaller < config.at("tile_c") && smaller >= out_channels_per_group(problem);
+  });
 }
 
 bool sums_fit(const Problem&, const Config& config, const DeviceProperties&) {
@@ -101,32 +93,43 @@ Config make_config(const DirectConfig& c) {
                        {"taps_inside", c.taps_inside}}};
 }
 
-// The tile with the most multiply-adds a load, channels split where their weights overflow L2.
+// How fast a tile is, by its sums and the loads of each step: most of all it must keep both
+// multiply-add units busy, then it should read the weights seldom.
+double tile_speed(const Problem& problem, const DirectConfig& tile, std::int64_t lanes) {
+  const auto rows = static_cast<double>(tile.tile_l);
+  const auto vectors = static_cast<double>(vectors_of(tile.tile_c, lanes));
+  const double used = static_cast<double>(std::min(out_channels_per_group(problem), tile.tile_c)) /
+                      static_cast<double>(round_up(tile.tile_c, lanes));
+  return rows * vectors / std::max(rows * vectors, rows + vectors) *
+         std::min(1.0, rows * vectors / 8) * used * (1 + (rows * vectors + rows) / 1000);
+}
+
+// The fastest tile, channels split where their weights overflow L2.
 Config default_config(const Problem& problem, const DeviceProperties& device) {
   DirectConfig best;
-  double best_reuse = 0;
+  double best_speed = 0;
   for (const std::int64_t tile_l : tiles_l) {
     for (const std::int64_t tile_c : tiles_c) {
       const DirectConfig tile = {tile_l, tile_c, blocks_l.front(), 0, 0};
       if (broken_constraint(cpu_direct(), problem, make_config(tile), device) != nullptr) continue;
-      const std::int64_t vectors = vectors_of(tile_c, lanes_of(device.arch));
-      const double reuse =
-          static_cast<double>(tile_l * vectors) / static_cast<double>(tile_l + vectors);
-      if (reuse <= best_reuse) continue;
-      best_reuse = reuse;
+      const double speed = tile_speed(problem, tile, lanes_of(device.arch));
+      if (speed <= best_speed) continue;
+      best_speed = speed;
       best = tile;
     }
   }
   const std::int64_t weights =
       in_channels_per_group(problem) * problem.kernel_size * best.tile_c * 4;
-  if (weights > 256L * 1024 && in_channels_per_group(problem) > 64) best.block_c = 64;
+  if (weights > 512L * 1024 && in_channels_per_group(problem) > 64) best.block_c = 64;
   best.taps_inside = problem.layout == Layout::NCL && problem.kernel_size > 1 &&
                      in_channels_per_group(problem) > 1;
   return make_config(best);
 }
 
 Cost cost(const Problem& problem, const Config& config) {
-  const std::int64_t padded = round_up(out_channels_per_group(problem), config.at("tile_c"));
+  constexpr std::int64_t widest_vector = 16;
+  const std::int64_t padded =
+      round_up(out_channels_per_group(problem), std::min(config.at("tile_c"), widest_vector));
   const double weights = static_cast<double>(padded * problem.num_groups) *
                          static_cast<double>(in_channels_per_group(problem) * problem.kernel_size);
   const auto x_and_y = static_cast<double>(input_elements(problem) + output_elements(problem));
@@ -142,6 +145,7 @@ void pack_tile(const DirectPlan& plan, const void* weight, std::int64_t group, s
   const DirectConfig& config = plan.config;
   const std::int64_t step = config.block_c == 0 ? plan.group_in : config.block_c;
   const std::int64_t channels = std::min(config.tile_c, plan.group_out - tile * config.tile_c);
+  const std::int64_t width = width_of(plan, tile);
   for (std::int64_t first = 0; first < plan.group_in; first += step) {
     const std::int64_t count = std::min(step, plan.group_in - first);
     for (std::int64_t c = 0; c < count; ++c) {
@@ -149,12 +153,12 @@ void pack_tile(const DirectPlan& plan, const void* weight, std::int64_t group, s
         const std::int64_t at = config.taps_inside != 0 ? c * p.kernel_size + k : k * count + c;
         for (std::int64_t i = 0; i < channels; ++i) {
           const std::int64_t out = group * plan.group_out + tile * config.tile_c + i;
-          packed[at * config.tile_c + i] =
+          packed[at * width + i] =
               load_element(weight, p.dtype, weight_index(p, k, first + c, out));
         }
       }
     }
-    packed += count * p.kernel_size * config.tile_c;
+    packed += count * p.kernel_size * width;
   }
 }
 
@@ -173,6 +177,7 @@ std::shared_ptr<const void> prepare(const Problem& problem, const Config& config
   p.length_out = output_length(problem);
   p.group_in = in_channels_per_group(problem);
   p.group_out = out_channels_per_group(problem);
+  p.lanes = lanes_of(cpu_target());
   p.position_step = problem.layout == Layout::NLC ? problem.in_channels : 1;
   p.channel_step = problem.layout == Layout::NLC ? 1 : problem.length;
   p.blocks_l = ceil_div(p.length_out, p.config.block_l);
@@ -232,9 +237,7 @@ const Family& cpu_direct() {
            {"hides_latency",
             "the tile has 12 vectors of sums, or as many rows as registers and output allow",
             hides_latency},
-           {"few_idle_lanes",
-            "no smaller tile_c holds a whole group, and rounding up to tile_c costs at most 10 %",
-            few_idle_lanes},
+           {"fits_group", "no smaller tile_c holds a whole group", fits_group},
            {"sums_fit", "block_l * tile_c is at most 8192", sums_fit},
            {"splits_channels", "block_c is below the input channels of a group", splits_channels},
            {"orders_differ", "taps_inside needs several taps and several input channels",

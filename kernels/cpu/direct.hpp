@@ -4,6 +4,7 @@
 #include <string>
 
 #include "kernels/cpu/packed.hpp"
+#include "kernels/cpu/window.hpp"
 #include "kernels/problem.hpp"
 
 namespace convtune {
@@ -33,10 +34,20 @@ struct DirectPlan {
   std::int64_t group_in = 0, group_out = 0;  ///< channels of one group in x and in y
   std::int64_t position_step = 0;            ///< elements from one position of x to the next
   std::int64_t channel_step = 0;             ///< elements from one channel of x to the next
+  std::int64_t lanes = 0;  ///< of a vector; the last tile of a group is no wider than it must be
   std::int64_t blocks_l = 0, tiles_c = 0;
   PackedFloats weights, bias;
   Task task = nullptr;
 };
+
+/// Output channels of a group's tile with its padding: tile_c, or as many vectors as hold what is
+/// left of the group. Weights of such a tile are packed to this width.
+inline std::int64_t width_of(const DirectPlan& plan, std::int64_t tile) {
+  const std::int64_t left = plan.group_out - tile * plan.config.tile_c;
+  return left >= plan.config.tile_c || plan.lanes >= plan.config.tile_c
+             ? plan.config.tile_c
+             : ceil_div(left, plan.lanes) * plan.lanes;
+}
 
 /// The code for a tile's width on the SIMD target in use; null if it has none.
 DirectPlan::Task direct_task(DType dtype, std::int64_t tile_c);

@@ -60,9 +60,10 @@ void reduce_tile(const Reduction<T>& r) {
   }
 }
 
-// The same with the number of rows, one of those below, known at run time only.
+// The same with the number of rows, one of those below, known at run time only. Inlined into its
+// callers it would be compiled for each.
 template <class T, std::size_t lanes, int vectors>
-void reduce(std::int64_t rows, const Reduction<T>& r) {
+HWY_NOINLINE void reduce(std::int64_t rows, const Reduction<T>& r) {
   switch (rows) {
     case 12:
       return reduce_tile<T, lanes, vectors, 12>(r);
@@ -91,6 +92,7 @@ struct Block {
   std::int64_t n = 0, group = 0, tile = 0;
   std::int64_t first_l = 0, rows = 0;
   std::int64_t first_c = 0, channels = 0;  // in y
+  std::int64_t width = 0;                  // of the tile
 };
 
 Block block_of(const DirectPlan& plan, std::int64_t task) {
@@ -105,6 +107,7 @@ Block block_of(const DirectPlan& plan, std::int64_t task) {
   const std::int64_t first = b.tile * plan.config.tile_c;
   b.first_c = b.group * plan.group_out + first;
   b.channels = std::min(plan.config.tile_c, plan.group_out - first);
+  b.width = width_of(plan, b.tile);
   return b;
 }
 
@@ -120,7 +123,7 @@ struct Pass {
 template <class T>
 Reduction<T> reduction_of(const DirectPlan& plan, const Block& block, const Pass<T>& pass,
                           std::int64_t row, TapRange taps) {
-  const std::int64_t tile_c = plan.config.tile_c;
+  const std::int64_t tile_c = block.width;
   const std::int64_t position =
       window_start(plan.problem, block.first_l + row) + taps.first * plan.problem.dilation;
   const std::int64_t tap_step = plan.problem.dilation * plan.position_step;
@@ -170,40 +173,54 @@ void sum_tile(const DirectPlan& plan, const Block& block, const Pass<T>& pass, s
   }
 }
 
+// Rows [first, first + count) of a block; sums holds those and starts with the first.
 template <class T, std::size_t lanes, int vectors>
-void sum_block(const DirectPlan& plan, const Block& block, const T* x, float* sums) {
+void sum_rows(const DirectPlan& plan, const Block& block, const T* x, std::int64_t first,
+              std::int64_t count, float* sums) {
   const Problem& p = plan.problem;
+  const std::int64_t index = block.group * plan.tiles_c + block.tile;
   const std::int64_t step = plan.config.block_c == 0 ? plan.group_in : plan.config.block_c;
-  x += block.n * p.length * p.in_channels + block.group * plan.group_in * plan.channel_step;
-  const float* w = plan.weights.get() + (block.group * plan.tiles_c + block.tile) * p.kernel_size *
-                                            plan.group_in * plan.config.tile_c;
+  const float* w = plan.weights.get() + index * p.kernel_size * plan.group_in * plan.config.tile_c;
+  constexpr Floats<lanes> d;
+  for (int v = 0; v < vectors; ++v) {
+    const auto bias = hn::LoadU(d, plan.bias.get() + index * plan.config.tile_c + v * lanes);
+    float* sum = sums + v * lanes;
+    for (std::int64_t row = 0; row < count; ++row, sum += vectors * lanes) hn::StoreU(bias, d, sum);
+  }
   for (std::int64_t c = 0; c < plan.group_in; c += step) {
-    const Pass<T> pass = {x + c * plan.channel_step, w + c * p.kernel_size * plan.config.tile_c,
-                          sums, std::min(step, plan.group_in - c)};
-    for (std::int64_t row = 0; row < block.rows;) {
-      const std::int64_t rows = largest_tile(std::min(plan.config.tile_l, block.rows - row));
-      sum_tile<T, lanes, vectors>(plan, block, pass, row, rows);
+    const Pass<T> pass = {x + c * plan.channel_step, w + c * p.kernel_size * block.width,
+                          sums - first * block.width, std::min(step, plan.group_in - c)};
+    for (std::int64_t row = 0; row < count;) {
+      const std::int64_t rows = largest_tile(std::min(plan.config.tile_l, count - row));
+      sum_tile<T, lanes, vectors>(plan, block, pass, first + row, rows);
       row += rows;
     }
   }
 }
 
 // NLC: rows of y are rows of sums.
-template <class T, std::size_t lanes, int vectors>
-void store_rows(const DirectPlan& plan, const Block& block, const float* sums, T* y) {
+template <class T, std::size_t lanes>
+void store_rows(const DirectPlan& plan, const Block& block, std::int64_t first, std::int64_t count,
+                const float* sums, T* y) {
   constexpr Floats<lanes> d;
-  y += (block.n * plan.length_out + block.first_l) * plan.problem.out_channels + block.first_c;
-  for (std::int64_t row = 0; row < block.rows; ++row, y += plan.problem.out_channels) {
+  y += (block.n * plan.length_out + block.first_l + first) * plan.problem.out_channels +
+       block.first_c;
+  const Activation activation = plan.problem.activation;
+  const bool plain = activation == Activation::none && block.channels == block.width;
+  for (std::int64_t row = 0; row < count; ++row, y += plan.problem.out_channels) {
+    const float* from = sums + row * block.width;
     for (std::int64_t c = 0; c < block.channels; c += lanes) {
-      store_up_to(
-          activate(d, hn::LoadU(d, sums + row * vectors * lanes + c), plan.problem.activation), d,
-          y + c, block.channels - c);
+      if (plain) {
+        store(hn::LoadU(d, from + c), d, y + c);
+      } else {
+        store_up_to(activate(d, hn::LoadU(d, from + c), activation), d, y + c, block.channels - c);
+      }
     }
   }
 }
 
 // NCL: rows of y are columns of sums.
-template <class T, std::size_t lanes, int vectors>
+template <class T, std::size_t lanes>
 void store_columns(const DirectPlan& plan, const Block& block, const float* sums, T* y) {
   constexpr Floats<lanes> d;
   y += (block.n * plan.problem.out_channels + block.first_c) * plan.length_out + block.first_l;
@@ -211,27 +228,46 @@ void store_columns(const DirectPlan& plan, const Block& block, const float* sums
     for (std::int64_t row = 0; row < block.rows; row += lanes) {
       HWY_ALIGN float column[lanes] = {};
       const std::int64_t count = std::min<std::int64_t>(lanes, block.rows - row);
-      for (std::int64_t i = 0; i < count; ++i) column[i] = sums[(row + i) * vectors * lanes + c];
+      for (std::int64_t i = 0; i < count; ++i) column[i] = sums[(row + i) * block.width + c];
       store_up_to(activate(d, hn::Load(d, column), plan.problem.activation), d, y + row, count);
     }
   }
 }
 
+// Sums are stored while they are in the nearest cache: in NLC a register tile at a time, unless
+// later passes add to them.
+template <class T, std::size_t lanes, int vectors>
+void run_block(const DirectPlan& plan, const Block& block, const T* x, T* y) {
+  alignas(64) float sums[direct_max_sums];
+  x += block.n * plan.problem.length * plan.problem.in_channels +
+       block.group * plan.group_in * plan.channel_step;
+  if (plan.problem.layout == Layout::NCL) {
+    sum_rows<T, lanes, vectors>(plan, block, x, 0, block.rows, sums);
+    return store_columns<T, lanes>(plan, block, sums, y);
+  }
+  const std::int64_t step = plan.config.block_c == 0 ? plan.config.tile_l : block.rows;
+  for (std::int64_t row = 0; row < block.rows; row += step) {
+    const std::int64_t count = std::min(step, block.rows - row);
+    sum_rows<T, lanes, vectors>(plan, block, x, row, count, sums);
+    store_rows<T, lanes>(plan, block, row, count, sums, y);
+  }
+}
+
+// The last tile of a group may have fewer vectors.
+template <class T, std::size_t lanes, int vectors>
+void run_width(const DirectPlan& plan, const Block& block, const T* x, T* y) {
+  if constexpr (vectors > 1) {
+    if (block.width < static_cast<std::int64_t>(vectors * lanes)) {
+      return run_width<T, lanes, vectors - 1>(plan, block, x, y);
+    }
+  }
+  run_block<T, lanes, vectors>(plan, block, x, y);
+}
+
 template <class T, std::size_t lanes, int vectors>
 void run_task(const DirectPlan& plan, const void* x, void* y, std::int64_t task) {
-  constexpr std::int64_t tile_c = vectors * lanes;
-  const Block block = block_of(plan, task);
-  alignas(64) float sums[direct_max_sums];
-  const float* bias = plan.bias.get() + (block.group * plan.tiles_c + block.tile) * tile_c;
-  for (std::int64_t row = 0; row < block.rows; ++row) {
-    std::copy_n(bias, tile_c, sums + row * tile_c);
-  }
-  sum_block<T, lanes, vectors>(plan, block, static_cast<const T*>(x), sums);
-  if (plan.problem.layout == Layout::NLC) {
-    store_rows<T, lanes, vectors>(plan, block, sums, static_cast<T*>(y));
-  } else {
-    store_columns<T, lanes, vectors>(plan, block, sums, static_cast<T*>(y));
-  }
+  run_width<T, lanes, vectors>(plan, block_of(plan, task), static_cast<const T*>(x),
+                               static_cast<T*>(y));
 }
 
 template <class T>

@@ -75,7 +75,7 @@ bool few_idle_rows(const Problem& problem, const Config& config, const DevicePro
 bool hides_latency(const Problem& problem, const Config& config, const DeviceProperties& device) {
   const std::int64_t tile_c = config.at("tile_c");
   const std::int64_t sums = tile_c * vectors_of(config.at("tile_l"), lanes_of(device.arch));
-  const std::int64_t most = registers_of(device.arch) == 32 ? 12 : 8;
+  const std::int64_t most = registers_of(device.arch) == 32 ? 16 : 8;
   return sums >= most || tile_c >= out_channels_per_group(problem) ||
          config.at("tile_l") >= output_length(problem);
 }
@@ -120,15 +120,18 @@ double tile_speed(const Problem& problem, const LengthConfig& c, std::int64_t la
 }
 
 Config default_config(const Problem& problem, const DeviceProperties& device) {
-  LengthConfig base;
-  base.block_l = covering(
-      blocks_l,
-      std::min(output_length(problem),
-               in_channels_per_group(problem) <= few_channels ? blocks_l[2] : blocks_l[1]));
-  base.window = problem.dtype == DType::float32 && problem.stride == 1 &&
-                        in_channels_per_group(problem) <= few_channels
-                    ? 0
-                    : windows[1];
+  const bool thin = in_channels_per_group(problem) <= few_channels;
+  const bool in_place = thin && problem.dtype == DType::float32 && problem.stride == 1;
+  // With few channels long blocks pay, as long as all channels of a group share the window.
+  const std::int64_t room =
+      in_place ? blocks_l.back() : length_max_sums / out_channels_per_group(problem);
+  LengthConfig base = {.block_l = blocks_l.front()};
+  for (const std::int64_t block_l : blocks_l) {
+    if (thin && block_l <= room) base.block_l = block_l;
+  }
+  base.block_l = covering(blocks_l, std::min(output_length(problem), base.block_l));
+  base.window = in_place ? windows[0] : windows[2];
+  if (!window_is_used(problem, make_config(base), device)) base.window = windows[1];
   LengthConfig best = base;
   double best_speed = 0;
   for (const std::int64_t tile_l : tiles_l) {
@@ -295,7 +298,7 @@ const Family& cpu_length() {
             "smallest that covers them, or at most 2",
             few_idle_rows},
            {"hides_latency",
-            "the tile has 12 vectors of sums (8 of 16 registers), or covers the channels of a "
+            "the tile has 16 vectors of sums (8 of 16 registers), or covers the channels of a "
             "group or the length",
             hides_latency},
            {"sums_fit", "tile_c * block_l, rounded up to tile_l, is at most 16384", sums_fit},

@@ -13,6 +13,11 @@
 
 #include "kernels/dtype.hpp"
 
+// Before a loop over an array of vectors: unrolled they are registers, otherwise memory. Where the
+// body is short the compiler sees to it itself.
+#undef CONVTUNE_UNROLL
+#define CONVTUNE_UNROLL _Pragma("GCC unroll 16")
+
 HWY_BEFORE_NAMESPACE();
 namespace convtune::HWY_NAMESPACE {
 
