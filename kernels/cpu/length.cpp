@@ -46,6 +46,12 @@ bool ncl(const Problem& problem, const Config&, const DeviceProperties&) {
   return problem.layout == Layout::NCL;
 }
 
+// Lanes along the channels would be used twice as well.
+bool enough_positions(const Problem& problem, const Config&, const DeviceProperties& device) {
+  return 2 * output_length(problem) >=
+         std::min<std::int64_t>(out_channels_per_group(problem), lanes_of(device.arch));
+}
+
 bool whole_vectors(const Problem&, const Config& config, const DeviceProperties& device) {
   const std::int64_t lanes = lanes_of(device.arch);
   const std::int64_t tile_l = config.at("tile_l");
@@ -141,7 +147,7 @@ Config default_config(const Problem& problem, const DeviceProperties& device) {
       tile.tile_c = tile_c;
       const Constraint* broken =
           broken_constraint(cpu_length(), problem, make_config(tile), device);
-      if (broken != nullptr && broken->holds != ncl) continue;
+      if (broken != nullptr && broken->holds != ncl && broken->holds != enough_positions) continue;
       const double speed = tile_speed(problem, tile, lanes_of(device.arch));
       if (speed <= best_speed) continue;
       best_speed = speed;
@@ -288,6 +294,9 @@ const Family& cpu_length() {
             "most floats of x laid out at once; 0: x is read where it lies"}},
       .constraints =
           {{"ncl", "the layout is NCL", ncl},
+           {"enough_positions",
+            "the output has half as many positions as a group has channels, or a vector lanes",
+            enough_positions},
            {"whole_vectors", "tile_l is one to four whole vectors", whole_vectors},
            {"fits_registers", "the tile, vectors of x and a weight fit in the registers",
             fits_registers},

@@ -39,10 +39,15 @@ std::set<const Family*> families_of(const std::vector<Candidate>& candidates) {
   return offered;
 }
 
-std::set<const Family*> families_for(const Problem& problem) {
-  if (problem.layout == Layout::NCL) return {&cpu_direct(), &cpu_length()};
-  if (is_depthwise(problem)) return {&cpu_direct(), &cpu_depthwise()};
-  return {&cpu_direct()};
+std::set<const Family*> families_for(const Problem& problem, std::string_view arch) {
+  std::set<const Family*> serving = {&cpu_direct()};
+  const std::int64_t channels = out_channels_per_group(problem);
+  if (problem.layout == Layout::NLC) {
+    if (is_depthwise(problem)) serving.insert(&cpu_depthwise());
+  } else if (2 * output_length(problem) >= std::min<std::int64_t>(channels, lanes_of(arch))) {
+    serving.insert(&cpu_length());
+  }
+  return serving;
 }
 
 // Shapes at the edges of tiles and blocks; every one runs in all dtypes and layouts.
@@ -93,7 +98,7 @@ TEST_P(CpuFamilies, AreExactOnIntegers) {
     p.layout = layout;
     ConvolutionRun run(p, 1, Data::integers);
     const std::vector<Candidate> candidates = candidates_of(p, cpu_target());
-    EXPECT_EQ(families_of(candidates), families_for(p));
+    EXPECT_EQ(families_of(candidates), families_for(p, cpu_target()));
     for (const Candidate& candidate : candidates) {
       EXPECT_EQ(run.inexact(run.run(*candidate.family, candidate.config, pool)), 0)
           << describe(p) << "\n"
@@ -256,7 +261,7 @@ TEST(CpuSpace, DefaultKeepsAllConstraintsOnEveryTarget) {
     for (const char* arch : {"AVX3", "AVX2", "NEON", "SCALAR"}) {
       const DeviceProperties device = device_of(arch);
       for (const Family* family : families) {
-        if (!families_for(p).contains(family)) continue;
+        if (!families_for(p, arch).contains(family)) continue;
         const Constraint* broken =
             broken_constraint(*family, p, family->default_config(p, device), device);
         EXPECT_THAT(broken, IsNull()) << broken->name << " " << describe(p) << " on " << arch;
