@@ -77,20 +77,5 @@ TEST(Barriers, CatchNumbersThatAreNotThere) {
       one_block(32), [] { named_barrier_wait(0, 32); }, "the block's own");
 }
 
-TEST(Barriers, ThoseThatOnlyArriveLearnNothing) {
-  expect_caught(
-      one_block(64, 4),
-      [] {
-        auto* word = reinterpret_cast<unsigned*>(shared_memory());
-        if (thread_index() == 0) *word = 1;
-        if (warp_index() == 0)
-          named_barrier_wait(1, 64);
-        else
-          named_barrier_arrive(1, 64);
-        if (thread_index() == 63) *word = 2;
-      },
-      "race");
-}
-
 }  // namespace
 }  // namespace convtune::cuda

@@ -11,20 +11,19 @@ Block::Block(const LaunchGeometry& geometry, const std::function<void()>& thread
       copies(geometry.block[0]),
       mbarriers(geometry.block[0]),
       warpgroups(geometry.block[0], mbarriers.end_unit()) {
-#ifdef CONVTUNE_SEES_PLAIN_ACCESSES
+  if (!detects_races()) return;
   const unsigned units = warpgroups.end_unit() - geometry.block[0];
   races.emplace(geometry.block[0], units, geometry.shared_bytes,
                 [this](const std::string& message) { scheduler.fail(message); });
-#endif
 }
 
 std::string Block::run(unsigned index) {
   current_block = this;
   shared.poison();
+  copies.reset(*this);  // of the last block, whose writes the detector is then to forget
   if (races) races->start_block();
   barriers.reset();
   warps.reset(scheduler.threads());
-  copies.reset(*this);
   mbarriers.reset();
   warpgroups.reset();
   std::string error = scheduler.run_block(index);

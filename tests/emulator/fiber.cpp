@@ -18,7 +18,7 @@
 namespace convtune::emulator {
 namespace {
 
-// Boost's public fiber unwinds what it drops. A thread that is abandoned in the middle of a kernel
+// Boost's public fiber unwinds what it drops. A thread that is given up in the middle of a kernel
 // cannot be unwound through instrumented code, hence the layer below.
 using boost::context::detail::jump_fcontext;
 using boost::context::detail::make_fcontext;

@@ -10,15 +10,26 @@ namespace convtune::emulator {
 namespace {
 
 template <bool writes>
+void note_access(Block& block, const void* address, unsigned bytes) {
+  const auto offset = block.shared.offset(address, bytes);
+  if (!offset) fail_outside_shared(block, address, bytes);
+  if constexpr (writes)
+    block.races->write(running.thread, *offset, bytes);
+  else
+    block.races->read(running.thread, *offset, bytes);
+}
+
+// To the compiler these calls throw nothing, so no exception can pass the kernel from here.
+template <bool writes>
 void access(const void* address, unsigned bytes) {
   Block* const block = current_block;
   if (block == nullptr || !block->races || !block->shared.is_near(address)) return;
-  const auto offset = block->shared.offset(address, bytes);
-  if (!offset) fail_outside_shared(*block, address, bytes);
-  if constexpr (writes)
-    block->races->write(running.thread, *offset, bytes);
-  else
-    block->races->read(running.thread, *offset, bytes);
+  try {
+    note_access<writes>(*block, address, bytes);
+    return;
+  } catch (const Abandoned&) {  // and only behind the handler may another fiber run
+  }
+  block->scheduler.abandon();
 }
 
 }  // namespace

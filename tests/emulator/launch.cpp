@@ -33,4 +33,12 @@ Report launch(const LaunchGeometry& geometry, const std::function<void()>& threa
   return report;
 }
 
+bool detects_races() {
+#ifdef CONVTUNE_SEES_PLAIN_ACCESSES
+  return true;
+#else
+  return false;
+#endif
+}
+
 }  // namespace convtune::emulator

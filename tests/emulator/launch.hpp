@@ -51,9 +51,13 @@ struct Report {
 
 /// Runs `thread` for every thread of every block. Grid and block must be linear. Errors are: a
 /// deadlock, a barrier or warp operation that its threads do not reach together, a race, a read of
-/// shared memory that nobody wrote, an access out of bounds or not aligned, and what else the
-/// primitives forbid.
+/// shared memory that nobody wrote (see detects_races), an access out of bounds or not aligned, and
+/// what else the primitives forbid.
 Report launch(const LaunchGeometry& geometry, const std::function<void()>& thread,
               const Options& options = {});
+
+/// Whether the launch sees plain accesses to shared memory, and so finds races and reads of what
+/// nobody wrote: in builds without another sanitizer.
+bool detects_races();
 
 }  // namespace convtune::emulator

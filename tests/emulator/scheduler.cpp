@@ -31,8 +31,12 @@ Scheduler::Scheduler(unsigned threads, const std::function<void()>& body, const 
 void Scheduler::thread_main(void* self) {
   auto& scheduler = *static_cast<Scheduler*>(self);
   for (;;) {
-    scheduler.body_();
-    scheduler.exit_thread();
+    try {
+      scheduler.body_();
+      scheduler.exit_thread();
+    } catch (const Abandoned&) {  // and only behind the handler may another fiber run
+    }
+    if (!scheduler.error_.empty()) scheduler.abandon();
   }
 }
 
@@ -90,6 +94,10 @@ void Scheduler::exit_thread() {
 
 void Scheduler::fail(const std::string& message) {
   error_ = fmt::format("{} [block {}, thread {}]", message, running.block, running.thread);
+  throw Abandoned();
+}
+
+void Scheduler::abandon() {
   states_[running.thread].fiber->switch_to(main_);
   __builtin_unreachable();
 }

@@ -19,6 +19,9 @@ struct Wait {
   Location at = {};
 };
 
+/// Thrown through a thread whose error ends the launch.
+struct Abandoned {};
+
 /// Fibers of one block and what runs next.
 class Scheduler {
  public:
@@ -30,8 +33,10 @@ class Scheduler {
   // For the running thread.
   /// Suspends it until another wakes it.
   void wait(const Wait& why);
-  /// Ends the launch; the message gains the block and the thread.
+  /// Ends the launch; the message gains the block and the thread. Throws Abandoned.
   [[noreturn]] void fail(const std::string& message);
+  /// After fail(): gives the thread up without unwinding the rest of it.
+  [[noreturn]] void abandon();
 
   void wake(unsigned thread);
   /// Queues what an asynchronous operation does when it lands, or does it at once.

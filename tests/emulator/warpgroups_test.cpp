@@ -293,9 +293,7 @@ TEST_F(WgmmaPipeline, CatchesPlantedBugs) {
 }
 
 TEST_F(WgmmaPipeline, CatchesPlantedRaces) {
-#if !defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "races are not detected in this build";
-#endif
+  if (!detects_races()) GTEST_SKIP() << "races are not detected in this build";
   expect_bug_caught(Bug::no_full_wait, "shared byte");
   expect_bug_caught(Bug::early_release, "race");
   expect_bug_caught(Bug::no_wait, "race");
@@ -324,9 +322,7 @@ TEST(Wgmma, CatchesProductsThatNobodyWaitsFor) {
 }
 
 TEST(Wgmma, CatchesOperandsWrittenWithoutAFence) {
-#if !defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "races are not detected in this build";
-#endif
+  if (!detects_races()) GTEST_SKIP() << "races are not detected in this build";
   expect_caught(
       one_block(128, 4096), [] { multiply_zeros(false, true); }, "without a fence");
 }
