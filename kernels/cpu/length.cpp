@@ -126,15 +126,12 @@ double tile_speed(const Problem& problem, const LengthConfig& c, std::int64_t la
 }
 
 Config default_config(const Problem& problem, const DeviceProperties& device) {
+  const std::int64_t group_out = out_channels_per_group(problem);
   const bool thin = in_channels_per_group(problem) <= few_channels;
-  const bool in_place = thin && problem.dtype == DType::float32 && problem.stride == 1;
-  // With few channels long blocks pay, as long as all channels of a group share the window.
-  const std::int64_t room =
-      in_place ? blocks_l.back() : length_max_sums / out_channels_per_group(problem);
-  LengthConfig base = {.block_l = blocks_l.front()};
-  for (const std::int64_t block_l : blocks_l) {
-    if (thin && block_l <= room) base.block_l = block_l;
-  }
+  const bool few = thin || group_out <= few_channels;  // little is summed over what is laid out
+  const bool in_place = few && problem.dtype == DType::float32 && problem.stride == 1;
+  LengthConfig base = {.block_l = blocks_l[few ? 1 : 0]};
+  if (thin && (in_place || blocks_l[2] * group_out <= length_max_sums)) base.block_l = blocks_l[2];
   base.block_l = covering(blocks_l, std::min(output_length(problem), base.block_l));
   base.window = in_place ? windows[0] : windows[2];
   if (!window_is_used(problem, make_config(base), device)) base.window = windows[1];

@@ -23,6 +23,8 @@ struct LengthConfig {
 /// Floats on a task's stack: the window of x, and the sums of its outputs.
 inline constexpr std::int64_t length_max_window = 32768;
 inline constexpr std::int64_t length_max_sums = 16384;
+/// Floats of a window that surely stays in the nearest cache.
+inline constexpr std::int64_t length_near_window = 6144;
 
 /// A row of register tiles: sums[c][t] (+)=
 ///   Σ_channel Σ_tap x[channel · channel_step + offsets[tap] + t] · w[channel][tap][c]

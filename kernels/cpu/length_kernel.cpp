@@ -66,8 +66,9 @@ void sum_pass(const LengthPlan& plan, const Block<T>& block, const Pass& pass, c
   const std::int64_t tile_c = plan.config.tile_c;
   const std::int64_t k = plan.problem.kernel_size;
   const std::int64_t count = block.last_l - block.first_l;
-  const std::int64_t step =
-      block.last_tile - block.first_tile == 1 ? count : plan.config.tile_l;  // x stays in L1
+  // A window that stays in L1 is read in any order: then whole rows of sums are written in turn.
+  const bool near = pass.channels * plan.channel_floats() <= length_near_window;
+  const std::int64_t step = near ? count : plan.config.tile_l;
   for (std::int64_t t = 0; t < count; t += step) {
     for (std::int64_t i = block.first_tile; i < block.last_tile; ++i) {
       const std::int64_t index = block.group * plan.tiles_c + i;
