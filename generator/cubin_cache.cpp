@@ -6,7 +6,6 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <sstream>
@@ -15,6 +14,7 @@
 #include "generator/cubin_pack.hpp"
 #include "generator/publish.hpp"
 #include "kernels/digest.hpp"
+#include "kernels/environment.hpp"
 #include "kernels/error.hpp"
 
 namespace convtune {
@@ -88,14 +88,8 @@ void CubinCache::insert(const std::string& key, const Compiled& compiled) const 
 }
 
 fs::path default_cache_folder() {
-  const auto variable = [](const char* name) -> fs::path {
-    const char* value = std::getenv(name);
-    return value != nullptr ? value : "";
-  };
-  if (fs::path chosen = variable("CONVTUNE_CACHE_DIR"); !chosen.empty()) return chosen;
-  if (const fs::path xdg = variable("XDG_CACHE_HOME"); !xdg.empty()) return xdg / "convtune";
-  if (const fs::path home = variable("HOME"); !home.empty()) return home / ".cache" / "convtune";
-  return {};
+  if (const auto chosen = environment("CONVTUNE_CACHE_DIR")) return *chosen;
+  return user_folder("XDG_CACHE_HOME", ".cache");
 }
 
 std::string cubin_key(const Source& source, std::string_view arch) {

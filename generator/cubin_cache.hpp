@@ -30,8 +30,8 @@ class CubinCache {
   std::filesystem::path folder_;
 };
 
-/// $CONVTUNE_CACHE_DIR, else $XDG_CACHE_HOME/convtune, else ~/.cache/convtune; empty if none is
-/// set.
+/// $CONVTUNE_CACHE_DIR, else $XDG_CACHE_HOME/convtune, else ~/.cache/convtune; empty if none of
+/// them names a folder.
 std::filesystem::path default_cache_folder();
 
 /// What decides a cubin: unit and headers, architecture, compiler and options.

@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 #include <zstd.h>
 
-#include <cstdlib>
 #include <fstream>
 #include <mutex>
 #include <sstream>
@@ -12,6 +11,7 @@
 #include "generator/cubin_entry.hpp"
 #include "generator/publish.hpp"
 #include "kernels/digest.hpp"
+#include "kernels/environment.hpp"
 #include "kernels/error.hpp"
 
 namespace convtune {
@@ -149,9 +149,8 @@ std::string pack_key(const Source& source, std::string_view arch) {
 
 const CubinPack* default_pack() {
   static const std::unique_ptr<const CubinPack> pack = []() -> std::unique_ptr<const CubinPack> {
-    const char* file = std::getenv("CONVTUNE_PACK");
-    if (file == nullptr || *file == '\0') return nullptr;
-    return std::make_unique<const CubinPack>(file);
+    const auto file = environment("CONVTUNE_PACK");
+    return file ? std::make_unique<const CubinPack>(*file) : nullptr;
   }();
   return pack.get();
 }

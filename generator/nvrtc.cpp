@@ -4,10 +4,10 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <cstdlib>
 #include <filesystem>
 #include <vector>
 
+#include "kernels/environment.hpp"
 #include "kernels/error.hpp"
 
 namespace convtune {
@@ -18,17 +18,17 @@ constexpr int oldest_major = 12;
 constexpr std::array sonames = {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"};
 
 std::vector<std::string> places() {
-  if (const char* only = std::getenv("CONVTUNE_NVRTC")) return {only};
+  if (const auto only = environment("CONVTUNE_NVRTC")) return {*only};
   std::vector<std::string> found(sonames.begin(), sonames.end());
-  const auto add_root = [&](const char* root) {
-    if (root == nullptr || *root == '\0') return;
+  const auto add_root = [&](const std::string& root) {
+    if (root.empty()) return;
     for (const char* folder : {"lib", "lib64"}) {
       for (const char* soname : sonames)
         found.push_back(fmt::format("{}/{}/{}", root, folder, soname));
     }
   };
-  add_root(std::getenv("CONVTUNE_CUDA_HINT"));
-  add_root(std::getenv("CUDA_HOME"));
+  add_root(environment("CONVTUNE_CUDA_HINT").value_or(""));
+  add_root(environment("CUDA_HOME").value_or(""));
   add_root(CONVTUNE_CUDA_HINT);
   add_root("/usr/local/cuda");
   return found;

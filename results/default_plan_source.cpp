@@ -1,9 +1,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 
+#include "kernels/environment.hpp"
 #include "kernels/error.hpp"
 #include "results/store.hpp"
 #include "runtime/say_once.hpp"
@@ -67,15 +67,16 @@ class DatabasePlans final : public PlanSource {
   std::vector<std::unique_ptr<const Store>> stores_;
 };
 
-/// $XDG_DATA_DIRS, split at colons; an empty or unset one means what its standard says.
+/// $XDG_DATA_DIRS, split at colons; an empty or unset one, and a relative folder, mean what its
+/// standard says.
 std::vector<fs::path> system_folders() {
-  const char* variable = std::getenv("XDG_DATA_DIRS");
-  std::string_view rest =
-      variable == nullptr || *variable == '\0' ? "/usr/local/share:/usr/share" : variable;
+  const std::string variable = environment("XDG_DATA_DIRS").value_or("/usr/local/share:/usr/share");
+  std::string_view rest = variable;
   std::vector<fs::path> folders;
   while (!rest.empty()) {
     const std::size_t colon = std::min(rest.find(':'), rest.size());
-    if (colon > 0) folders.emplace_back(rest.substr(0, colon));
+    const fs::path folder = rest.substr(0, colon);
+    if (folder.is_absolute()) folders.push_back(folder);
     rest.remove_prefix(std::min(colon + 1, rest.size()));
   }
   return folders;

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <system_error>
 
+#include "kernels/environment.hpp"
 #include "results/schema.hpp"
 #include "results/store_impl.hpp"
 
@@ -14,6 +14,11 @@ namespace {
 
 /// The path, once its folder is there to be written to or the file is there to be read.
 std::filesystem::path prepare_path(const std::filesystem::path& path, Store::Access access) {
+  if (path.empty()) {
+    throw Error(Status::storage,
+                "no folder for the database can be named: set HOME to an absolute path, or name "
+                "the database in CONVTUNE_DB or by --db");
+  }
   std::error_code error;
   if (access == Store::Access::read) {
     if (std::filesystem::exists(path, error) || error) return path;
@@ -105,13 +110,9 @@ std::vector<Problem> nearest_tuned(Database& database, const Problem& problem,
 }  // namespace
 
 std::filesystem::path default_database() {
-  const auto variable = [](const char* name) {
-    const char* value = std::getenv(name);
-    return std::filesystem::path(value == nullptr ? "" : value);
-  };
-  if (auto database = variable("CONVTUNE_DB"); !database.empty()) return database;
-  const auto data = variable("XDG_DATA_HOME");
-  return (data.empty() ? variable("HOME") / ".local/share" : data) / "convtune/convtune.db";
+  if (const auto chosen = environment("CONVTUNE_DB")) return *chosen;
+  const std::filesystem::path folder = user_folder("XDG_DATA_HOME", ".local/share");
+  return folder.empty() ? folder : folder / "convtune.db";
 }
 
 Store::Impl::Impl(const std::filesystem::path& path, Access access)

@@ -14,7 +14,7 @@
 namespace convtune {
 
 /// $CONVTUNE_DB, else $XDG_DATA_HOME/convtune/convtune.db, else
-/// ~/.local/share/convtune/convtune.db.
+/// ~/.local/share/convtune/convtune.db; empty if none of them names a folder.
 std::filesystem::path default_database();
 
 /// The result database: one SQLite file, one writer at a time, safe against a kill and a loss of

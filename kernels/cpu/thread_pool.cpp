@@ -7,12 +7,12 @@
 #include <atomic>
 #include <charconv>
 #include <condition_variable>
-#include <cstdlib>
 #include <mutex>
 #include <string_view>
 #include <thread>
 #include <vector>
 
+#include "kernels/environment.hpp"
 #include "kernels/error.hpp"
 
 namespace convtune {
@@ -93,8 +93,8 @@ void ThreadPool::parallel_for(std::int64_t count, const std::function<void(std::
 }
 
 int default_threads() {
-  if (const char* text = std::getenv("CONVTUNE_NUM_THREADS")) {
-    const std::string_view digits = text;
+  if (const auto text = environment("CONVTUNE_NUM_THREADS")) {
+    const std::string_view digits = *text;
     int threads = 0;
     const auto [end, error] = std::from_chars(digits.begin(), digits.end(), threads);
     if (error != std::errc() || end != digits.end() || threads < 1 || threads > 1024) {
@@ -102,7 +102,7 @@ int default_threads() {
           Status::invalid,
           fmt::format("CONVTUNE_NUM_THREADS is \"{}\": set it to a number of threads from 1 "
                       "to 1024, or unset it",
-                      text));
+                      *text));
     }
     return threads;
   }

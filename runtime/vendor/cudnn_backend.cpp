@@ -4,9 +4,9 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <cstdlib>
 #include <utility>
 
+#include "kernels/environment.hpp"
 #include "kernels/error.hpp"
 
 namespace convtune {
@@ -15,10 +15,11 @@ namespace {
 constexpr const char* soname = "libcudnn.so.9";
 
 std::vector<std::string> places() {
-  if (const char* only = std::getenv("CONVTUNE_CUDNN")) return {only};
+  if (const auto only = environment("CONVTUNE_CUDNN")) return {*only};
   std::vector<std::string> found = {soname};
-  for (const char* root : std::array<const char*, 2>{std::getenv("CUDA_HOME"), "/usr/local/cuda"}) {
-    if (root == nullptr || *root == '\0') continue;
+  for (const std::string& root :
+       {environment("CUDA_HOME").value_or(""), std::string("/usr/local/cuda")}) {
+    if (root.empty()) continue;
     for (const char* folder : {"lib64", "lib"})
       found.push_back(fmt::format("{}/{}/{}", root, folder, soname));
   }

@@ -168,6 +168,8 @@ TEST_F(CubinCacheTest, FolderIsTheUsersChoiceThenXdgThenHome) {
   unsetenv("XDG_CACHE_HOME");
   unsetenv("HOME");
   EXPECT_EQ(default_cache_folder(), "");
+  setenv("XDG_CACHE_HOME", "relative", 1);
+  EXPECT_EQ(default_cache_folder(), "");
 }
 
 TEST_F(CubinCacheTest, CompilesOnceAndAgainWhatIsDamaged) {

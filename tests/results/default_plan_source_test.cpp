@@ -65,6 +65,13 @@ TEST_F(DefaultPlanSource, OneOfTheTwoIsEnough) {
   EXPECT_FALSE(std::filesystem::exists(user));
 }
 
+TEST_F(DefaultPlanSource, IgnoresRelativeSystemFolders) {
+  tune(system, {100}, "system{}");
+  std::filesystem::current_path(folder.path());
+  setenv("XDG_DATA_DIRS", "share:./share", 1);
+  EXPECT_EQ(default_plan_source(), nullptr);
+}
+
 TEST_F(DefaultPlanSource, DamagedDatabaseGivesOneWarningAndNull) {
   write_file(user, std::string(5000, 'x'));
   testing::internal::CaptureStderr();

@@ -301,6 +301,19 @@ TEST(DefaultDatabase, FollowsTheEnvironment) {
   EXPECT_EQ(default_database(), "/d/convtune/convtune.db");
   setenv("CONVTUNE_DB", "/x.db", 1);
   EXPECT_EQ(default_database(), "/x.db");
+  setenv("CONVTUNE_DB", "", 1);
+  EXPECT_EQ(default_database(), "/d/convtune/convtune.db");
+}
+
+TEST(DefaultDatabase, WithoutAnyFolderIsEmptyAndRefused) {
+  unsetenv("CONVTUNE_DB");
+  unsetenv("HOME");
+  setenv("XDG_DATA_HOME", "relative", 1);
+  EXPECT_EQ(default_database(), "");
+  for (const Store::Access access : {Store::Access::read, Store::Access::read_write}) {
+    EXPECT_THAT(refusal([&] { Store(default_database(), access); }, Status::storage),
+                HasSubstr("set HOME"));
+  }
 }
 
 }  // namespace

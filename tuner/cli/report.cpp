@@ -5,7 +5,6 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -13,6 +12,7 @@
 #include <system_error>
 #include <vector>
 
+#include "kernels/environment.hpp"
 #include "kernels/error.hpp"
 #include "results/store.hpp"
 #include "tuner/cli/commands.hpp"
@@ -46,14 +46,14 @@ File temporary_file(std::string_view content) {
 }
 
 std::string python() {
-  if (const char* chosen = std::getenv("CONVTUNE_PYTHON")) return chosen;
+  if (const auto chosen = environment("CONVTUNE_PYTHON")) return *chosen;
   return access(CONVTUNE_BUILD_PYTHON, X_OK) == 0 ? CONVTUNE_BUILD_PYTHON : "python3";
 }
 
 fs::path program() {
   std::vector<fs::path> places;
-  if (const char* chosen = std::getenv("CONVTUNE_REPORT_DIR")) {
-    places.emplace_back(chosen);
+  if (const auto chosen = environment("CONVTUNE_REPORT_DIR")) {
+    places.emplace_back(*chosen);
   } else {
     std::error_code ignored;
     const fs::path here = fs::read_symlink("/proc/self/exe", ignored).parent_path();
