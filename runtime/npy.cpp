@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <charconv>
 #include <fstream>
@@ -11,6 +13,7 @@
 #include <string_view>
 
 #include "kernels/checked.hpp"
+#include "kernels/dtype.hpp"
 #include "kernels/error.hpp"
 
 namespace convtune {
@@ -21,10 +24,18 @@ static_assert(std::endian::native == std::endian::little);
 constexpr std::string_view magic = "\x93NUMPY";
 constexpr std::size_t max_header = 1 << 16;
 constexpr std::size_t alignment = 64;
+constexpr std::string_view write_again = "write the file again with numpy.save";
 
 [[noreturn]] void refuse(Status status, const std::filesystem::path& path,
                          const std::string& found) {
   throw Error(status, fmt::format("{}: {}", path.string(), found));
+}
+
+[[noreturn]] void refuse_dtype(const std::filesystem::path& path, std::string_view dtype) {
+  refuse(Status::invalid, path,
+         fmt::format("its dtype is {}, but float16, float32 and float64 in little-endian order are "
+                     "read; save numpy.ascontiguousarray(x, dtype='<f4')",
+                     dtype));
 }
 
 /// Reads the header's Python dictionary: 'descr': a string, 'fortran_order': a boolean, 'shape': a
@@ -47,6 +58,7 @@ class HeaderParser {
       const std::string key = string();
       expect(':');
       if (key == "descr" && !header.descr) {
+        if (accept('[')) refuse_dtype(path_, "a record of fields");
         header.descr = string();
       } else if (key == "fortran_order" && !header.fortran_order) {
         header.fortran_order = boolean();
@@ -68,7 +80,7 @@ class HeaderParser {
 
  private:
   [[noreturn]] void damaged(const std::string& how) const {
-    refuse(Status::storage, path_, fmt::format("its .npy header {}", how));
+    refuse(Status::storage, path_, fmt::format("its .npy header {}; {}", how, write_again));
   }
 
   void skip_space() {
@@ -141,34 +153,81 @@ std::string read_header(const std::filesystem::path& path, std::ifstream& file,
                         std::uint64_t& data_begins) {
   std::string start(8, '\0');
   if (!file.read(start.data(), 8) || !start.starts_with(magic)) {
-    refuse(Status::storage, path, "it is no .npy file");
+    refuse(Status::storage, path, fmt::format("it is no .npy file; {}", write_again));
   }
   const int major = static_cast<unsigned char>(start[6]);
   const int minor = static_cast<unsigned char>(start[7]);
-  if ((major != 1 && major != 2) || minor != 0) {
+  if (major < 1 || major > 3 || minor != 0) {
     refuse(Status::invalid, path,
-           fmt::format("its .npy format is {}.{}; 1.0 and 2.0 are read", major, minor));
+           fmt::format("its .npy format is {}.{}, but 1.0, 2.0 and 3.0 are read; {}", major, minor,
+                       write_again));
   }
   const std::size_t width = major == 1 ? 2 : 4;
   std::uint32_t length = 0;
   if (!file.read(reinterpret_cast<char*>(&length), static_cast<std::streamsize>(width)) ||
       length > max_header) {
-    refuse(Status::storage, path, "its .npy header is cut off or too long");
+    refuse(Status::storage, path,
+           fmt::format("its .npy header is cut off or too long; {}", write_again));
   }
   std::string header(length, '\0');
   if (!file.read(header.data(), length)) {
-    refuse(Status::storage, path, "its .npy header is cut off");
+    refuse(Status::storage, path, fmt::format("its .npy header is cut off; {}", write_again));
   }
   data_begins = magic.size() + 2 + width + length;
   return header;
 }
 
-std::int64_t elements_of(const std::vector<std::int64_t>& shape,
-                         const std::filesystem::path& path) {
-  Checked bytes = sizeof(float);
+float to_float(float value) { return value; }
+float to_float(double value) { return static_cast<float>(value); }
+float to_float(Bits16 bits) { return float_from_float16(bits); }
+
+/// Fills `values` from numbers of type T; false if the file ends before.
+template <typename T>
+bool read_numbers(std::ifstream& file, std::vector<float>& values) {
+  std::array<T, 4096> chunk;
+  for (std::size_t done = 0; done < values.size();) {
+    const std::size_t count = std::min(chunk.size(), values.size() - done);
+    if (!file.read(reinterpret_cast<char*>(chunk.data()),
+                   static_cast<std::streamsize>(count * sizeof(T)))) {
+      return false;
+    }
+    for (std::size_t i = 0; i < count; ++i) values[done++] = to_float(chunk[i]);
+  }
+  return true;
+}
+
+struct Element {
+  std::string_view descr;
+  std::int64_t bytes;
+  bool (*read)(std::ifstream& file, std::vector<float>& values);
+};
+constexpr std::array readable = {Element{"<f2", 2, read_numbers<Bits16>},
+                                 Element{"<f4", 4, read_numbers<float>},
+                                 Element{"<f8", 8, read_numbers<double>}};
+
+std::int64_t bytes_of(const std::vector<std::int64_t>& shape, std::int64_t element_bytes,
+                      const std::filesystem::path& path) {
+  Checked bytes = element_bytes;
   for (const std::int64_t size : shape) bytes = bytes * size;
-  if (!bytes.value()) refuse(Status::storage, path, "the sizes in its .npy header overflow");
-  return *bytes.value() / static_cast<std::int64_t>(sizeof(float));
+  if (!bytes.value()) {
+    refuse(Status::storage, path,
+           fmt::format("the sizes in its .npy header overflow; {}", write_again));
+  }
+  return *bytes.value();
+}
+
+/// In Fortran order the first index runs fastest, in C order the last.
+std::vector<float> in_c_order(const std::vector<float>& fortran,
+                              const std::vector<std::int64_t>& shape) {
+  std::vector<float> values(fortran.size());
+  std::vector<std::int64_t> index(shape.size());
+  for (const float value : fortran) {
+    std::int64_t at = 0;
+    for (std::size_t d = 0; d < shape.size(); ++d) at = at * shape[d] + index[d];
+    values[static_cast<std::size_t>(at)] = value;
+    for (std::size_t d = 0; d < shape.size() && ++index[d] == shape[d]; ++d) index[d] = 0;
+  }
+  return values;
 }
 
 std::string shape_text(const std::vector<std::int64_t>& shape) {
@@ -186,27 +245,24 @@ NpyArray read_npy(const std::filesystem::path& path) {
   std::uint64_t data_begins = 0;
   const std::string text = read_header(path, file, data_begins);
   const HeaderParser::Header header = HeaderParser(path, text).parse();
-  if (*header.descr != "<f4") {
-    refuse(
-        Status::invalid, path,
-        fmt::format("its dtype is '{}'; save it as little-endian float32, '<f4'", *header.descr));
-  }
-  if (*header.fortran_order && header.shape->size() > 1) {
-    refuse(Status::invalid, path, "it is in Fortran order; save it in C order");
+  const auto element = std::ranges::find(readable, *header.descr, &Element::descr);
+  if (element == readable.end()) {
+    refuse_dtype(path, header.descr->find('O') != std::string::npos
+                           ? "Python objects"
+                           : fmt::format("'{}'", *header.descr));
   }
   NpyArray array{.shape = *header.shape, .values = {}};
-  const std::int64_t elements = elements_of(array.shape, path);
-  const std::uint64_t data_bytes = static_cast<std::uint64_t>(elements) * sizeof(float);
-  if (file_bytes - data_begins != data_bytes) {
+  const std::int64_t data_bytes = bytes_of(array.shape, element->bytes, path);
+  if (file_bytes - data_begins != static_cast<std::uint64_t>(data_bytes)) {
     refuse(Status::storage, path,
-           fmt::format("it holds {} bytes of data; its shape {} needs {}", file_bytes - data_begins,
-                       shape_text(array.shape), data_bytes));
+           fmt::format("it holds {} bytes of data, but its shape {} needs {}; {}",
+                       file_bytes - data_begins, shape_text(array.shape), data_bytes, write_again));
   }
-  array.values.resize(static_cast<std::size_t>(elements));
-  if (!file.read(reinterpret_cast<char*>(array.values.data()),
-                 static_cast<std::streamsize>(data_bytes))) {
-    refuse(Status::storage, path, "it cannot be read to its end");
+  array.values.resize(static_cast<std::size_t>(data_bytes / element->bytes));
+  if (!element->read(file, array.values)) {
+    refuse(Status::storage, path, "it cannot be read to its end; check the disk");
   }
+  if (*header.fortran_order) array.values = in_c_order(array.values, array.shape);
   return array;
 }
 

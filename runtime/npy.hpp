@@ -12,9 +12,10 @@ struct NpyArray {
   std::vector<float> values;
 };
 
-/// Reads a .npy file of format 1.0 or 2.0 (numpy.lib.format) holding little-endian float32 in C
-/// order. Throws Error{storage} for a file that cannot be read or is damaged (its size must be what
-/// the header says), Error{invalid} for another dtype, order or version.
+/// Reads a .npy file of format 1.0, 2.0 or 3.0 (numpy.lib.format) holding little-endian float16,
+/// float32 or float64, the last rounded to float32. Fortran order becomes C order. Throws
+/// Error{storage} for a file that cannot be read or is damaged (its size must be what the header
+/// says), Error{invalid} for another dtype or version.
 NpyArray read_npy(const std::filesystem::path& path);
 
 /// Writes format 1.0. Throws Error{storage}, and then leaves no file.
