@@ -1,5 +1,6 @@
-// What Conv1d::run costs over a direct call of the kernel it chose (target: 2 µs), and how many
-// candidates are enumerated in a second.
+// What Conv1d::run costs over a direct call of the kernel it chose, and how many candidates are
+// enumerated in a second. Limit: module_alone takes at most 2 µs; so does the difference between
+// module_and_kernel and kernel_alone.
 #include <benchmark/benchmark.h>
 
 #include <convtune/conv1d.hpp>

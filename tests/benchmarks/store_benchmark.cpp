@@ -1,4 +1,5 @@
-/// Look-ups in a database of 100,000 measurements, and inserts into one.
+// Look-ups in a database of 100,000 measurements, and inserts into one. Limit: a look-up by key
+// (find_measurement, find_missing_measurement, find_plan) takes at most 50 µs.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
