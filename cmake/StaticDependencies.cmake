@@ -28,6 +28,7 @@ endfunction()
 convtune_add_source(highway)
 get_target_property(convtune_hwy_source hwy SOURCE_DIR)
 target_include_directories(hwy SYSTEM INTERFACE ${convtune_hwy_source})
+get_directory_property(hwy_VERSION DIRECTORY ${convtune_hwy_source} DEFINITION hwy_VERSION)
 add_library(PkgConfig::hwy ALIAS hwy)
 
 convtune_add_source(benchmark)
