@@ -39,11 +39,22 @@ Plan exact_plan(const TunedPlan& tuned, Candidate candidate, const DevicePropert
           .expected_loss = 0};
 }
 
-/// What tuning gained over the default there is at stake here; all of it at max_plan_distance.
-std::optional<double> borrowed_loss(const TunedPlan& tuned, double apart) {
-  if (tuned.seconds <= 0 || tuned.default_seconds <= 0) return std::nullopt;
-  const double gain = std::max(tuned.default_seconds / tuned.seconds - 1, 0.0);
-  return gain * apart / max_plan_distance;
+/// What the config executes and moves over what it must.
+double waste(const Problem& problem, const Candidate& candidate, const DeviceProperties& device) {
+  const Cost least{.bytes = static_cast<double>(compulsory_bytes(problem)),
+                   .flops = 2 * static_cast<double>(multiply_adds(problem))};
+  return estimate(problem, candidate, device) / estimated_seconds(least, device);
+}
+
+/// Of the default here, by its time in the finals of `tuned`; 0 where that is unknown.
+double expected_default_seconds(const Problem& problem, const TunedPlan& tuned,
+                                const DeviceProperties& device,
+                                std::span<const Family* const> families) {
+  const std::vector<Candidate> here = ranked_defaults(problem, device, families);
+  const std::vector<Candidate> there = ranked_defaults(tuned.problem, device, families);
+  if (here.empty() || there.empty()) return 0;
+  return tuned.default_seconds * estimate(problem, here.front(), device) /
+         estimate(tuned.problem, there.front(), device);
 }
 
 Plan borrowed_plan(const Problem& problem, const TunedPlan& tuned, Candidate candidate,
@@ -51,20 +62,22 @@ Plan borrowed_plan(const Problem& problem, const TunedPlan& tuned, Candidate can
   const double apart = distance(problem, tuned.problem);
   const double there = estimate(tuned.problem, candidate, device);
   const double here = estimate(problem, candidate, device);
+  const double loss =
+      waste(problem, candidate, device) / waste(tuned.problem, candidate, device) - 1;
   const bool current = is_current(tuned, candidate, device);
   Plan plan{.problem = problem,
             .candidate = std::move(candidate),
             .match = Match::nearest,
             .why = {},
-            .expected_seconds = there > 0 ? tuned.seconds * here / there : 0,
-            .expected_loss = current ? borrowed_loss(tuned, apart) : std::nullopt};
+            .expected_seconds = tuned.seconds * here / there,
+            .expected_loss = current ? std::optional(std::max(loss, 0.0)) : std::nullopt};
   plan.why = tuned.problem == problem
                  ? fmt::format("Tuned for this problem on {}.", device.name)
                  : fmt::format("Nearest tuned problem on {}: {} (distance {:.2f} of at most {}).",
                                device.name, describe(tuned.problem), apart, max_plan_distance);
   if (!current) plan.why += " The plan is stale: its code has changed since; tune again.";
   if (plan.expected_loss) {
-    plan.why += fmt::format(" Expected to be {:.0f} % slower than if tuned for this one.",
+    plan.why += fmt::format(" By the cost model about {:.0f} % slower than if tuned for this one.",
                             *plan.expected_loss * 100);
   }
   return plan;
@@ -198,19 +211,25 @@ Plan choose_plan(const Problem& problem, const DeviceProperties& device, const P
         const bool exact = each.problem == problem && is_current(each, candidate, device);
         Plan plan = exact ? exact_plan(each, std::move(candidate), device)
                           : borrowed_plan(problem, each, std::move(candidate), device);
+        const double untuned = expected_default_seconds(problem, each, device, families);
+        if (!exact && untuned > 0 && untuned < plan.expected_seconds) {
+          passed_over += fmt::format(" That of {} is expected to be slower here than the default.",
+                                     describe(each.problem));
+          continue;
+        }
         plan.why += passed_over;
         return plan;
       } catch (const Error& error) {
         if (error.status() != Status::invalid) throw;
         if (each.problem == problem) {
-          passed_over = fmt::format(" The plan stored for it is unusable: {}.", error.what());
+          passed_over += fmt::format(" The plan stored for it is unusable: {}.", error.what());
         }
       }
     }
   }
   Plan plan = heuristic_plan(problem, device, families);
   plan.why += tuned == nullptr ? " There are no tuned plans."
-                               : " No problem near it has been tuned." + passed_over;
+                               : " No tuned plan near it serves." + passed_over;
   return plan;
 }
 

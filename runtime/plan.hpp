@@ -41,7 +41,7 @@ struct Plan {
   Match match = Match::heuristic;
   std::string why;                      ///< one or two sentences for people
   double expected_seconds = 0;          ///< 0 where unknown
-  std::optional<double> expected_loss;  ///< fraction slower than a tuned plan; empty where unknown
+  std::optional<double> expected_loss;  ///< see PlanInfo
 };
 
 /// How far two problems are apart for the choice of a plan: 0 only if equal in all that matters, a
@@ -54,9 +54,10 @@ double distance(const Problem& a, const Problem& b);
 inline constexpr double max_plan_distance = 4;
 
 /// The plan for `problem` on `device`: exact if `tuned` has it, its config still resolves and its
-/// code has not changed; else the nearest one whose config resolves (the loss expected of it grows
-/// with the distance up to what tuning gained there); else heuristic_plan(). `tuned` may be null.
-/// Throws Error{unavailable} if no family of the device serves the problem.
+/// code has not changed; else the nearest one whose config resolves and is not expected to be
+/// slower here than the default; else heuristic_plan(). Expected of either is its time in the
+/// finals of the tuned problem times the cost model's ratio of the two problems. `tuned` may be
+/// null. Throws Error{unavailable} if no family of the device serves the problem.
 Plan choose_plan(const Problem& problem, const DeviceProperties& device, const PlanSource* tuned,
                  std::span<const Family* const> families = all_families());
 

@@ -56,15 +56,61 @@ TEST_F(PlanChoice, IsTheNearestWhateverTheOrderOfTheSource) {
   EXPECT_THAT(plan.why, HasSubstr("200"));
 }
 
-TEST_F(PlanChoice, ExpectsTheLossToGrowWithTheDistanceUpToTheGainOfTuning) {
+TEST_F(PlanChoice, ScalesTheMeasuredTimeAndExpectsNoLossWhereNothingMoreIsWasted) {
   tuned(with_length(200), "fake_vector{vector=2}");
-  const double near = choose(with_length(210)).expected_loss.value();
-  const double far = choose(with_length(800)).expected_loss.value();
-  EXPECT_GT(near, 0);
-  EXPECT_GT(far, near);
-  EXPECT_LE(far, 1.0);  // the default took twice as long
-  EXPECT_GT(choose(with_length(800)).expected_seconds, 3e-3);
-  EXPECT_LT(choose(with_length(800)).expected_seconds, 5e-3);
+  const Plan plan = choose(with_length(800));
+  EXPECT_GT(plan.expected_seconds, 3e-3);
+  EXPECT_LT(plan.expected_seconds, 5e-3);
+  EXPECT_NEAR(plan.expected_loss.value(), 0, 1e-9);
+}
+
+/// One family, which computes whole tiles of output positions; its default has the small ones.
+class TiledPlanChoice : public PlanChoice {
+ protected:
+  TiledPlanChoice() {
+    tiled.cost = [](const Problem& p, const Config& config) {
+      const std::int64_t tile = config.at("tile");
+      const std::int64_t computed = (output_length(p) + tile - 1) / tile * tile;
+      return Cost{.bytes = 0,
+                  .flops = 2.0 * static_cast<double>(multiply_adds(p)) *
+                           static_cast<double>(computed) / static_cast<double>(output_length(p))};
+    };
+    machine.families = {&tiled};
+    problem.in_channels = problem.out_channels = 512;
+    problem.batch = 64;  // bound by arithmetic
+  }
+  /// Tiles of 16, tuned where they fit, `gain` times as fast as the default there.
+  Plan choose_after(double gain, std::int64_t outputs) {
+    machine.plans->plans = {{.problem = with_length(160 + 2),
+                             .config = "fake_plain{tile=16}",
+                             .digest = "plain-today",
+                             .seconds = 160e-6,
+                             .default_seconds = gain * 160e-6}};
+    return choose(with_length(outputs + 2));
+  }
+  Family tiled = fake_plain();
+};
+
+TEST_F(TiledPlanChoice, ExpectsTheLossThatWholeTilesCost) {
+  // 17 outputs take two tiles of 16: 32 are computed.
+  const Plan plan = choose_after(2, 17);
+  EXPECT_EQ(plan.match, Match::nearest);
+  EXPECT_NEAR(plan.expected_loss.value(), 32.0 / 17 - 1, 1e-9);
+  EXPECT_NEAR(plan.expected_seconds, 32e-6, 1e-12);
+  EXPECT_THAT(plan.why, HasSubstr("about 88 % slower"));
+  EXPECT_NEAR(choose_after(9.6, 17).expected_loss.value(), 32.0 / 17 - 1, 1e-9)
+      << "what tuning gained there is no loss here";
+}
+
+TEST_F(TiledPlanChoice, TakesTheDefaultWhereThatIsExpectedToBeFaster) {
+  // The default computes 24 outputs; at a gain below 32 / 24 that takes less time.
+  const Plan plan = choose_after(1.3, 17);
+  EXPECT_EQ(plan.match, Match::heuristic);
+  EXPECT_EQ(to_text(plan.candidate.config), "fake_plain{tile=8}");
+  EXPECT_THAT(plan.why, HasSubstr("expected to be slower here than the default"));
+  EXPECT_EQ(choose_after(1.4, 17).match, Match::nearest);
+  EXPECT_EQ(choose_after(1.3, 32).match, Match::nearest) << "tiles of 16 fit";
+  EXPECT_EQ(choose_after(0, 17).match, Match::nearest) << "the default's time is unknown";
 }
 
 TEST_F(PlanChoice, BorrowsNothingFromFarAwayOrAnotherType) {

@@ -46,9 +46,7 @@ std::string expectation(const Plan& plan) {
   std::string text = format_seconds(plan.expected_seconds);
   if (plan.match == Match::heuristic) text += " at best (an estimate, not a measurement)";
   if (plan.match == Match::exact) text += " (measured)";
-  if (plan.expected_loss && plan.match != Match::exact) {
-    text += fmt::format(", {:.0f} % slower than if tuned", *plan.expected_loss * 100);
-  }
+  if (plan.match == Match::nearest) text += " (scaled from what was measured)";
   return text;
 }
 

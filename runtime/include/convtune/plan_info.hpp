@@ -10,7 +10,7 @@ namespace convtune {
 enum class Match {
   exact,      ///< tuned for this problem on this device
   nearest,    ///< tuned for a problem near it, or for this one with code that has changed since
-  heuristic,  ///< nothing near was tuned: the cost model's choice
+  heuristic,  ///< no tuned plan near it serves: the cost model's choice
   cpu,        ///< the device cannot serve it: the CPU does
 };
 std::string_view name(Match match);
@@ -29,9 +29,13 @@ std::string_view name(Policy policy);
 struct PlanInfo {
   std::string config;  ///< "cpu_direct{tile_l=6,tile_c=2}"
   Match match = Match::heuristic;
-  std::string why;                      ///< one or two sentences for people
-  double expected_seconds = 0;          ///< 0 where unknown
-  std::optional<double> expected_loss;  ///< fraction slower than a tuned plan; empty where unknown
+  std::string why;              ///< one or two sentences for people
+  double expected_seconds = 0;  ///< 0 where unknown
+  /// About how much slower than a plan tuned for this shape, as a fraction; empty where unknown.
+  /// For a nearest plan: how much more the config wastes here than where it was tuned, waste being
+  /// what it executes and moves over what it must, by the cost model. What that model does not see
+  /// comes on top.
+  std::optional<double> expected_loss;
 };
 
 }  // namespace convtune
