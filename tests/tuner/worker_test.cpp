@@ -35,6 +35,24 @@ TEST(Worker, AnswersSeveralRequestsInOneProcess) {
   }
 }
 
+TEST(Worker, LetsOpenMpThreadsSleepUnlessTheUserDecides) {
+  const auto environment_of_worker = [] {
+    Worker worker({"/bin/sh", "-c",
+                   "read -r line; echo \"{\\\"device_lost\\\":\\\"spin $GOMP_SPINCOUNT, policy "
+                   "$OMP_WAIT_POLICY\\\",\\\"measurements\\\":[]}\""});
+    return worker.ask(request, 10s).reply.device_lost;
+  };
+  unsetenv("GOMP_SPINCOUNT");
+  unsetenv("OMP_WAIT_POLICY");
+  EXPECT_EQ(environment_of_worker(), "spin 1000, policy ");
+  setenv("GOMP_SPINCOUNT", "7", 1);
+  EXPECT_EQ(environment_of_worker(), "spin 7, policy ");
+  unsetenv("GOMP_SPINCOUNT");
+  setenv("OMP_WAIT_POLICY", "active", 1);
+  EXPECT_EQ(environment_of_worker(), "spin , policy active");
+  unsetenv("OMP_WAIT_POLICY");
+}
+
 TEST(Worker, ThatHangsIsKilledAndReplacedEvenIfItIgnoresTerm) {
   Worker worker(shell_worker("trap '' TERM; case $line in *'\"rounds\":1'*) sleep 1000;; esac;"));
   TrialRequest hanging = request;
