@@ -45,8 +45,8 @@ std::string_view name(DeviceKind kind) { return kind == DeviceKind::cpu ? "cpu" 
 
 std::string identity(const DeviceProperties& d) {
   if (d.kind == DeviceKind::cpu) {
-    return fmt::format("cpu/{}/{}/threads={}/l1={}/l2={}", d.name, d.arch, d.units, d.l1_bytes,
-                       d.l2_bytes);
+    return fmt::format("cpu/{}/{}/{}/threads={}/l1={}/l2={}/l3={}", d.name, d.model, d.arch,
+                       d.units, d.l1_bytes, d.l2_bytes, d.l3_bytes);
   }
   return fmt::format("cuda/{}/{}/sms={}/l2={}", d.name, d.arch, d.units, d.l2_bytes);
 }

@@ -14,10 +14,12 @@ std::string_view name(DeviceKind kind);
 struct DeviceProperties {
   DeviceKind kind = DeviceKind::cpu;
   std::string name;               ///< "AMD EPYC 9654", "NVIDIA H200"
+  std::string model;              ///< which one of that name (CPU): "26.2.1", see CpuModel
   std::string arch;               ///< what code is generated for: "AVX3" (Highway target), "sm_90a"
   int units = 0;                  ///< threads used on a CPU, SMs on a GPU
   std::int64_t l1_bytes = 0;      ///< data cache a core (CPU)
   std::int64_t l2_bytes = 0;      ///< a core (CPU), in all (GPU)
+  std::int64_t l3_bytes = 0;      ///< that a core reaches (CPU)
   std::int64_t memory_bytes = 0;  ///< in all; not part of the identity
 
   // GPUs only: the limits that cuda_occupancy.h asks for.

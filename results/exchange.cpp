@@ -72,7 +72,8 @@ Content read_content(std::string_view text) {
   }
   if (document.value("schema", Json()) != schema_version) {
     throw Error(Status::invalid,
-                fmt::format("it has schema {}, this convtune knows schema {}",
+                fmt::format("it has schema {}, this convtune knows schema {}; use an export of "
+                            "the same schema, or tune again",
                             document.value("schema", Json()).dump(), schema_version));
   }
   Content content;

@@ -95,10 +95,12 @@ void for_each_field(R&& r, Visit&& visit) {
   visit("identity", r.identity);
   visit("kind", r.properties.kind);
   visit("name", r.properties.name);
+  visit("model", r.properties.model);
   visit("arch", r.properties.arch);
   visit("units", r.properties.units);
   visit("l1_bytes", r.properties.l1_bytes);
   visit("l2_bytes", r.properties.l2_bytes);
+  visit("l3_bytes", r.properties.l3_bytes);
   visit("memory_bytes", r.properties.memory_bytes);
   visit("compute_major", r.properties.compute_major);
   visit("compute_minor", r.properties.compute_minor);
@@ -167,10 +169,13 @@ void for_each_field(R&& r, Visit&& visit) {
   visit("confidence", r.confidence);
   visit("default_config", r.default_config);
   visit("default_seconds", r.default_seconds);
+  visit("default_noise", r.default_noise);
   visit("best_generated", r.best_generated);
   visit("best_generated_seconds", r.best_generated_seconds);
+  visit("best_generated_noise", r.best_generated_noise);
   visit("best_vendor", r.best_vendor);
   visit("best_vendor_seconds", r.best_vendor_seconds);
+  visit("best_vendor_noise", r.best_vendor_noise);
   visit("space", r.space);
   visit("candidates", r.candidates);
   visit("measured", r.measured);

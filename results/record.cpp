@@ -103,6 +103,9 @@ void validate(const Verdict& verdict) {
   require_optional_config("default_config", v.default_config, v.default_seconds);
   require_optional_config("best_generated", v.best_generated, v.best_generated_seconds);
   require_optional_config("best_vendor", v.best_vendor, v.best_vendor_seconds);
+  require_size("default_noise", v.default_noise);
+  require_size("best_generated_noise", v.best_generated_noise);
+  require_size("best_vendor_noise", v.best_vendor_noise);
   require_size("candidates", static_cast<double>(v.candidates));
   require_size("measured", static_cast<double>(v.measured));
   require_time("decided_at", v.decided_at);

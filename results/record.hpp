@@ -60,11 +60,14 @@ struct Verdict {
   /// Of the weakest single comparison that separated the fastest from a loser; 0 if none did.
   double confidence = 0;
   std::string default_config;  ///< what would have run untuned
-  double default_seconds = 0;  ///< its median in the same finals
-  std::string best_generated;  ///< fastest generated config, and its median; empty without one
+  double default_seconds = 0;  ///< its median in the same finals, 0 if it was not in them
+  double default_noise = 0;    ///< and its spread
+  std::string best_generated;  ///< fastest generated config, its median, its spread; or empty, 0, 0
   double best_generated_seconds = 0;
-  std::string best_vendor;  ///< fastest vendor config, and its median; empty without one
+  double best_generated_noise = 0;
+  std::string best_vendor;  ///< fastest vendor config, its median, its spread; or empty, 0, 0
   double best_vendor_seconds = 0;
+  double best_vendor_noise = 0;
   std::string space;            ///< digest of all candidates' configs and sources
   std::int64_t candidates = 0;  ///< in the space
   std::int64_t measured = 0;    ///< of them, before the finals

@@ -5,8 +5,9 @@ namespace convtune {
 /// Marks a SQLite file as ours: "Ctun".
 inline constexpr int application_id = 0x4374756e;
 
-/// PRAGMA user_version. A file with another number is refused.
-inline constexpr int schema_version = 1;
+/// PRAGMA user_version, and the "schema" of an export. A file with another number is refused, so
+/// every change of a column or of a field needs a new one.
+inline constexpr int schema_version = 2;
 
 /// Columns have the names and the order of results/fields.hpp. `digest` is that of the row's line
 /// in the export: a row without its own digest is damaged and counts as missing. Lists (samples,
@@ -36,10 +37,12 @@ CREATE TABLE devices (
   identity     TEXT PRIMARY KEY,
   kind         TEXT NOT NULL,
   name         TEXT NOT NULL,
+  model        TEXT NOT NULL,
   arch         TEXT NOT NULL,
   units        INTEGER NOT NULL,
   l1_bytes     INTEGER NOT NULL,
   l2_bytes     INTEGER NOT NULL,
+  l3_bytes     INTEGER NOT NULL,
   memory_bytes INTEGER NOT NULL,
   compute_major             INTEGER NOT NULL,
   compute_minor             INTEGER NOT NULL,
@@ -113,10 +116,13 @@ CREATE TABLE verdicts (
   confidence     REAL NOT NULL,
   default_config  TEXT NOT NULL,
   default_seconds REAL NOT NULL,
+  default_noise   REAL NOT NULL,
   best_generated         TEXT NOT NULL,
   best_generated_seconds REAL NOT NULL,
+  best_generated_noise   REAL NOT NULL,
   best_vendor            TEXT NOT NULL,
   best_vendor_seconds    REAL NOT NULL,
+  best_vendor_noise      REAL NOT NULL,
   space          TEXT NOT NULL,
   candidates     INTEGER NOT NULL,
   measured       INTEGER NOT NULL,

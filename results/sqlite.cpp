@@ -39,11 +39,14 @@ std::string_view advice(int extended_code) {
     case SQLITE_NOTADB:
       return "it is no convtune database, name another file";
     case SQLITE_CORRUPT:
-      return "move the file away, then import or merge what 'convtune db export' still reads of it";
+      return "the file is damaged: move it away, then tune again or import an earlier export";
     case SQLITE_IOERR:
       return "check the disk, its free space and the limits on file sizes";
+    case SQLITE_NOMEM:
+      return "free some memory, then start again";
     default:
-      return "run 'convtune db check'";
+      return "its tables are not as this convtune made them: move it away, then tune again, or "
+             "name another database";
   }
 }
 

@@ -52,11 +52,12 @@ bool is_ours(Database& database) {
                             path));
   }
   if (version != schema_version) {
-    throw Error(
-        Status::storage,
-        fmt::format("{} has schema {}, this convtune knows schema {}; it was left as it is, "
-                    "use the convtune that wrote it",
-                    path, version, schema_version));
+    throw Error(Status::storage,
+                fmt::format("{} has schema {}, this convtune knows schema {}; it was left as it "
+                            "is: {}, or name another database",
+                            path, version, schema_version,
+                            version < schema_version ? "move it away and tune again"
+                                                     : "use the convtune that wrote it"));
   }
   return true;
 }

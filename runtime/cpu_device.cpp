@@ -1,7 +1,6 @@
 #include "runtime/cpu_device.hpp"
 
 #include <fmt/format.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +14,7 @@
 #include "kernels/cpu/targets.hpp"
 #include "kernels/cpu/thread_pool.hpp"
 #include "kernels/error.hpp"
+#include "runtime/cpu_model.hpp"
 
 namespace convtune {
 namespace {
@@ -25,20 +25,6 @@ std::string first_line(const std::filesystem::path& file) {
   std::string line;
   std::getline(std::ifstream(file) >> std::ws, line);
   return line;
-}
-
-// x86 names its model; elsewhere the kernel knows only the instruction set.
-std::string model_name() {
-  std::ifstream cpuinfo("/proc/cpuinfo");
-  for (std::string line; std::getline(cpuinfo, line);) {
-    const std::size_t colon = line.find(": ");
-    if (line.starts_with("model name") && colon != std::string::npos) {
-      return line.substr(colon + 2);
-    }
-  }
-  utsname system = {};
-  uname(&system);
-  return system.machine;
 }
 
 // "48K", "2M", "1024"; 0 for anything else.
@@ -68,11 +54,15 @@ std::int64_t cache_bytes(int level) {
 DeviceProperties cpu_properties(int threads) {
   DeviceProperties properties;
   properties.kind = DeviceKind::cpu;
-  properties.name = model_name();
+  std::ifstream cpuinfo("/proc/cpuinfo");
+  const CpuModel model = read_cpu_model(cpuinfo);
+  properties.name = model.name;
+  properties.model = model.number;
   properties.arch = cpu_target();
   properties.units = threads;
   properties.l1_bytes = cache_bytes(1);
   properties.l2_bytes = cache_bytes(2);
+  properties.l3_bytes = cache_bytes(3);
   properties.memory_bytes =
       static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGE_SIZE);
   return properties;

@@ -156,15 +156,19 @@ Verdict verdict_of(const Finals& finals, const std::string& default_config) {
     verdict.tied.push_back(finals.standing[tied].key.config);
   }
   for (const Measurement& each : finals.standing) {
-    if (each.key.config == default_config) verdict.default_seconds = median(each.samples);
+    if (each.key.config != default_config) continue;
+    verdict.default_seconds = median(each.samples);
+    verdict.default_noise = relative_spread(each.samples);
   }
   if (const Measurement* generated = fastest(finals.standing, Origin::generated)) {
     verdict.best_generated = generated->key.config;
     verdict.best_generated_seconds = median(generated->samples);
+    verdict.best_generated_noise = relative_spread(generated->samples);
   }
   if (const Measurement* vendor = fastest(finals.standing, Origin::vendor)) {
     verdict.best_vendor = vendor->key.config;
     verdict.best_vendor_seconds = median(vendor->samples);
+    verdict.best_vendor_noise = relative_spread(vendor->samples);
   }
   return verdict;
 }

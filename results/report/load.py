@@ -8,7 +8,7 @@ import re
 import statistics
 from dataclasses import dataclass, field
 
-FORMAT, SCHEMA = "convtune-export", 1
+FORMAT, SCHEMA = "convtune-export", 2
 
 
 class BadExport(Exception):
@@ -61,10 +61,13 @@ class Verdict:
     confidence: float | None
     default_config: str
     default_seconds: float | None
+    default_noise: float | None
     best_generated: str
     best_generated_seconds: float | None
+    best_generated_noise: float | None
     best_vendor: str
     best_vendor_seconds: float | None
+    best_vendor_noise: float | None
     candidates: int  # in the space
     measured: int  # of them, before the finals
     complete: bool  # the search came to its end; False if a budget cut it
@@ -152,10 +155,13 @@ def _verdict(row):
         confidence=fraction(row.get("confidence")),
         default_config=row.get("default_config") or "",
         default_seconds=number(row.get("default_seconds")),
+        default_noise=fraction(row.get("default_noise")),
         best_generated=row.get("best_generated") or "",
         best_generated_seconds=number(row.get("best_generated_seconds")),
+        best_generated_noise=fraction(row.get("best_generated_noise")),
         best_vendor=row.get("best_vendor") or "",
         best_vendor_seconds=number(row.get("best_vendor_seconds")),
+        best_vendor_noise=fraction(row.get("best_vendor_noise")),
         candidates=int(row["candidates"]),
         measured=int(row["measured"]),
         complete=bool(row["complete"]),

@@ -34,13 +34,17 @@ TEST(DeviceProperties, UnknownArchitecturesAreRefused) {
   }
 }
 
-TEST(DeviceProperties, IdentityTellsThreadsApartButNotMemory) {
-  DeviceProperties a = {.name = "some CPU", .arch = "AVX2", .units = 2};
-  DeviceProperties b = a;
-  b.memory_bytes = 1;
-  EXPECT_EQ(identity(a), identity(b));
-  b.units = 4;
-  EXPECT_NE(identity(a), identity(b));
+TEST(DeviceProperties, IdentityTellsCpusAndTheirThreadsApartButNotMemory) {
+  const DeviceProperties cpu = {.name = "some CPU", .model = "6.85.7", .arch = "AVX2", .units = 2};
+  const auto changed = [&](auto&& change) {
+    DeviceProperties other = cpu;
+    change(other);
+    return identity(other);
+  };
+  EXPECT_EQ(changed([](DeviceProperties& d) { d.memory_bytes = 1; }), identity(cpu));
+  EXPECT_NE(changed([](DeviceProperties& d) { d.units = 4; }), identity(cpu));
+  EXPECT_NE(changed([](DeviceProperties& d) { d.model = "6.85.4"; }), identity(cpu));
+  EXPECT_NE(changed([](DeviceProperties& d) { d.l3_bytes = 1; }), identity(cpu));
 }
 
 }  // namespace

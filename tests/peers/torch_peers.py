@@ -180,7 +180,7 @@ def measured(problem, config, function, identity, run):
 
 
 def store(arguments, device, run, rows):
-    document = {"format": "convtune-export", "schema": 1, "devices": [device], "runs": [run],
+    document = {"format": "convtune-export", "schema": 2, "devices": [device], "runs": [run],
                 "labels": [], "measurements": rows, "verdicts": []}
     file = arguments.results / "peers.json"
     file.write_text(json.dumps(document), encoding="utf-8")

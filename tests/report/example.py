@@ -81,10 +81,12 @@ def _layer(rng, p, vendor):
         "problem": p, "device": DEVICE, "winner": winner["config"], "source_digest": "0" * 32,
         "origin": winner["origin"], "tied": tied, "seconds": _median(winner), "noise": 0.012,
         "confidence": 0.99, "default_config": default["config"],
-        "default_seconds": _median(default), "best_generated": best["config"],
-        "best_generated_seconds": _median(best),
+        "default_seconds": _median(default), "default_noise": 0.012,
+        "best_generated": best["config"], "best_generated_seconds": _median(best),
+        "best_generated_noise": 0.012,
         "best_vendor": best_vendor["config"] if vendor else "",
         "best_vendor_seconds": _median(best_vendor) if vendor else 0,
+        "best_vendor_noise": 0.012 if vendor else 0,
         "candidates": len(rows), "measured": len(rows), "complete": True,
         "decided_at": "2001-01-01T00:01:00Z", "run": "run-1"}
     return rows, verdict
@@ -109,10 +111,10 @@ def export(layers=24, vendor=True, seed=1):
     named = _named_problems(rng, layers)
     tuned = [_layer(rng, p, vendor) for p, *_ in named]
     return {
-        "format": "convtune-export", "schema": 1,
+        "format": "convtune-export", "schema": 2,
         "devices": [{"identity": DEVICE, "kind": "cpu", "name": "Example CPU (synthetic data)",
-                     "arch": "AVX3", "units": 8, "l1_bytes": 32768, "l2_bytes": 1048576,
-                     "memory_bytes": 2**34}],
+                     "model": "1.2.3", "arch": "AVX3", "units": 8, "l1_bytes": 32768,
+                     "l2_bytes": 1048576, "l3_bytes": 33554432, "memory_bytes": 2**34}],
         "runs": [{"id": "run-1", "device": DEVICE, "tool_version": "0.0.0", "command":
                   "convtune tune --layers example", "host_os": "Example OS", "compiler":
                   "example c++", "driver": "", "nvrtc": "", "started_at": "2001-01-01T00:00:00Z",

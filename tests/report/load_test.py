@@ -27,7 +27,7 @@ class RefusesTest(unittest.TestCase):
         self.check(b"[]", "convtune-export")
 
     def test_a_newer_schema(self):
-        self.check(b'{"format": "convtune-export", "schema": 2}', "schema 2", "reads 1")
+        self.check(b'{"format": "convtune-export", "schema": 3}', "schema 3", "reads 2")
 
     def test_a_row_that_lacks_a_field(self):
         document = example.export(1)
@@ -95,7 +95,7 @@ class LoadTest(unittest.TestCase):
         self.assertEqual(layer.labels[0]["model"], "a\ufffdb\ufffdc\nd")
 
     def test_an_empty_database_is_an_export(self):
-        document = {"format": "convtune-export", "schema": 1}
+        document = {"format": "convtune-export", "schema": 2}
         self.assertEqual(loaded(document).devices, [])
 
 

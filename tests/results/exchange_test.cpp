@@ -30,7 +30,7 @@ TEST_F(Exchange, ImportIsTheInverseOfExport) {
   const std::string text = store.export_json();
   const Json document = Json::parse(text);
   EXPECT_EQ(document["format"], "convtune-export");
-  EXPECT_EQ(document["schema"], 1);
+  EXPECT_EQ(document["schema"], 2);
   EXPECT_EQ(document["devices"].size(), 1U);
   EXPECT_EQ(document["runs"].size(), 1U);
   EXPECT_EQ(document["labels"].size(), 3U);
@@ -97,7 +97,7 @@ TEST_F(Exchange, OneBadRowRefusesTheWholeImport) {
   with([](Json& j) { j.erase("runs"); }, "'runs' must be a list");
   with([](Json& j) { j["extra"] = Json::array(); }, "keys that the format does not know");
   with([](Json& j) { j["format"] = "other"; }, "no export of convtune");
-  with([](Json& j) { j["schema"] = 2; }, "has schema 2");
+  with([](Json& j) { j["schema"] = 1; }, "has schema 1");
 }
 
 TEST_F(Exchange, WhatIsNoJsonIsRefused) {

@@ -57,6 +57,9 @@ TEST(Verdict, RefusalsNameTheField) {
   EXPECT_THAT(with([](Verdict& v) { v.tied.emplace_back("y"); }), HasSubstr("'y' is no config"));
   EXPECT_THAT(with([](Verdict& v) { v.seconds = 0; }), HasSubstr("seconds is '0'"));
   EXPECT_THAT(with([](Verdict& v) { v.noise = std::nan(""); }), HasSubstr("noise is 'nan'"));
+  EXPECT_THAT(with([](Verdict& v) { v.default_noise = -1; }), HasSubstr("default_noise"));
+  EXPECT_THAT(with([](Verdict& v) { v.best_generated_noise = -1; }), HasSubstr("generated_noise"));
+  EXPECT_THAT(with([](Verdict& v) { v.best_vendor_noise = infinity; }), HasSubstr("vendor_noise"));
   EXPECT_THAT(with([](Verdict& v) { v.confidence = 1.5; }), HasSubstr("confidence is '1.5'"));
   EXPECT_THAT(with([](Verdict& v) { v.best_generated_seconds = 1; }), HasSubstr("best_generated"));
   EXPECT_THAT(with([](Verdict& v) { v.best_vendor_seconds = -1; }), HasSubstr("best_vendor"));

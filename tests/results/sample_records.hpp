@@ -58,7 +58,13 @@ inline Problem sample_problem(std::int64_t length = 100) {
 }
 
 inline DeviceProperties sample_device(const char* name = "Test CPU") {
-  return {.name = name, .arch = "AVX3", .units = 2, .l1_bytes = 32768, .l2_bytes = 1048576};
+  return {.name = name,
+          .model = "26.2.1",
+          .arch = "AVX3",
+          .units = 2,
+          .l1_bytes = 32768,
+          .l2_bytes = 1048576,
+          .l3_bytes = 33554432};
 }
 
 inline Run sample_run(const DeviceProperties& device = sample_device(), const char* id = "run-1") {
@@ -105,10 +111,13 @@ inline Verdict sample_verdict(std::int64_t length = 100,
           .confidence = 0.99,
           .default_config = "cpu_direct{tile=1}",
           .default_seconds = 0.2,
+          .default_noise = 0.02,
           .best_generated = "",
           .best_generated_seconds = 0,
+          .best_generated_noise = 0,
           .best_vendor = "cpu_direct{tile=3}",
           .best_vendor_seconds = 1.0 / 7,
+          .best_vendor_noise = 0.01,
           .space = "ffeeddccbbaa99887766554433221100",
           .candidates = 120,
           .measured = 60,

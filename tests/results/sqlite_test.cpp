@@ -82,7 +82,8 @@ TEST_F(Sqlite, ReaderCannotWrite) {
 
 TEST_F(Sqlite, ErrorsNameThePathAndSqlitesReason) {
   EXPECT_THAT(refusal([&] { database.execute("SELECT * FROM nowhere"); }, Status::storage),
-              testing::AllOf(HasSubstr("test.db"), HasSubstr("no such table: nowhere")));
+              testing::AllOf(HasSubstr("test.db"), HasSubstr("no such table: nowhere"),
+                             HasSubstr("name another database")));
   EXPECT_THAT(refusal([&] { Database(folder / "none.db", Access::read); }, Status::storage),
               testing::AllOf(HasSubstr("none.db"), HasSubstr("unable to open")));
   EXPECT_FALSE(std::filesystem::exists(folder / "none.db"));

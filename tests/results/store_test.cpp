@@ -257,8 +257,31 @@ class Opening : public testing::Test {
 
 TEST_F(Opening, NewerSchemaIsRefusedAndNeverRewritten) {
   fill(*std::make_unique<Store>(path), 1);
-  Database(path, Database::Access::write).execute("PRAGMA user_version = 2");
-  expect_refused("has schema 2, this convtune knows schema 1");
+  Database(path, Database::Access::write)
+      .execute(fmt::format("PRAGMA user_version = {}", schema_version + 1).c_str());
+  expect_refused("use the convtune that wrote it");
+}
+
+TEST_F(Opening, OlderSchemaIsRefusedWithWhatToDo) {
+  fill(*std::make_unique<Store>(path), 1);
+  Database(path, Database::Access::write).execute("PRAGMA user_version = 1");
+  expect_refused(
+      fmt::format("has schema 1, this convtune knows schema {}; it was left as it is: move it away "
+                  "and tune again",
+                  schema_version)
+          .c_str());
+}
+
+TEST(Schema, HasANewVersionWheneverItChanges) {
+  std::string fields;
+  const auto add_fields = [&]<typename Record>() {
+    fields += fmt::format("{}: {}\n", Table<Record>::name, column_list<Record>());
+  };
+  for_each_exported_type(add_fields);
+  EXPECT_EQ(schema_version, 2);
+  EXPECT_EQ(digest(schema + fields), "dbd429abb71ad1335d5def95605bdd0e")
+      << "the tables or the export have changed: raise schema_version, SCHEMA in "
+         "results/report/load.py and the number in results/export.md, then both lines of this test";
 }
 
 TEST_F(Opening, DatabaseOfAnotherProgramIsRefused) {

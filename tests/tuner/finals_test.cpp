@@ -80,5 +80,19 @@ TEST(VerdictOf, NamesWinnerTiesDefaultAndTheBestOfEachOrigin) {
   EXPECT_EQ(verdict.best_vendor, "vendor{}");
 }
 
+TEST(VerdictOf, KeepsTheSpreadOfEachThatARatioIsMadeOf) {
+  Finals finals{.standing = {measured("default{}", 4), measured("vendor{}", 2, Origin::vendor),
+                             measured("generated{}", 1)},
+                .decision = {.winner = 2}};
+  // 1.4826 · median |x − 10| / 10
+  finals.standing[0].samples = {10, 11, 9, 12, 8};
+  finals.standing[1].samples = {10, 13, 7, 14, 6};
+  finals.standing[2].samples = {5, 5, 5, 20, 5};
+  const Verdict verdict = verdict_of(finals, "default{}");
+  EXPECT_NEAR(verdict.default_noise, 0.14826, 1e-9);
+  EXPECT_NEAR(verdict.best_vendor_noise, 0.44478, 1e-9);
+  EXPECT_EQ(verdict.best_generated_noise, 0);
+}
+
 }  // namespace
 }  // namespace convtune

@@ -33,11 +33,12 @@ std::string gibibytes(std::int64_t bytes) {
 Finding describe_cpu() {
   const std::shared_ptr<Device> device = open_device("cpu");
   const DeviceProperties& cpu = device->properties();
-  return {.what = "cpu",
-          .found = true,
-          .text = fmt::format("{}, {}, {} threads, L1 {} KiB, L2 {} KiB, memory {}", cpu.name,
-                              cpu.arch, cpu.units, cpu.l1_bytes / 1024, cpu.l2_bytes / 1024,
-                              gibibytes(cpu.memory_bytes))};
+  return {
+      .what = "cpu",
+      .found = true,
+      .text = fmt::format("{} ({}), {}, {} threads, L1 {} KiB, L2 {} KiB, L3 {} KiB, memory {}",
+                          cpu.name, cpu.model, cpu.arch, cpu.units, cpu.l1_bytes / 1024,
+                          cpu.l2_bytes / 1024, cpu.l3_bytes / 1024, gibibytes(cpu.memory_bytes))};
 }
 
 std::vector<Finding> describe_gpus() {
