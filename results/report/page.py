@@ -12,7 +12,7 @@ from markupsafe import Markup
 import style
 import words
 from load import family, settings
-from summary import failures, total
+from summary import MOST_NOISE, failures, total
 
 HERE = Path(__file__).parent
 MOST_FAILURES = 25
@@ -41,9 +41,22 @@ def verdict_sentence(device, summary):
         text += (" and at" if default.layers else ": the generated kernels run at")
         text += (f" {words.ratio(vendor.mean)} that of the vendor’s ({', '.join(summary.vendors)}), "
                  f"to which they lose on {vendor.slower} of {words.count(vendor.layers, 'layer')}")
-    elif default.layers:
+    elif default.layers and not vendor.unreliable:
         text += "; no vendor library was measured"
-    return text + " (geometric means)." if default.layers or vendor.layers else text + "."
+    text += " (geometric means)." if default.layers or vendor.layers else "."
+    unreliable = default.unreliable + vendor.unreliable
+    if unreliable:
+        text += (f" {words.count(unreliable, 'comparison')} of times that scatter by more than "
+                 f"{MOST_NOISE:.0%} {'is' if unreliable == 1 else 'are'} left out: tune on a quiet "
+                 "machine.")
+    return text
+
+
+def reach(total):
+    """From which layer to which a mean is taken."""
+    text = (f"from {words.ratio(total.worst)} to {words.ratio(total.best)} by layer"
+            if total.layers > 1 else "on one layer")
+    return text + (f", {total.unreliable:,} unreliable left out" if total.unreliable else "")
 
 
 def key_figures(summary):
@@ -55,13 +68,18 @@ def key_figures(summary):
               + (f", {cut:,} cut short by the budget" if cut else ""))]
     if default.layers:
         found.append((words.ratio(default.mean), "generated over untuned default",
-                      f"{words.ratio(default.worst)} to {words.ratio(default.best)}"))
+                      reach(default)))
     if vendor.layers:
         found.append((words.ratio(vendor.mean), "generated over vendor",
-                      f"{words.ratio(vendor.worst)} to {words.ratio(vendor.best)}"))
+                      reach(vendor)))
         found.append((f"{vendor.slower:,}", "layers lost to the vendor",
                       f"{vendor.faster:,} won, {vendor.ties:,} tied, of {vendor.layers:,}"))
     return found
+
+
+def nothing(total, reason):
+    """Why there is no figure of these ratios."""
+    return "No ratio is reliable: the times scatter too widely." if total.unreliable else reason
 
 
 def sections(summary, prefix):
@@ -72,12 +90,13 @@ def sections(summary, prefix):
         Section("default", "Speed-up over the untuned default",
                 speedup.draw(summary, f"{prefix}default", lambda r: r.over_default,
                              "the untuned default"),
-                "No layer has both a generated kernel and an untuned default in its finals.",
+                nothing(summary.over_default, "No layer has both a generated kernel and an untuned "
+                        "default in its finals."),
                 "Generated kernels only."),
         Section("vendor", "Generated against vendor",
                 speedup.draw(summary, f"{prefix}vendor", lambda r: r.over_vendor,
                              f"the vendor’s best ({vendors})"),
-                "No vendor library was measured on this device.",
+                nothing(summary.over_vendor, "No vendor library was measured on this device."),
                 "The best generated kernel of a layer against the best vendor kernel of the same "
                 "layer, from the same finals."),
         Section("roofline", "Roofline", roofline.draw(summary, f"{prefix}roofline", "generated"),
@@ -118,10 +137,12 @@ def provenance(device):
     """[(what, text)]: the device once, then what its runs had, each different value once."""
     p = device.properties
     unit = "threads" if p.get("kind") == "cpu" else "SMs"
-    found = [("Device", p.get("name")), ("Kind", p.get("kind")), ("Architecture", p.get("arch")),
+    found = [("Device", p.get("name")), ("Model", p.get("model")),
+             ("Kind", p.get("kind")), ("Architecture", p.get("arch")),
              (unit.capitalize() if unit == "threads" else unit, p.get("units")),
              ("L1 data cache", p.get("l1_bytes") and words.size(p["l1_bytes"])),
              ("L2 cache", p.get("l2_bytes") and words.size(p["l2_bytes"])),
+             ("L3 cache", p.get("l3_bytes") and words.size(p["l3_bytes"])),
              ("Memory", p.get("memory_bytes") and words.size(p["memory_bytes"]))]
     for title, key in (("Tool version", "tool_version"), ("Host", "host_os"),
                        ("Compiler", "compiler"), ("Driver", "driver"), ("NVRTC", "nvrtc"),
@@ -161,7 +182,7 @@ def _environment():
                                      undefined=jinja2.StrictUndefined, trim_blocks=True,
                                      lstrip_blocks=True)
     environment.globals.update(words=words, samples_table=samples_table, outcomes=outcomes,
-                               settings=settings, family=family)
+                               settings=settings, family=family, most_noise=MOST_NOISE)
     environment.filters["compact_json"] = lambda value: json.dumps(value, ensure_ascii=False)
     return environment
 

@@ -1,7 +1,8 @@
 """What the measurements say: one Row a layer, and the figures over all layers of a device.
 
-Speed-ups are ratios of medians from the same finals, where candidates ran in turns. Generated kernels are compared with the
-untuned default and with the vendor's; a vendor kernel never counts as a generated result."""
+Speed-ups are ratios of medians from the same finals, where candidates ran in turns. Generated
+kernels are compared with the untuned default and with the vendor's; a vendor kernel never counts as
+a generated result. A ratio of times that scatter widely is shown, but enters no other figure."""
 
 import math
 import re
@@ -12,23 +13,29 @@ import words
 from load import Layer, family
 
 CONFIDENCE = 0.99  # of an interval that calls a difference proven, as in the tuner's finals
+MOST_NOISE = 0.2  # spread of either side's samples above which a ratio is unreliable, as in the tuner
 
 
 class Standing(Enum):
-    """How the generated kernel stands against another. A tie is no proven difference."""
+    """How the generated kernel stands against another. A tie is no proven difference; of times
+    that scatter by more than MOST_NOISE, nothing is said."""
 
     faster = "faster"
     tie = "tie"
     slower = "slower"
+    unreliable = "unreliable"
 
 
 @dataclass(frozen=True)
 class Comparison:
     ratio: float  # median time of the other / median time of the generated kernel
     interval: tuple[float, float] | None  # of that ratio, at CONFIDENCE; None with too few rounds
+    noise: float  # relative spread of the samples, of the side where it is larger
 
     @property
     def standing(self):
+        if self.noise > MOST_NOISE:
+            return Standing.unreliable
         low, high = self.interval or (0, math.inf)
         return Standing.faster if low > 1 else Standing.slower if high < 1 else Standing.tie
 
@@ -77,13 +84,14 @@ def _interval(one, other):
     return median_interval([b / a for a, b in zip(one.samples, other.samples)])
 
 
-def _compare(layer, config, seconds):
+def _compare(layer, config, seconds, noise):
     """The best generated kernel against `config`, None unless both were in the finals."""
     verdict = layer.verdict
     if not config or seconds is None or not verdict.best_generated_seconds:
         return None
     generated, other = map(layer.measurement, (verdict.best_generated, config))
-    return Comparison(seconds / verdict.best_generated_seconds, _interval(generated, other))
+    return Comparison(seconds / verdict.best_generated_seconds, _interval(generated, other),
+                      max(noise or 0, verdict.best_generated_noise or 0))
 
 
 def row(layer):
@@ -95,17 +103,19 @@ def row(layer):
     return Row(
         layer=layer,
         name=words.layer_name(layer),
-        over_default=_compare(layer, verdict.default_config, verdict.default_seconds)
-        if generated else None,
-        over_vendor=_compare(layer, verdict.best_vendor, verdict.best_vendor_seconds),
+        over_default=_compare(layer, verdict.default_config, verdict.default_seconds,
+                              verdict.default_noise) if generated else None,
+        over_vendor=_compare(layer, verdict.best_vendor, verdict.best_vendor_seconds,
+                             verdict.best_vendor_noise),
     )
 
 
 @dataclass(frozen=True)
 class Total:
-    """One comparison over many layers."""
+    """One comparison over many layers, those with a reliable ratio."""
 
     layers: int
+    unreliable: int  # layers left out
     mean: float | None  # geometric
     worst: float | None
     best: float | None
@@ -115,11 +125,13 @@ class Total:
 
 
 def total(comparisons):
-    found = [c for c in comparisons if c]
+    compared = [c for c in comparisons if c]
+    found = [c for c in compared if c.standing is not Standing.unreliable]
     ratios = [c.ratio for c in found]
     standings = [c.standing for c in found]
     return Total(
         layers=len(found),
+        unreliable=len(compared) - len(found),
         mean=math.exp(sum(map(math.log, ratios)) / len(ratios)) if ratios else None,
         worst=min(ratios, default=None),
         best=max(ratios, default=None),

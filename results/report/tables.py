@@ -20,10 +20,13 @@ def record(device, row):
         "tied": list(verdict.tied),
         "default_config": verdict.default_config,
         "default_seconds": verdict.default_seconds,
+        "default_noise": verdict.default_noise,
         "best_generated": verdict.best_generated,
         "best_generated_seconds": verdict.best_generated_seconds,
+        "best_generated_noise": verdict.best_generated_noise,
         "best_vendor": verdict.best_vendor,
         "best_vendor_seconds": verdict.best_vendor_seconds,
+        "best_vendor_noise": verdict.best_vendor_noise,
         "space": verdict.candidates,
         "screened": verdict.measured,
         "search_complete": verdict.complete,
@@ -52,8 +55,9 @@ def record(device, row):
 
 _VERDICT_KEYS = (
     "winner", "winner_origin", "seconds", "noise", "confidence", "tied", "default_config",
-    "default_seconds", "best_generated", "best_generated_seconds", "best_vendor",
-    "best_vendor_seconds", "space", "screened", "search_complete",
+    "default_seconds", "default_noise", "best_generated", "best_generated_seconds",
+    "best_generated_noise", "best_vendor", "best_vendor_seconds", "best_vendor_noise", "space",
+    "screened", "search_complete",
 )
 
 

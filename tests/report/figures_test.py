@@ -60,6 +60,17 @@ class EveryFigureTest(unittest.TestCase):
             self.assertNotIn("mathdefault", figure.svg)
 
 
+class UnreliableTest(unittest.TestCase):
+    def test_a_ratio_of_times_that_scatter_widely_is_not_drawn(self):
+        document = example.export(36)
+        document["verdicts"][0].update(best_vendor_noise=0.3, best_vendor_seconds=1e6,
+                                       default_noise=0.3, default_seconds=1e6)
+        found = summarised(document)
+        for figure in over_vendor(found) + heatmap.draw(found, "h"):
+            for text in texts(figure):
+                self.assertIsNone(re.search(r"\d{5}|\d,\d{3}", text or ""), text)
+
+
 class NothingTest(unittest.TestCase):
     def test_no_data_gives_no_figure(self):
         document = example.export(3, vendor=False)

@@ -109,13 +109,37 @@ class VerdictTest(unittest.TestCase):
         self.assertIn("1 cut short by the budget", text)
         self.assertIn("7 of 1,000 candidates measured; the budget cut it short", text)
 
+    def test_marks_ratios_of_times_that_scatter_widely_and_leaves_them_out(self):
+        document = example.export(3)
+        document["verdicts"][1].update(best_vendor_noise=0.36, best_vendor_seconds=9.0,
+                                       best_generated_seconds=1e-3)
+        html = rendered(document)
+        text = Reader(html).text
+        self.assertIn('<span class="unreliable">9,000×</span>', html)
+        self.assertEqual(text.count("9,000×"), 1)
+        self.assertIn("1 comparison of times that scatter by more than 20% is left out", text)
+        self.assertIn("by layer, 1 unreliable left out", text)
+        self.assertIn("1 unreliable ratio left out.", text)
+
+    def test_says_that_no_ratio_is_reliable(self):
+        document = example.export(2)
+        for verdict in document["verdicts"]:
+            verdict.update(best_generated_noise=0.5)
+        text = Reader(rendered(document)).text
+        self.assertIn("No ratio is reliable", text)
+
+    def test_one_layer_has_no_range(self):
+        text = Reader(rendered(example.export(1))).text
+        self.assertIn("on one layer", text)
+        self.assertNotIn("by layer", text)
+
     def test_says_that_there_is_no_map(self):
         self.assertIn("so there is no map to draw", Reader(rendered(example.export(3))).text)
 
 
 class EmptyTest(unittest.TestCase):
     def test_says_so(self):
-        text = Reader(rendered({"format": "convtune-export", "schema": 1})).text
+        text = Reader(rendered({"format": "convtune-export", "schema": 2})).text
         self.assertIn("The database is empty", text)
 
     def test_a_device_without_measurements_says_so(self):

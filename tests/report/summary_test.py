@@ -18,10 +18,10 @@ def layer(times, winner, default="a{}"):
     verdict = load.Verdict(
         winner=winner, origin="vendor" if winner == "vendor{}" else "generated", tied=(),
         seconds=times[winner], noise=0.01, confidence=0.99, default_config=default,
-        default_seconds=times.get(default), best_generated=generated,
-        best_generated_seconds=times[generated],
+        default_seconds=times.get(default), default_noise=0.01, best_generated=generated,
+        best_generated_seconds=times[generated], best_generated_noise=0.01,
         best_vendor="vendor{}" if "vendor{}" in times else "",
-        best_vendor_seconds=times.get("vendor{}"), candidates=len(rows), measured=len(rows),
+        best_vendor_seconds=times.get("vendor{}"), best_vendor_noise=0.01, candidates=len(rows), measured=len(rows),
         complete=True, decided_at="")
     return load.Layer(problem, [], rows, verdict)
 
@@ -113,6 +113,23 @@ class SummaryTest(unittest.TestCase):
         self.assertEqual((found.over_vendor.faster, found.over_vendor.ties,
                           found.over_vendor.slower), (1, 0, 1))
         self.assertEqual([len(found.chosen(o)) for o in ("generated", "vendor")], [1, 1])
+
+    def test_ratios_of_times_that_scatter_widely_enter_no_mean(self):
+        for which in ("default_noise", "best_generated_noise", "best_vendor_noise"):
+            noisy = layer({"a{}": 1000.0, "b{}": 1.0, "vendor{}": 9000.0}, "b{}")
+            object.__setattr__(noisy.verdict, which, 0.21)
+            found = summarised(noisy, layer({"a{}": 2.0, "b{}": 1.0, "vendor{}": 4.0}, "b{}"))
+            default, vendor = found.over_default, found.over_vendor
+            left_out = (int(which != "best_vendor_noise"), int(which != "default_noise"))
+            self.assertEqual((default.unreliable, vendor.unreliable), left_out)
+            self.assertEqual((default.layers, vendor.layers), (2 - left_out[0], 2 - left_out[1]))
+            self.assertEqual(default.mean == 2.0, bool(left_out[0]))
+            self.assertEqual((vendor.best, vendor.faster), (4.0, 1) if left_out[1] else (9000.0, 2))
+
+    def test_a_spread_at_the_bound_is_reliable(self):
+        quiet = layer({"a{}": 2.0, "b{}": 1.0}, "b{}")
+        object.__setattr__(quiet.verdict, "default_noise", 0.2)
+        self.assertEqual(summary.row(quiet).over_default.standing, Standing.faster)
 
     def test_slowest_first_and_undecided_last(self):
         found = summarised(load.Layer(example.problem()), layer({"a{}": 1.0}, "a{}"),

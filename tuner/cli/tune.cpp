@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -16,6 +15,7 @@
 #include "tuner/interrupt.hpp"
 #include "tuner/progress.hpp"
 #include "tuner/run_record.hpp"
+#include "tuner/speed_up.hpp"
 #include "tuner/sweep.hpp"
 
 namespace convtune::cli {
@@ -30,26 +30,14 @@ struct TuneOptions {
   bool json = false;
 };
 
-/// Geometric mean of the ratios that `ratio` gives for the layers with a verdict; ratios ≤ 0 say
-/// that there is none.
-template <typename F>
-std::string mean_ratio(const std::vector<LayerResult>& results, F&& ratio) {
-  double sum = 0;
-  int count = 0;
+/// Of the layers with a verdict.
+std::vector<SpeedUp> speed_ups(const std::vector<LayerResult>& results,
+                               SpeedUp (*over)(const Verdict&)) {
+  std::vector<SpeedUp> found;
   for (const LayerResult& result : results) {
-    const double value = result.verdict ? ratio(*result.verdict) : 0;
-    if (value > 0) sum += std::log(value), ++count;
+    if (result.verdict) found.push_back(over(*result.verdict));
   }
-  return count == 0 ? "-" : fmt::format("{:.2f}x over {} layers", std::exp(sum / count), count);
-}
-
-double ratio(double slower, double faster) {
-  return slower > 0 && faster > 0 ? slower / faster : 0;
-}
-
-std::string ratio_text(double slower, double faster) {
-  const double value = ratio(slower, faster);
-  return value > 0 ? fmt::format("{:.2f}x", value) : "-";
+  return found;
 }
 
 std::string row_note(const Verdict& verdict) {
@@ -77,17 +65,17 @@ void print_table(const std::vector<LayerResult>& results) {
     const Verdict& v = *result.verdict;
     fmt::print("{:<{}} {:>9} {:>9.1f} {:>9} {:>10}  {}{}\n", row, width, format_seconds(v.seconds),
                2e-9 * static_cast<double>(multiply_adds(v.problem)) / v.seconds,
-               ratio_text(v.default_seconds, v.best_generated_seconds),
-               ratio_text(v.best_vendor_seconds, v.best_generated_seconds), v.winner, row_note(v));
+               to_text(over_default(v)), to_text(over_vendor(v)), v.winner, row_note(v));
   }
-  fmt::print("\nBest generated kernel over the untuned default: {}\n",
-             mean_ratio(results, [](const Verdict& v) {
-               return ratio(v.default_seconds, v.best_generated_seconds);
-             }));
-  fmt::print("Best generated kernel over the vendor's: {}\n",
-             mean_ratio(results, [](const Verdict& v) {
-               return ratio(v.best_vendor_seconds, v.best_generated_seconds);
-             }));
+  const std::vector<SpeedUp> defaults = speed_ups(results, over_default);
+  const std::vector<SpeedUp> vendors = speed_ups(results, over_vendor);
+  fmt::print("\nBest generated kernel over the untuned default: {}\n", mean_text(defaults));
+  fmt::print("Best generated kernel over the vendor's: {}\n", mean_text(vendors));
+  const auto unreliable = [](const SpeedUp& each) { return each.ratio > 0 && !each.reliable; };
+  if (std::ranges::any_of(defaults, unreliable) || std::ranges::any_of(vendors, unreliable)) {
+    fmt::print("?: the samples of one side spread by more than {:.0f} %; tune on a quiet machine\n",
+               100 * most_noise);
+  }
 }
 
 void print_json(const std::vector<LayerResult>& results) {

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import style
 import words
 from matplotlib.colors import LinearSegmentedColormap, Normalize
+from summary import Standing
 
 MOST_BASES = 6
 _VARIED = ("stride", "dilation", "num_groups", "padding")
@@ -42,7 +43,7 @@ def bases(rows):
     that share a cell are averaged geometrically."""
     logs = {}
     for r in rows:
-        if r.over_default:
+        if r.over_default and r.over_default.standing is not Standing.unreliable:
             problem = r.layer.problem
             key = tuple(sorted((k, str(v)) for k, v in problem.items() if k not in _VARIED))
             panels = logs.setdefault(key, (_name(problem), {}))[1]
@@ -102,7 +103,7 @@ def _draw(base, name, reach):
         return style.figure(
             drawn, name, f"{base.name}: speed-up of the best generated kernel over the untuned "
             "default, by stride, dilation and groups. White is 1.0; ▼ marks a loss; grey cells "
-            "were not measured.")
+            "have no reliable measurement.")
 
 
 def draw(summary, name):

@@ -80,11 +80,15 @@ def _profile(axes, rows, pick):
 
 def draw(summary, name, pick, against):
     """`pick` takes a row's Comparison; `against` says with whom, in words for axis and caption."""
-    rows = sorted((r for r in summary.rows if pick(r)), key=lambda r: pick(r).ratio)
+    compared = [r for r in summary.rows if pick(r)]
+    rows = sorted((r for r in compared if pick(r).standing is not Standing.unreliable),
+                  key=lambda r: pick(r).ratio)
     if not rows:
         return []
     label = f"speed-up over {against} (ratio of median times, log scale)"
     about = f"Best generated kernel against {against}."
+    if len(rows) < len(compared):
+        about += f" {words.count(len(compared) - len(rows), 'unreliable ratio')} left out."
     whiskers = (f"The thin line is the {CONFIDENCE:.0%} interval of the ratio, from rounds in which "
                 "both ran in turn; a bar whose line meets 1.0 is a tie.")
     if len(rows) <= FEW:
