@@ -40,11 +40,10 @@ void Barriers::require_whole_warps(Block& block, unsigned id, const Barrier& bar
   for (std::size_t i = 0; i < barrier.arrived.size(); ++i) {
     auto& [lanes, place] = lanes_of[barrier.arrived[i] / 32];
     if (lanes++ == 0) place = barrier.places[i];
-    if (place.line() != barrier.places[i].line() || place.column() != barrier.places[i].column())
-      block.scheduler.fail(
-          fmt::format("the lanes of warp {} reach barrier {} at {}:{} and at {}:{}",
-                      barrier.arrived[i] / 32, id, place.file_name(), place.line(),
-                      barrier.places[i].file_name(), barrier.places[i].line()));
+    if (place.line != barrier.places[i].line)
+      block.scheduler.fail(fmt::format(
+          "the lanes of warp {} reach barrier {} at {}:{} and at {}:{}", barrier.arrived[i] / 32,
+          id, place.file, place.line, barrier.places[i].file, barrier.places[i].line));
   }
   for (const auto& [warp, entry] : lanes_of) {
     const unsigned lanes = std::min(32U, block.scheduler.threads() - 32 * warp);

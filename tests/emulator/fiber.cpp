@@ -76,11 +76,7 @@ class Fiber::Stack {
 
 thread_local std::vector<std::unique_ptr<Fiber::Stack>> Fiber::Stack::spare;
 
-Fiber::Fiber() {
-#ifdef __SANITIZE_THREAD__
-  tsan_fiber_ = __tsan_get_current_fiber();
-#endif
-}
+Fiber::Fiber() = default;
 
 Fiber::Fiber(void (*body)(void*), void* argument)
     : body_(body), argument_(argument), memory_(Stack::take()) {
@@ -118,6 +114,7 @@ void Fiber::switch_to(Fiber& next) {
   __sanitizer_start_switch_fiber(&fake_stack_, next.stack_, next.stack_bytes_);
 #endif
 #ifdef __SANITIZE_THREAD__
+  if (tsan_fiber_ == nullptr) tsan_fiber_ = __tsan_get_current_fiber();  // the OS thread itself
   __tsan_switch_to_fiber(next.tsan_fiber_, 0);
 #endif
   const transfer_t transfer = jump_fcontext(next.context_, &departure);

@@ -1,14 +1,21 @@
 #pragma once
 
 #include <cstdint>
-#include <source_location>
 
 // What the host half of a primitive knows of the emulated thread that calls it.
 
 namespace convtune::emulator {
 
-/// Where a primitive was called, for reports.
-using Location = std::source_location;
+/// Where a primitive was called, for reports. (std::source_location is beyond clang 14.)
+struct Location {
+  const char* file = "";
+  unsigned line = 0;
+
+  static constexpr Location current(const char* at_file = __builtin_FILE(),
+                                    unsigned at_line = __builtin_LINE()) {
+    return {at_file, at_line};
+  }
+};
 
 /// The emulated thread that runs on this OS thread.
 struct Running {

@@ -129,7 +129,7 @@ std::string Scheduler::deadlock() const {
     if (states_[i].exited)
       exited.push_back(i);
     else
-      groups[{wait.what, wait.detail, wait.at.file_name(), wait.at.line()}].push_back(i);
+      groups[{wait.what, wait.detail, wait.at.file, wait.at.line}].push_back(i);
   }
   std::string text = fmt::format("deadlock in block {}:", running.block);
   for (const auto& [reason, members] : groups) {

@@ -55,7 +55,7 @@ void copy_box(Block& block, const TensorMapArgs& map, const Coordinates& at, uns
 
 void require_destination(Block& block, const TensorMapArgs& map, unsigned to) {
   const bool plain = map.swizzle == cuda::Swizzle::none;
-  const unsigned width = static_cast<unsigned>(swizzle_bytes(map.swizzle));
+  const auto width = static_cast<unsigned>(swizzle_bytes(map.swizzle));
   const unsigned alignment = plain ? 128 : 8 * width;
   if (to % alignment != 0)
     block.scheduler.fail(fmt::format("a tile at {} is not aligned to {} bytes", to, alignment));

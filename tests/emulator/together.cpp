@@ -8,8 +8,7 @@ namespace convtune::emulator {
 namespace {
 
 bool same(const char* what, const Location& at, const char* other, const Location& other_at) {
-  return what == other && at.line() == other_at.line() && at.column() == other_at.column() &&
-         at.file_name() == other_at.file_name();
+  return what == other && at.line == other_at.line && at.file == other_at.file;
 }
 
 }  // namespace
@@ -26,7 +25,7 @@ const Together::Members* Together::arrive(Block& block, const char* what, void* 
   } else if (!same(what, at, group.what, group.at)) {
     block.scheduler.fail(fmt::format(
         "{} {} diverged: this thread is at {} ({}:{}), thread {} at {} ({}:{})", name_, index, what,
-        at.file_name(), at.line(), group.first, group.what, group.at.file_name(), group.at.line()));
+        at.file, at.line, group.first, group.what, group.at.file, group.at.line));
   }
   group.members[running.thread % size_] = argument;
   if (++group.arrived == size_) return &group.members;

@@ -144,7 +144,7 @@ ConformanceCase wgmma_input(ConformanceCase test, DType dtype, int n, const Case
   test.in.push_back(words);
   const Data data = small_integers(dtype, 4 * 128 + words);
   test.in.insert(test.in.end(), data.begin(), data.end());
-  test.out_words = static_cast<std::size_t>(64 * n);
+  test.out_words = std::size_t{64} * static_cast<std::size_t>(n);
   return test;
 }
 
