@@ -132,9 +132,8 @@ Json parse_header(const std::string& path, const std::string& text) {
   try {
     Json header = parse_strict_json(text);
     if (header.is_object()) return header;
-  } catch (const Json::exception&) {
   } catch (const Error& error) {
-    damaged(path, error.what());
+    damaged(path, fmt::format("its header: {}", error.what()));
   }
   damaged(path, "its header is no JSON object");
 }

@@ -123,11 +123,14 @@ TEST_F(SafetensorsFile, RefusesALongerHeaderThanTheFormatAllows) {
 }
 
 TEST_F(SafetensorsFile, RefusesWhatIsNoObject) {
-  for (const char* header :
-       {"", "[]", "7", "null", "{", "{}{}", "{\"a\":}", "{\"\xff\":{}}", "\xff\xfe{}", "{'a':1}"}) {
+  for (const char* header : {"[]", "7", "null"}) {
     EXPECT_THAT(refused_header(header), HasSubstr("no JSON object")) << header;
   }
-  EXPECT_THAT(refused_header(std::string(1'000'000, '[')), HasSubstr("no JSON object"));
+  for (const char* header :
+       {"", "{", "{}{}", "{\"a\":}", "{\"\xff\":{}}", "\xff\xfe{}", "{'a':1}"}) {
+    EXPECT_THAT(refused_header(header), HasSubstr("its header: it is no valid JSON")) << header;
+  }
+  EXPECT_THAT(refused_header(std::string(1'000'000, '[')), HasSubstr("nested deeper"));
 }
 
 TEST_F(SafetensorsFile, RefusesANameThatStandsTwice) {
