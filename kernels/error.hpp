@@ -14,6 +14,7 @@ enum class Status {
   storage = 4,       ///< a database or file could not be read or written
   partial = 5,       ///< done in part: some problem ended without a winner
   failed = 6,        ///< a candidate could not be built or run here (a normal event for a tuner)
+  no_memory = 7,     ///< there is not enough of it at present
 };
 
 /// The one exception of the project. what() is one sentence: what was asked, what was found, what

@@ -63,6 +63,19 @@ class DatabasePlans final : public PlanSource {
     return plans;
   }
 
+  std::vector<Quarantined> quarantine(const Problem& problem,
+                                      const DeviceProperties& device) const override {
+    std::vector<Quarantined> all;
+    for (const auto& store : stores_) {
+      try {
+        for (Quarantined& each : store->quarantine(problem, device)) all.push_back(std::move(each));
+      } catch (const Error& error) {
+        warn(error);
+      }
+    }
+    return all;
+  }
+
  private:
   std::vector<std::unique_ptr<const Store>> stores_;
 };

@@ -10,13 +10,14 @@
 
 namespace convtune {
 
-/// How the measurement of a candidate ended.
+/// How the measurement of a candidate ended. All but the first and the last quarantine it: with
+/// this code, on this device, nothing runs it for this problem any more, but `convtune check`.
 enum class Outcome {
   ok,         ///< right before and after timing; samples are valid
-  wrong,      ///< differs from the reference; never a winner
+  wrong,      ///< differs from the reference
   failed,     ///< could not be built or run
-  timed_out,  ///< exceeded its limit; its worker was replaced
-  crashed,    ///< took its worker down
+  timed_out,  ///< took two workers down, the second by exceeding its limit
+  crashed,    ///< took two workers down
   skipped,    ///< not tried, e.g. memory; `reason` says why
 };
 std::string_view name(Outcome outcome);

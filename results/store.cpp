@@ -108,6 +108,25 @@ std::vector<Problem> nearest_tuned(Database& database, const Problem& problem,
   return problems;
 }
 
+/// Keys of the measurements of a problem on a device that ended neither well nor untried.
+std::vector<Key> bad_ends(Database& database, const Problem& problem, const std::string& device) {
+  Statement row = database.prepare(
+      "SELECT config, source_digest FROM measurements "
+      "WHERE problem = ? AND device = ? AND outcome NOT IN (?, ?)");
+  row.bind(1, problem_id(problem));
+  row.bind(2, device);
+  row.bind(3, name(Outcome::ok));
+  row.bind(4, name(Outcome::skipped));
+  std::vector<Key> keys;
+  while (row.step()) {
+    keys.push_back({.problem = problem,
+                    .device = device,
+                    .config = row.text(0),
+                    .source_digest = row.text(1)});
+  }
+  return keys;
+}
+
 }  // namespace
 
 std::filesystem::path default_database() {
@@ -209,6 +228,20 @@ std::vector<TunedPlan> Store::near(const Problem& problem, const DevicePropertie
     if (found) plans.push_back(plan_of(*found));
   }
   return plans;
+}
+
+std::vector<Quarantined> Store::quarantine(const Problem& problem,
+                                           const DeviceProperties& device) const {
+  const std::lock_guard lock(impl_->mutex);
+  std::vector<Quarantined> found;
+  for (const Key& key : bad_ends(impl_->database, problem, identity(device))) {
+    if (const auto row = impl_->rows.get(Measurement{.key = key})) {
+      found.push_back({.config = key.config,
+                       .digest = key.source_digest,
+                       .reason = fmt::format("{}, {}", name(row->outcome), row->reason)});
+    }
+  }
+  return found;
 }
 
 }  // namespace convtune

@@ -51,6 +51,8 @@ class Store final : public PlanSource {
                                 const DeviceProperties& device) const override;
   std::vector<TunedPlan> near(const Problem& problem, const DeviceProperties& device,
                               std::size_t limit) const override;
+  std::vector<Quarantined> quarantine(const Problem& problem,
+                                      const DeviceProperties& device) const override;
 
   /// What `db check` found: SQLite's integrity and every row's digest.
   struct Health {

@@ -105,7 +105,7 @@ class CpuDevice : public Device {
     void* memory =
         ::operator new(std::max<std::size_t>(bytes, 1), allocation_alignment, std::nothrow);
     if (memory == nullptr) {
-      throw Error(Status::failed,
+      throw Error(Status::no_memory,
                   fmt::format("{} bytes of memory were asked for and refused: free some, or take a "
                               "smaller problem",
                               bytes));
@@ -135,7 +135,7 @@ class CpuDevice : public Device {
       return std::make_unique<CpuExecutable>(
           kernel, kernel.prepare(problem, candidate.config, weight, bias), problem, pool_);
     } catch (const std::bad_alloc&) {
-      throw Error(Status::failed,
+      throw Error(Status::no_memory,
                   fmt::format("not enough memory to pack the weights of {}", describe(problem)));
     }
   }

@@ -38,8 +38,7 @@ class Device {
   virtual ~Device() = default;
   virtual const DeviceProperties& properties() const = 0;
 
-  /// Device memory, aligned to 256 bytes, freed with the pointer. Throws Error{failed} when there
-  /// is not enough.
+  /// Device memory, aligned to 256 bytes, freed with the pointer. Throws Error{no_memory}.
   virtual std::shared_ptr<void> allocate(std::size_t bytes) = 0;
   virtual void copy_in(void* device, const void* host, std::size_t bytes) = 0;
   virtual void copy_out(void* host, const void* device, std::size_t bytes) = 0;
@@ -53,8 +52,8 @@ class Device {
 
   /// Compiles or loads what the candidate needs and packs the weights: host arrays of the problem's
   /// dtype and layout, bias null without one, neither kept. Throws Error{failed} if this candidate
-  /// cannot be had here or the device is no longer usable(), Error{unavailable} if it is lost to
-  /// new processes too.
+  /// cannot be had here or the device is no longer usable(), Error{no_memory}, Error{unavailable}
+  /// if it is lost to new processes too.
   virtual std::unique_ptr<Executable> prepare(const Problem& problem, const Candidate& candidate,
                                               const void* weight, const void* bias) = 0;
 };

@@ -26,6 +26,16 @@ double estimate(const Problem& problem, const Candidate& candidate,
   return estimated_seconds(candidate.family->cost(problem, candidate.config), device);
 }
 
+/// The entry of the quarantine that is about the candidate, or null.
+const Quarantined* find(std::span<const Quarantined> quarantine, const Problem& problem,
+                        const Candidate& candidate, const DeviceProperties& device) {
+  const auto found = std::ranges::find_if(quarantine, [&](const Quarantined& each) {
+    return each.config == to_text(candidate.config) &&
+           each.digest == candidate.family->source_digest(problem, candidate.config, device);
+  });
+  return found == quarantine.end() ? nullptr : &*found;
+}
+
 bool is_current(const TunedPlan& plan, const Candidate& candidate, const DeviceProperties& device) {
   return plan.digest == candidate.family->source_digest(plan.problem, candidate.config, device);
 }
@@ -50,8 +60,8 @@ double waste(const Problem& problem, const Candidate& candidate, const DevicePro
 double expected_default_seconds(const Problem& problem, const TunedPlan& tuned,
                                 const DeviceProperties& device,
                                 std::span<const Family* const> families) {
-  const std::vector<Candidate> here = ranked_defaults(problem, device, families);
-  const std::vector<Candidate> there = ranked_defaults(tuned.problem, device, families);
+  const std::vector<Candidate> here = ranked_defaults(problem, device, families, {});
+  const std::vector<Candidate> there = ranked_defaults(tuned.problem, device, families, {});
   if (here.empty() || there.empty()) return 0;
   return tuned.default_seconds * estimate(problem, here.front(), device) /
          estimate(tuned.problem, there.front(), device);
@@ -97,8 +107,12 @@ std::vector<TunedPlan> by_distance(const Problem& problem, const DevicePropertie
 }
 
 [[noreturn]] void refuse(const Problem& problem, const DeviceProperties& device,
-                         std::span<const Family* const> families) {
+                         std::span<const Family* const> families,
+                         std::span<const Quarantined> quarantine) {
   std::string reasons;
+  for (const Quarantined& each : quarantine) {
+    reasons += fmt::format("; {} is quarantined: {}", each.config, each.reason);
+  }
   for (const Family* family : families) {
     if (family->device != device.kind) continue;
     const Config config = family->default_config(problem, device);
@@ -159,8 +173,23 @@ double distance(const Problem& a, const Problem& b) {
   return sum;
 }
 
+std::optional<Candidate> cheapest(const Family& family, const Problem& problem,
+                                  const DeviceProperties& device,
+                                  std::span<const Quarantined> quarantine,
+                                  const std::function<bool(const Candidate&)>& fits) {
+  const Family* const alone[] = {&family};
+  std::vector<Candidate> all = enumerate(problem, device, alone).candidates;
+  std::erase_if(all, [&](const Candidate& each) {
+    return !fits(each) || find(quarantine, problem, each, device) != nullptr;
+  });
+  if (all.empty()) return std::nullopt;
+  return *std::ranges::min_element(
+      all, {}, [&](const Candidate& each) { return estimate(problem, each, device); });
+}
+
 std::vector<Candidate> ranked_defaults(const Problem& problem, const DeviceProperties& device,
-                                       std::span<const Family* const> families) {
+                                       std::span<const Family* const> families,
+                                       std::span<const Quarantined> quarantine) {
   struct Ranked {
     Candidate candidate;
     double seconds;
@@ -168,10 +197,14 @@ std::vector<Candidate> ranked_defaults(const Problem& problem, const DevicePrope
   std::vector<Ranked> ranked;
   for (const Family* family : families) {
     if (family->device != device.kind) continue;
-    Candidate candidate{family, family->default_config(problem, device)};
-    if (broken_constraint(*family, problem, candidate.config, device)) continue;
-    const double seconds = estimate(problem, candidate, device);
-    ranked.push_back({std::move(candidate), seconds});
+    std::optional<Candidate> candidate{{family, family->default_config(problem, device)}};
+    if (broken_constraint(*family, problem, candidate->config, device)) continue;
+    if (find(quarantine, problem, *candidate, device) != nullptr) {
+      candidate = cheapest(*family, problem, device, quarantine, [](const auto&) { return true; });
+      if (!candidate) continue;
+    }
+    const double seconds = estimate(problem, *candidate, device);
+    ranked.push_back({*std::move(candidate), seconds});
   }
   std::vector<Candidate> candidates;
   while (!ranked.empty()) {
@@ -189,25 +222,32 @@ std::vector<Candidate> ranked_defaults(const Problem& problem, const DevicePrope
 }
 
 Plan heuristic_plan(const Problem& problem, const DeviceProperties& device,
-                    std::span<const Family* const> families) {
-  std::vector<Candidate> candidates = ranked_defaults(problem, device, families);
-  if (candidates.empty()) refuse(problem, device, families);
+                    std::span<const Family* const> families, std::vector<Quarantined> quarantine) {
+  std::vector<Candidate> candidates = ranked_defaults(problem, device, families, quarantine);
+  if (candidates.empty()) refuse(problem, device, families, quarantine);
   const double seconds = estimate(problem, candidates.front(), device);
   return {.problem = problem,
           .candidate = std::move(candidates.front()),
           .match = Match::heuristic,
           .why = fmt::format("The cost model's choice on {}.", device.name),
           .expected_seconds = seconds,
-          .expected_loss = std::nullopt};
+          .expected_loss = std::nullopt,
+          .quarantine = std::move(quarantine)};
 }
 
 Plan choose_plan(const Problem& problem, const DeviceProperties& device, const PlanSource* tuned,
                  std::span<const Family* const> families) {
   std::string passed_over;
+  std::vector<Quarantined> quarantine;
   if (tuned != nullptr) {
+    quarantine = tuned->quarantine(problem, device);
     for (const TunedPlan& each : by_distance(problem, device, *tuned)) {
       try {
         Candidate candidate = resolve(each.config, problem, device, families);
+        if (const Quarantined* found = find(quarantine, problem, candidate, device)) {
+          passed_over += fmt::format(" {} is quarantined: {}.", found->config, found->reason);
+          continue;
+        }
         const bool exact = each.problem == problem && is_current(each, candidate, device);
         Plan plan = exact ? exact_plan(each, std::move(candidate), device)
                           : borrowed_plan(problem, each, std::move(candidate), device);
@@ -218,6 +258,7 @@ Plan choose_plan(const Problem& problem, const DeviceProperties& device, const P
           continue;
         }
         plan.why += passed_over;
+        plan.quarantine = std::move(quarantine);
         return plan;
       } catch (const Error& error) {
         if (error.status() != Status::invalid) throw;
@@ -227,7 +268,7 @@ Plan choose_plan(const Problem& problem, const DeviceProperties& device, const P
       }
     }
   }
-  Plan plan = heuristic_plan(problem, device, families);
+  Plan plan = heuristic_plan(problem, device, families, std::move(quarantine));
   plan.why += tuned == nullptr ? " There are no tuned plans."
                                : " No tuned plan near it serves." + passed_over;
   return plan;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -20,6 +21,13 @@ struct TunedPlan {
   double default_seconds = 0;  ///< median of the untuned default in the same finals, or 0
 };
 
+/// A candidate that must not run a problem: on this device it crashed, hung, failed or was wrong.
+struct Quarantined {
+  std::string config;  ///< text of the Config
+  std::string digest;  ///< of the source that did it; other code is not concerned
+  std::string reason;
+};
+
 /// Where tuned plans come from: the database, a bundle, a test. A source that cannot be read says
 /// so once and has no plans.
 class PlanSource {
@@ -32,6 +40,11 @@ class PlanSource {
   /// `limit`.
   virtual std::vector<TunedPlan> near(const Problem& problem, const DeviceProperties& device,
                                       std::size_t limit) const = 0;
+  /// What must not run exactly this problem on this device; nothing for a source of plans alone.
+  virtual std::vector<Quarantined> quarantine(const Problem& /*problem*/,
+                                              const DeviceProperties& /*device*/) const {
+    return {};
+  }
 };
 
 /// What would run, and why.
@@ -42,6 +55,7 @@ struct Plan {
   std::string why;                      ///< one or two sentences for people
   double expected_seconds = 0;          ///< 0 where unknown
   std::optional<double> expected_loss;  ///< see PlanInfo
+  std::vector<Quarantined> quarantine;  ///< what must not take its place
 };
 
 /// How far two problems are apart for the choice of a plan: 0 only if equal in all that matters, a
@@ -56,8 +70,9 @@ inline constexpr double max_plan_distance = 4;
 /// The plan for `problem` on `device`: exact if `tuned` has it, its config still resolves and its
 /// code has not changed; else the nearest one whose config resolves and is not expected to be
 /// slower here than the default; else heuristic_plan(). Expected of either is its time in the
-/// finals of the tuned problem times the cost model's ratio of the two problems. `tuned` may be
-/// null. Throws Error{unavailable} if no family of the device serves the problem.
+/// finals of the tuned problem times the cost model's ratio of the two problems. Quarantined
+/// candidates are passed over. `tuned` may be null. Throws Error{unavailable} if no family of the
+/// device serves the problem.
 Plan choose_plan(const Problem& problem, const DeviceProperties& device, const PlanSource* tuned,
                  std::span<const Family* const> families = all_families());
 
@@ -66,11 +81,21 @@ Plan choose_plan(const Problem& problem, const DeviceProperties& device, const P
 /// family is taken only where no generated one serves: what a vendor executes is not known to the
 /// model.
 Plan heuristic_plan(const Problem& problem, const DeviceProperties& device,
-                    std::span<const Family* const> families = all_families());
+                    std::span<const Family* const> families = all_families(),
+                    std::vector<Quarantined> quarantine = {});
 
-/// Default configs of the families that serve the problem, in heuristic_plan's order.
+/// Default configs of the families that serve the problem, in heuristic_plan's order. For a
+/// quarantined default stands the cheapest config of its family that is not.
 std::vector<Candidate> ranked_defaults(const Problem& problem, const DeviceProperties& device,
-                                       std::span<const Family* const> families);
+                                       std::span<const Family* const> families,
+                                       std::span<const Quarantined> quarantine);
+
+/// The config of the family that the cost model expects to be fastest of those that are not
+/// quarantined and of which `fits` says true.
+std::optional<Candidate> cheapest(const Family& family, const Problem& problem,
+                                  const DeviceProperties& device,
+                                  std::span<const Quarantined> quarantine,
+                                  const std::function<bool(const Candidate&)>& fits);
 
 /// The user's database where this build has SQLite; null otherwise or where there is none yet.
 std::shared_ptr<const PlanSource> default_plan_source();

@@ -91,7 +91,8 @@ Decision PlanBuckets::decide(const Problem& problem) {
   const Problem bucket = bucket_of(problem);
   const std::shared_ptr<const PlanSource> tuned = backend_.plans();
   const bool own = bucket == problem || policy_ == Policy::error ||
-                   (tuned != nullptr && tuned->find(problem, device));
+                   (tuned != nullptr &&
+                    (tuned->find(problem, device) || !tuned->quarantine(problem, device).empty()));
   if (!own) {
     Decision decision = of_bucket(bucket);
     if (!decision.plan) return decision;

@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <new>
 
 #include "kernels/cuda/cuda_kernel.hpp"
 #include "kernels/error.hpp"
-#include "runtime/cost_model.hpp"
 #include "runtime/plan_buckets.hpp"
 #include "runtime/say_once.hpp"
 #include "runtime/staged.hpp"
@@ -25,27 +25,19 @@ std::size_t known_alignment(const Problem& problem, const Candidate& candidate) 
   return cuda != nullptr ? cuda->alignment(problem, candidate.config) : size_of(problem.dtype);
 }
 
-/// The cheapest config of the family that serves the alignment, or nothing.
-std::optional<Candidate> realigned(const Problem& problem, const DeviceProperties& device,
-                                   const Candidate& candidate, std::size_t alignment) {
-  if (known_alignment(problem, candidate) <= alignment) return candidate;
-  const Family* const family[] = {candidate.family};
-  std::vector<Candidate> all = enumerate(problem, device, family).candidates;
-  std::erase_if(all,
-                [&](const Candidate& each) { return known_alignment(problem, each) > alignment; });
-  if (all.empty()) return std::nullopt;
-  return *std::ranges::min_element(all, {}, [&](const Candidate& each) {
-    return estimated_seconds(each.family->cost(problem, each.config), device);
-  });
-}
-
 /// The decided plan and what may take its place, best first.
 std::vector<Plan> attempts(const Backend& backend, const Problem& problem, const Plan& decided,
                            std::size_t alignment) {
   const DeviceProperties& device = backend.device->properties();
   std::vector<Plan> plans;
+  const auto serves_alignment = [&](const Candidate& candidate) {
+    return known_alignment(problem, candidate) <= alignment;
+  };
   const auto add = [&](const Candidate& wanted, const Plan& like) {
-    const std::optional<Candidate> candidate = realigned(problem, device, wanted, alignment);
+    const std::optional<Candidate> candidate =
+        serves_alignment(wanted)
+            ? wanted
+            : cheapest(*wanted.family, problem, device, decided.quarantine, serves_alignment);
     if (!candidate) return;
     const bool known = std::ranges::any_of(
         plans, [&](const Plan& plan) { return plan.candidate.config == candidate->config; });
@@ -60,7 +52,8 @@ std::vector<Plan> attempts(const Backend& backend, const Problem& problem, const
     plans.back().candidate = *candidate;
   };
   add(decided.candidate, decided);
-  for (const Candidate& each : ranked_defaults(problem, device, backend.families)) {
+  for (const Candidate& each :
+       ranked_defaults(problem, device, backend.families, decided.quarantine)) {
     add(each, decided);
   }
   return plans;
@@ -105,8 +98,13 @@ std::optional<Served> prepare_first(Device& device, std::vector<Plan> plans,
       }
       failure = fmt::format("it needs x and y aligned to {} bytes", executable->alignment());
     } catch (const Error& error) {
-      if (error.status() != Status::failed && error.status() != Status::unavailable) throw;
+      if (error.status() != Status::failed && error.status() != Status::no_memory &&
+          error.status() != Status::unavailable) {
+        throw;
+      }
       failure = error.what();
+    } catch (const std::bad_alloc&) {
+      failure = "there is not enough host memory";
     }
     failures += fmt::format(" {} could not be used: {}.", to_text(plan.candidate.config), failure);
   }
@@ -140,7 +138,8 @@ Decision decide(const Backend& backend, const Problem& problem, Policy policy) {
       break;
     case Policy::compile_and_wait:
     case Policy::compile_in_background:
-      decision.plan = heuristic_plan(problem, device, backend.families);
+      decision.plan =
+          heuristic_plan(problem, device, backend.families, std::move(decision.plan->quarantine));
       decision.plan->why += fmt::format(" The policy is {}.", name(policy));
       break;
     case Policy::error:

@@ -53,7 +53,7 @@ bool disqualify_culprits(Worker& worker, Finals& finals, TrialRequest request,
   for (std::size_t i = before; i-- > 0 && interrupted() == 0;) {
     request.configs = {finals.standing[i].key.config};
     WorkerAnswer answer = ask_twice(worker, request, limit_for(request, options));
-    if (answer.end == WorkerAnswer::End::timed_out || answer.end == WorkerAnswer::End::crashed) {
+    if (took_worker_down(answer)) {
       disqualify(finals, i, outcome_of(answer.end), std::move(answer.reason));
     }
   }

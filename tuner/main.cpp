@@ -59,9 +59,9 @@ int main(int argc, char** argv) {
     return std::cout.flush() ? 0 : output_failed();
   } catch (const Error& error) {
     say(fmt::format("convtune: {}", error.what()));
-    // A candidate that failed is what was asked for, done in part.
-    const Status status = error.status() == Status::failed ? Status::partial : error.status();
-    return static_cast<int>(status);
+    // A candidate that failed is what was asked for, done in part; so is what found no memory.
+    const bool in_part = error.status() == Status::failed || error.status() == Status::no_memory;
+    return static_cast<int>(in_part ? Status::partial : error.status());
   } catch (const std::bad_alloc&) {
     say("convtune: not enough memory for what was asked; ask for less, or free some");
     return static_cast<int>(Status::partial);

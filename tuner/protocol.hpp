@@ -10,10 +10,11 @@
 namespace convtune {
 
 /// What tuner and worker say to each other: one line of JSON a message. A request is answered by
-/// one reply, which carries the measurements, or the reason why the device itself is lost.
+/// one reply, which carries the measurements, or the reason why there are none.
 struct TrialReply {
   std::vector<Measurement> measurements;
   std::string device_lost;  ///< empty, or what to tell the user
+  std::string fault;  ///< empty, or what spoilt the device for this worker's process, which ends
 };
 
 std::string to_line(const TrialRequest& request);

@@ -74,9 +74,9 @@ struct Entrant {
   bool gave_up = false;
 };
 
-bool is_in_the_race(const Entrant& entrant) {
-  return entrant.executable != nullptr && !entrant.gave_up;
-}
+bool is_prepared(const Entrant& entrant) { return entrant.executable != nullptr; }
+
+bool is_in_the_race(const Entrant& entrant) { return is_prepared(entrant) && !entrant.gave_up; }
 
 void drop(Entrant& entrant, Outcome outcome, std::string reason) {
   entrant.measurement.outcome = outcome;
@@ -92,7 +92,8 @@ void attempt(Entrant& entrant, F&& action) {
     action();
   } catch (const Error& error) {
     if (error.status() == Status::unavailable) throw;
-    drop(entrant, Outcome::failed, error.what());
+    const bool memory = error.status() == Status::no_memory;
+    drop(entrant, memory ? Outcome::skipped : Outcome::failed, error.what());
   } catch (const std::bad_alloc&) {
     drop(entrant, Outcome::skipped, "not enough host memory");
   }
@@ -143,17 +144,17 @@ void take_sample(Entrant& entrant, Timer& timer, double give_up_seconds) {
       give_up_seconds > 0 && samples.size() == 2 && std::ranges::min(samples) > give_up_seconds;
 }
 
+Measurement unmeasured(const Device& device, const Problem& problem, const std::string& config) {
+  return {.key = {.problem = problem, .device = identity(device.properties()), .config = config}};
+}
+
 std::vector<Entrant> prepare_all(Device& device, const TrialRequest& request,
                                  const Workload& workload) {
   std::vector<Entrant> entrants(request.configs.size());
   for (std::size_t i = 0; i < entrants.size(); ++i) {
     Entrant& entrant = entrants[i];
     Measurement& measurement = entrant.measurement;
-    measurement.key = {
-        .problem = request.problem,
-        .device = identity(device.properties()),
-        .config = request.configs[i],
-    };
+    measurement = unmeasured(device, request.problem, request.configs[i]);
     measurement.outcome = Outcome::ok;
     attempt(entrant, [&] {
       const Candidate candidate =
@@ -184,6 +185,25 @@ const Workload& TrialRunner::workload_for(const Problem& problem, std::uint64_t 
 }
 
 std::vector<Measurement> TrialRunner::run(const TrialRequest& request) {
+  std::string reason = "not enough host memory";
+  try {
+    return run_all(request);
+  } catch (const Error& error) {
+    if (error.status() != Status::no_memory) throw;
+    reason = error.what();
+  } catch (const std::bad_alloc&) {
+    workload_.reset();
+  }
+  std::vector<Measurement> skipped;
+  for (const std::string& config : request.configs) {
+    skipped.push_back(unmeasured(*device_, request.problem, config));
+    skipped.back().outcome = Outcome::skipped;
+    skipped.back().reason = reason;
+  }
+  return skipped;
+}
+
+std::vector<Measurement> TrialRunner::run_all(const TrialRequest& request) {
   const Workload& workload = workload_for(request.problem, request.seed);
   std::vector<Entrant> entrants = prepare_all(*device_, request, workload);
 
@@ -191,9 +211,10 @@ std::vector<Measurement> TrialRunner::run(const TrialRequest& request) {
   const std::shared_ptr<void> x = device_->allocate(x_bytes);
   GuardedOutput y(*device_, request.problem);
   const auto check_all = [&](const WorkloadInput& input) {
+    if (std::ranges::none_of(entrants, is_prepared)) return;  // perhaps no copy is possible either
     device_->copy_in(x.get(), input.x.data(), x_bytes);
     for (Entrant& entrant : entrants) {
-      if (entrant.executable == nullptr) continue;
+      if (!is_prepared(entrant)) continue;
       attempt(entrant, [&] { check(entrant, *device_, input, x.get(), y); });
     }
   };

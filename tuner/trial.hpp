@@ -29,10 +29,12 @@ class TrialRunner {
   explicit TrialRunner(std::shared_ptr<Device> device);
 
   /// One measurement for each config, in order. Throws Error{unavailable} if the device is lost;
-  /// whatever is wrong with one candidate is its own outcome.
+  /// whatever is wrong with one candidate is its own outcome. Where the memory does not suffice
+  /// even for the arrays, all are skipped.
   std::vector<Measurement> run(const TrialRequest& request);
 
  private:
+  std::vector<Measurement> run_all(const TrialRequest& request);
   const Workload& workload_for(const Problem& problem, std::uint64_t seed);
 
   std::shared_ptr<Device> device_;

@@ -52,13 +52,21 @@ bool write_line(int descriptor, std::string line) {
   return true;
 }
 
-TrialReply answer(TrialRunner& runner, std::string_view line) {
+TrialReply answer(const Device& device, TrialRunner& runner, std::string_view line) {
+  TrialReply reply;
   try {
-    return {.measurements = runner.run(parse_request(line))};
+    reply.measurements = runner.run(parse_request(line));
   } catch (const Error& error) {
-    if (error.status() != Status::unavailable) throw;
-    return {.device_lost = error.what()};
+    if (error.status() == Status::unavailable) return {.device_lost = error.what()};
+    if (device.usable()) throw;
+    return {.fault = error.what()};
   }
+  if (!device.usable()) {
+    for (const Measurement& each : reply.measurements) {
+      if (each.outcome == Outcome::failed) return {.fault = each.reason};
+    }
+  }
+  return reply;
 }
 
 /// The environment of a worker, where the user has not decided it: libgomp's threads, which are a
@@ -84,8 +92,7 @@ int serve_trials(const std::shared_ptr<Device>& device, int input, int output) {
   std::string received;
   do {
     while (const auto line = take_line(received)) {
-      if (!write_line(output, to_line(answer(runner, *line)))) return 0;
-      // A kernel's fault spoils the process for its GPU: the next request is for a fresh one.
+      if (!write_line(output, to_line(answer(*device, runner, *line)))) return 0;
       if (!device->usable()) return 0;
     }
   } while (read_some(input, received));
@@ -161,36 +168,52 @@ WorkerAnswer Worker::ask(const TrialRequest& request, std::chrono::duration<doub
   bool alive = write_line(to_worker_, to_line(request));
   while (alive) {
     if (const auto line = take_line(received_)) {
+      std::string fault;
       try {
-        return {.end = WorkerAnswer::End::replied, .reply = parse_reply(*line)};
+        TrialReply reply = parse_reply(*line);
+        if (reply.fault.empty())
+          return {.end = WorkerAnswer::End::replied, .reply = std::move(reply), .reason = {}};
+        fault = std::move(reply.fault);
       } catch (const Error& error) {
-        stop();
-        return {.end = WorkerAnswer::End::crashed, .reason = error.what()};
+        fault = error.what();
       }
+      stop();
+      return {.end = WorkerAnswer::End::crashed, .reply = {}, .reason = std::move(fault)};
     }
     const double left = std::chrono::duration<double>(deadline - Clock::now()).count();
     if (!wait_readable(from_worker_, left)) {
       stop();
       if (interrupted() != 0) return {.end = WorkerAnswer::End::interrupted, .reply = {}};
       return {.end = WorkerAnswer::End::timed_out,
-
-              .reason = fmt::format("no answer within {:.0f} s", limit.count())};
+              .reply = {},
+              .reason = fmt::format("no answer within {} s", limit.count())};
     }
     alive = read_some(from_worker_, received_);
   }
   std::string reason = exit_reason();
   stop();
-  return {.end = WorkerAnswer::End::crashed, .reason = std::move(reason)};
+  return {.end = WorkerAnswer::End::crashed, .reply = {}, .reason = std::move(reason)};
 }
 
 WorkerAnswer ask_twice(Worker& worker, const TrialRequest& request,
                        std::chrono::duration<double> limit) {
   WorkerAnswer answer = worker.ask(request, limit);
-  if (answer.end == WorkerAnswer::End::crashed) answer = worker.ask(request, limit);
+  if (took_worker_down(answer)) {
+    const std::string first = std::move(answer.reason);
+    answer = worker.ask(request, limit);
+    if (took_worker_down(answer)) {
+      answer.reason =
+          first == answer.reason ? first + ", twice" : first + ", then " + answer.reason;
+    }
+  }
   if (!answer.reply.device_lost.empty()) {
     throw Error(Status::unavailable, answer.reply.device_lost);
   }
   return answer;
+}
+
+bool took_worker_down(const WorkerAnswer& answer) {
+  return answer.end == WorkerAnswer::End::timed_out || answer.end == WorkerAnswer::End::crashed;
 }
 
 Outcome outcome_of(WorkerAnswer::End end) {

@@ -50,10 +50,13 @@ class Worker {
   std::string received_;
 };
 
-/// What worker.ask() answers, but a crash is answered only by two workers in a row: one may have
-/// died for reasons of its own. Throws Error{unavailable} if the device is lost.
+/// What worker.ask() answers, but that a candidate takes workers down is answered only after two in
+/// a row: one may have died for reasons of its own, or on a machine too busy. The reason tells of
+/// both. Throws Error{unavailable} if the device is lost.
 WorkerAnswer ask_twice(Worker& worker, const TrialRequest& request,
                        std::chrono::duration<double> limit);
+
+bool took_worker_down(const WorkerAnswer& answer);
 
 /// The outcome of candidates whose worker timed out or crashed.
 Outcome outcome_of(WorkerAnswer::End end);

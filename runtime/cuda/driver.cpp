@@ -108,6 +108,7 @@ void check(const Driver& driver, CUresult result, const char* call) {
   if (means_no_gpu(result)) no_gpu(what);
   if (means_broken_gpu(result))
     throw Error(Status::unavailable, what + ": the GPU is at fault; have it reset or replaced");
+  if (result == CUDA_ERROR_OUT_OF_MEMORY) throw Error(Status::no_memory, what);
   if (spoils_the_process(result))
     throw Error(Status::failed, what + "; this process can use the GPU no more, a new one can");
   throw Error(Status::failed, what);

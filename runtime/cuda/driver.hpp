@@ -63,8 +63,8 @@ Driver load_driver(const char* library);
 const Driver& cuda_driver();
 
 /// Throws unless `result` is CUDA_SUCCESS; the message has the call and CUDA's name for the error.
-/// Error{unavailable} if there is no GPU or its hardware failed; Error{failed} for all else: out of
-/// memory, say, or a fault of a kernel, after which only a new process can use the GPU.
+/// Error{unavailable} if there is no GPU or its hardware failed; Error{no_memory}; Error{failed}
+/// for all else, say a fault of a kernel, after which only a new process can use the GPU.
 void check(const Driver& driver, CUresult result, const char* call);
 
 /// "13.0": the newest CUDA that the driver serves.

@@ -59,6 +59,18 @@ TEST_F(DefaultPlanSource, AsksTheUsersDatabaseBeforeTheSystems) {
   EXPECT_EQ(plans->near(sample_problem(100), sample_device(), 2).size(), 2U);
 }
 
+TEST_F(DefaultPlanSource, QuarantineIsThatOfAllDatabases) {
+  int number = 0;
+  for (const auto& path : {user, system}) {
+    tune(path, {100}, "some{}");
+    Measurement crashed = sample_measurement(number++);
+    crashed.outcome = Outcome::crashed;
+    crashed.samples.clear();
+    Store(path).insert(crashed);
+  }
+  EXPECT_EQ(default_plan_source()->quarantine(sample_problem(), sample_device()).size(), 2U);
+}
+
 TEST_F(DefaultPlanSource, OneOfTheTwoIsEnough) {
   tune(system, {100}, "system{}");
   EXPECT_EQ(winner(*default_plan_source(), 100), "system{}");

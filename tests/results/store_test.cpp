@@ -135,6 +135,28 @@ TEST_F(StoreTest, NearGivesTheNearestOfTheSameKindAndDevice) {
   EXPECT_EQ(distances(5), expected);
 }
 
+TEST_F(StoreTest, QuarantineHoldsWhatEndedBadlyOnThisProblemAndDevice) {
+  int number = 0;
+  for (const Outcome outcome : all_values(Outcome{})) {
+    for (const std::int64_t length : {100, 200}) {
+      Measurement measurement = sample_measurement(number, length);
+      measurement.outcome = outcome;
+      if (outcome != Outcome::ok) measurement.samples.clear(), measurement.reason = "why";
+      store.insert(measurement);
+    }
+    ++number;
+  }
+  std::vector<std::string> found;
+  for (const Quarantined& each : store.quarantine(sample_problem(), sample_device())) {
+    EXPECT_EQ(each.digest, sample_measurement().key.source_digest);
+    found.push_back(each.config + " " + each.reason);
+  }
+  EXPECT_THAT(found, testing::UnorderedElementsAre(
+                         "cpu_direct{tile=1} wrong, why", "cpu_direct{tile=2} failed, why",
+                         "cpu_direct{tile=3} timed_out, why", "cpu_direct{tile=4} crashed, why"));
+  EXPECT_TRUE(store.quarantine(sample_problem(), sample_device("Other CPU")).empty());
+}
+
 TEST_F(StoreTest, InvalidRecordsAreRefusedAndNothingIsWritten) {
   Measurement measurement = sample_measurement();
   measurement.samples = {-1};

@@ -92,7 +92,7 @@ TEST(CpuDevice, AllocatesAlignedMemoryThatOutlivesIt) {
 
 TEST(CpuDevice, RefusesMoreMemoryThanThereIs) {
   const auto device = make_cpu_device(1);
-  EXPECT_THAT(refusal([&] { device->allocate(std::size_t{1} << 60); }, Status::failed),
+  EXPECT_THAT(refusal([&] { device->allocate(std::size_t{1} << 60); }, Status::no_memory),
               HasSubstr("1152921504606846976 bytes"));
 }
 

@@ -188,7 +188,7 @@ class FakeDevice final : public Device {
     ++prepares;
     before_prepare();
     if (failing.contains(std::string(candidate.family->name))) {
-      throw Error(Status::failed, "there is not enough memory on the fake GPU");
+      throw Error(Status::no_memory, "there is not enough memory on the fake GPU");
     }
     return std::make_unique<FakeExecutable>(problem, candidate, weight, bias);
   }
@@ -219,7 +219,14 @@ class FakePlans final : public PlanSource {
             plans.begin() + static_cast<std::ptrdiff_t>(std::min(limit, plans.size()))};
   }
 
+  std::vector<Quarantined> quarantine(const Problem& problem,
+                                      const DeviceProperties&) const override {
+    return problem == quarantined_for ? quarantined : std::vector<Quarantined>{};
+  }
+
   std::vector<TunedPlan> plans;
+  Problem quarantined_for;
+  std::vector<Quarantined> quarantined;
   mutable std::atomic<int> asked = 0;
 };
 

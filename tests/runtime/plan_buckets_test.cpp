@@ -111,6 +111,15 @@ TEST_F(Buckets, DoNotDependOnTheOrderOfShapes) {
   EXPECT_EQ(config(others, 1'003) + last, forwards);
 }
 
+TEST_F(Buckets, LeaveAShapeThatHasAQuarantineItsOwnChoice) {
+  tuned(of(1, 5'000), "fake_vector{vector=2}");
+  machine.plans->quarantined_for = of(1, 1'003);
+  machine.plans->quarantined = {
+      {.config = "fake_vector{vector=2}", .digest = "vector-today", .reason = "crashed"}};
+  EXPECT_EQ(to_text(buckets.decide(of(1, 1'001)).plan->candidate.config), "fake_vector{vector=2}");
+  EXPECT_NE(to_text(buckets.decide(of(1, 1'003)).plan->candidate.config), "fake_vector{vector=2}");
+}
+
 TEST_F(Buckets, ServeATunedShapeWithItsOwnPlan) {
   EXPECT_EQ(to_text(buckets.decide(of(1, 1'001)).plan->candidate.config), "fake_vector{vector=4}");
   tuned(of(1, 1'003), "fake_vector{vector=1}");

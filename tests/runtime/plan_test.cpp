@@ -194,6 +194,34 @@ TEST_F(PlanChoice, ChecksABorrowedConfigAgainstTheProblemAtHand) {
   EXPECT_EQ(to_text(plan.candidate.config), "fake_vector{vector=1}");
 }
 
+TEST_F(PlanChoice, PassesOverWhatIsQuarantinedForThisProblem) {
+  const Problem near = with_length(120);
+  tuned(problem, "fake_vector{vector=2}");
+  tuned(near, "fake_vector{vector=4}");
+  auto& quarantined = machine.plans->quarantined;
+  machine.plans->quarantined_for = problem;
+  const auto quarantine = [&](const char* config, const char* digest) {
+    quarantined.push_back({.config = config, .digest = digest, .reason = "crashed, signal 11"});
+    return to_text(choose(problem).candidate.config);
+  };
+  EXPECT_EQ(quarantine("fake_vector{vector=2}", "vector-yesterday"), "fake_vector{vector=2}");
+  EXPECT_EQ(quarantine("fake_vector{vector=2}", "vector-today"), "fake_vector{vector=4}");
+  EXPECT_EQ(choose(problem).match, Match::nearest);
+  EXPECT_THAT(choose(problem).why,
+              HasSubstr("fake_vector{vector=2} is quarantined: crashed, signal 11."));
+  EXPECT_EQ(quarantine("fake_vector{vector=4}", "vector-today"), "fake_vector{vector=1}")
+      << "the cheapest that is left of the family";
+  EXPECT_EQ(choose(problem).match, Match::heuristic);
+  EXPECT_EQ(choose(problem).quarantine.size(), 3U);
+  EXPECT_EQ(quarantine("fake_vector{vector=1}", "vector-today"), "fake_plain{tile=8}");
+  EXPECT_EQ(quarantine("fake_plain{tile=8}", "plain-today"), "fake_plain{tile=16}");
+  quarantined.push_back({.config = "fake_plain{tile=16}", .digest = "plain-today", .reason = "r"});
+  EXPECT_THAT(refusal([&] { choose(problem); }, Status::unavailable),
+              HasSubstr("fake_plain{tile=16} is quarantined: r"));
+  EXPECT_EQ(to_text(choose(near).candidate.config), "fake_vector{vector=4}")
+      << "another problem is not concerned";
+}
+
 TEST_F(PlanChoice, RefusesWhatNoFamilyServesAndNamesTheRules) {
   problem.kernel_size = 65;
   problem.length = 1000;

@@ -99,6 +99,23 @@ TEST_F(Serving, ThePolicyDecidesAboutShapesThatWereNotTuned) {
               HasSubstr("no tuned plan"));
 }
 
+TEST_F(Serving, WhatIsQuarantinedTakesNobodysPlaceWhateverThePolicy) {
+  machine.plans->quarantined_for = problem;
+  machine.plans->quarantined = {
+      {.config = "fake_vector{vector=4}", .digest = "vector-today", .reason = "crashed"},
+      {.config = "fake_vector{vector=2}", .digest = "vector-today", .reason = "crashed"},
+      {.config = "fake_plain{tile=8}", .digest = "plain-today", .reason = "crashed"}};
+  for (const Policy policy : {Policy::nearest_or_heuristic, Policy::compile_and_wait}) {
+    EXPECT_EQ(to_text(serve_with(policy).plan.candidate.config), "fake_vector{vector=1}");
+  }
+  EXPECT_EQ(to_text(serve_with(Policy::nearest_or_heuristic, 8).plan.candidate.config),
+            "fake_vector{vector=1}")
+      << "vector=2 would serve the alignment best";
+  machine.gpu->failing = {"fake_vector"};
+  EXPECT_EQ(to_text(serve_with(Policy::nearest_or_heuristic).plan.candidate.config),
+            "fake_plain{tile=16}");
+}
+
 TEST_F(Serving, TheErrorPolicyTakesNothingInPlaceOfAPlanThatFails) {
   tune(problem, "fake_vector{vector=2}");
   machine.gpu->failing = {"fake_vector"};

@@ -51,7 +51,7 @@ TEST(PlayFinals, DisqualifiesWhoseWorkerDoesNotLast) {
   // A worker that dies of every request with the config bad{}, and answers the others.
   Worker worker({"/bin/sh", "-c",
                  "while read -r line; do case $line in *bad*) exit 7;; esac; "
-                 R"(echo '{"device_lost":"","measurements":[{"problem":{"length":10,)"
+                 R"(echo '{"device_lost":"","fault":"","measurements":[{"problem":{"length":10,)"
                  R"("in_channels":4,"out_channels":6,"kernel_size":3},"device":"device",)"
                  R"("config":"good{}","source_digest":"digest","origin":"generated",)"
                  R"("outcome":"ok","reason":"","samples":[1,1,1,1,1,1,1,1,1,1],)"
@@ -62,7 +62,7 @@ TEST(PlayFinals, DisqualifiesWhoseWorkerDoesNotLast) {
   EXPECT_THAT(configs_of(finals.standing), testing::ElementsAre("good{}"));
   ASSERT_THAT(configs_of(finals.disqualified), testing::ElementsAre("bad{}"));
   EXPECT_EQ(finals.disqualified[0].outcome, Outcome::crashed);
-  EXPECT_EQ(finals.disqualified[0].reason, "ended with exit code 7");
+  EXPECT_EQ(finals.disqualified[0].reason, "ended with exit code 7, twice");
   EXPECT_EQ(finals.standing[0].samples.size(), 10U);
 }
 

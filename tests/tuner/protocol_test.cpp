@@ -44,6 +44,7 @@ TEST(Protocol, RepliesAreReadAsTheyWereWritten) {
   EXPECT_EQ(read.measurements[1].samples, timed.samples);
   EXPECT_EQ(read.measurements[1].origin, Origin::vendor);
   EXPECT_EQ(parse_reply(to_line(TrialReply{.device_lost = "gone"})).device_lost, "gone");
+  EXPECT_EQ(parse_reply(to_line(TrialReply{.fault = "700"})).fault, "700");
 }
 
 TEST(Protocol, OtherLinesAreRefused) {

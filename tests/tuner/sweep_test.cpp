@@ -1,6 +1,7 @@
 #include "tuner/sweep.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -10,6 +11,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <thread>
 
@@ -40,9 +42,11 @@ class SweepTest : public testing::Test {
   fs::path database(const std::string& name = "a.db") const { return folder_ / name; }
 
   std::vector<LayerResult> sweep(Store& store, std::span<const Layer> layers,
-                                 SweepOptions options = {}) {
+                                 SweepOptions options = {},
+                                 const std::vector<std::string>& command = {
+                                     CONVTUNE_PROGRAM, "worker", "--device", "cpu"}) {
     const auto device = open_device("cpu");
-    Worker worker({CONVTUNE_PROGRAM, "worker", "--device", "cpu"});
+    Worker worker(command);
     Progress progress(Progress::Style::quiet);
     const auto run = describe_run(device->properties(), "test", options.seed);
     store.insert(run, device->properties());
@@ -58,6 +62,12 @@ class SweepTest : public testing::Test {
       keys.insert(row.key.config + " " + row.key.source_digest);
     }
     return keys;
+  }
+
+  static std::string without_verdicts(const std::string& text) {
+    auto document = nlohmann::json::parse(text);
+    document["verdicts"].clear();
+    return document.dump();
   }
 
   /// `convtune tune --exhaustive` of one problem, as a process.
@@ -144,6 +154,34 @@ TEST_F(SweepTest, TimeLeftOverGoesToLayersThatWereCutShort) {
   const auto results = sweep(store, layers, {.budget_seconds = 60});
   ASSERT_TRUE(results[0].verdict);
   EXPECT_TRUE(results[0].verdict->complete);
+}
+
+// The default of the problem's family is the one that crashes, so that it would be run untuned.
+TEST_F(SweepTest, WhatCrashesTwiceIsQuarantinedAndNobodyRunsItAgain) {
+  const auto device = open_device("cpu");
+  const DeviceProperties& cpu = device->properties();
+  const std::string bad = to_text(choose_plan(small, cpu, nullptr).candidate.config);
+  const fs::path deaths = database("deaths");
+  const std::vector<std::string> command = {
+      "/bin/sh", "-c",
+      fmt::format("while read -r line; do case $line in *'{}'*) echo >>{}; kill -SEGV $$; exit;; "
+                  "esac; printf '%s\\n' \"$line\"; done | {} worker --device cpu",
+                  bad, deaths.string(), CONVTUNE_PROGRAM)};
+  Store store(database());
+  const std::vector layers = {layer_of(small)};
+  const auto first = sweep(store, layers, {.exhaustive = true}, command);
+  EXPECT_EQ(first[0].end, LayerEnd::tuned) << first[0].reason;
+  EXPECT_EQ(fs::file_size(deaths), 2U);
+  const auto quarantine = store.quarantine(small, cpu);
+  ASSERT_EQ(quarantine.size(), 1U);
+  EXPECT_EQ(quarantine[0].config, bad);
+  EXPECT_EQ(quarantine[0].reason, "crashed, killed by signal 11, twice");
+
+  Store fresh(database("b.db"));  // knows of the crash, but has no verdict
+  fresh.import_json(without_verdicts(store.export_json()));
+  EXPECT_NE(to_text(choose_plan(small, cpu, &fresh).candidate.config), bad);
+  EXPECT_EQ(sweep(fresh, layers, {.exhaustive = true}, command)[0].end, LayerEnd::tuned);
+  EXPECT_EQ(fs::file_size(deaths), 2U) << "the later sweep tried it again";
 }
 
 TEST_F(SweepTest, AskedToStopItKeepsWhatItHasAndGoesOnThere) {

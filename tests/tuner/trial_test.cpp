@@ -33,7 +33,7 @@ class SabotagedExecutable final : public Executable {
 };
 
 /// The CPU, but for what it does to the output.
-class SabotagedCpu final : public Device {
+class SabotagedCpu : public Device {
  public:
   explicit SabotagedCpu(Sabotage sabotage) : sabotage_(std::move(sabotage)) {}
   const DeviceProperties& properties() const override { return cpu_->properties(); }
@@ -175,6 +175,29 @@ TEST(Trial, AHopelessCandidateIsSampledTwice) {
                                     .give_up_seconds = 1e-12});
   EXPECT_EQ(measured.at(0).outcome, Outcome::ok);
   EXPECT_EQ(measured.at(0).samples.size(), 2U);
+}
+
+TEST(Trial, WithTooLittleMemoryIsSkippedNotFailed) {
+  const Measurement one = trial([](const auto&, const void*, float*) {
+    throw Error(Status::no_memory, "cuMemAlloc failed");
+  });
+  EXPECT_EQ(one.outcome, Outcome::skipped);
+  EXPECT_EQ(one.reason, "cuMemAlloc failed");
+
+  class Full final : public SabotagedCpu {
+   public:
+    Full() : SabotagedCpu([](const auto& run, const void*, float*) { run(); }) {}
+    std::shared_ptr<void> allocate(std::size_t) override {
+      throw Error(Status::no_memory, "no room for x");
+    }
+  };
+  TrialRunner runner(std::make_shared<Full>());
+  const auto all = runner.run({.problem = problem, .configs = {a_config(), "b{}"}, .rounds = 1});
+  ASSERT_EQ(all.size(), 2U);
+  for (const Measurement& each : all) {
+    EXPECT_EQ(each.outcome, Outcome::skipped);
+    EXPECT_EQ(each.reason, "no room for x");
+  }
 }
 
 }  // namespace

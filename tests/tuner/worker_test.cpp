@@ -1,8 +1,11 @@
 #include "tuner/worker.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include <chrono>
+#include <filesystem>
 
 #include "tests/refusal.hpp"
 
@@ -18,16 +21,16 @@ const TrialRequest request{
 
 /// A stand-in for a worker: answers every request with an empty reply, after `before`.
 std::vector<std::string> shell_worker(const std::string& before) {
-  return {
-      "/bin/sh", "-c",
-      "while read -r line; do " + before + R"( echo '{"device_lost":"","measurements":[]}'; done)"};
+  return {"/bin/sh", "-c",
+          "while read -r line; do " + before +
+              R"( echo '{"device_lost":"","fault":"","measurements":[]}'; done)"};
 }
 
 TEST(Worker, AnswersSeveralRequestsInOneProcess) {
   // The process counts its answers by the number of (absent) devices it names.
   Worker worker({"/bin/sh", "-c",
                  "n=0; while read -r line; do n=$((n+1)); "
-                 R"(echo "{\"device_lost\":\"$n\",\"measurements\":[]}"; done)"});
+                 R"(echo "{\"device_lost\":\"$n\",\"fault\":\"\",\"measurements\":[]}"; done)"});
   for (int i = 1; i <= 3; ++i) {
     const WorkerAnswer answer = worker.ask(request, 10s);
     ASSERT_EQ(answer.end, End::replied);
@@ -84,6 +87,45 @@ TEST(Worker, ThatCannotBeStartedIsUnavailable) {
   Worker worker({"/nonexistent/convtune"});
   EXPECT_THAT(refusal([&] { worker.ask(request, 1s); }, Status::unavailable),
               testing::HasSubstr("/nonexistent/convtune"));
+}
+
+TEST(Worker, WhoseDeviceIsSpoiltIsReplaced) {
+  Worker worker({"/bin/sh", "-c",
+                 R"(read -r line; echo '{"device_lost":"","fault":"error 700","measurements":[]}')"
+                 "; sleep 1000"});
+  const WorkerAnswer answer = worker.ask(request, 10s);
+  EXPECT_EQ(answer.end, End::crashed);
+  EXPECT_EQ(answer.reason, "error 700");
+}
+
+/// Its n-th process (from 1) does what the n-th of `deeds` says; the last stands for all later
+/// ones.
+class AskTwice : public testing::Test {
+ protected:
+  WorkerAnswer ask(const std::string& deeds) {
+    const std::string count = testing::TempDir() + fmt::format("convtune-deeds-{}", getpid());
+    Worker worker(shell_worker(fmt::format(
+        "echo >>{0}; set -- {1}; shift $(($(wc -l <{0}) - 1)); case $1 in crash) kill -SEGV $$;; "
+        "hang) sleep 1000;; esac;",
+        count, deeds)));
+    const WorkerAnswer answer = ask_twice(worker, request, 500ms);
+    std::filesystem::remove(count);
+    return answer;
+  }
+};
+
+TEST_F(AskTwice, ForgivesOneDeath) {
+  EXPECT_EQ(ask("crash answer").end, End::replied);
+  EXPECT_EQ(ask("hang answer").end, End::replied);
+}
+
+TEST_F(AskTwice, TellsOfTwoDeaths) {
+  const WorkerAnswer crashed = ask("crash crash answer");
+  EXPECT_EQ(crashed.end, End::crashed);
+  EXPECT_EQ(crashed.reason, "killed by signal 11, twice");
+  const WorkerAnswer hung = ask("crash hang answer");
+  EXPECT_EQ(hung.end, End::timed_out);
+  EXPECT_EQ(hung.reason, "killed by signal 11, then no answer within 0.5 s");
 }
 
 }  // namespace

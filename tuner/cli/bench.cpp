@@ -80,8 +80,10 @@ std::vector<Contender> contenders(const Problem& problem, const DeviceProperties
   std::vector<Contender> all;
   const auto verdict = store == nullptr ? std::nullopt : store->verdict(problem, identity(device));
   if (verdict) all.push_back({problem, "tuned", verdict->winner});
-  all.push_back(
-      {problem, "default", to_text(choose_plan(problem, device, nullptr).candidate.config)});
+  auto quarantine =
+      store == nullptr ? std::vector<Quarantined>{} : store->quarantine(problem, device);
+  const Plan untuned = heuristic_plan(problem, device, all_families(), std::move(quarantine));
+  all.push_back({problem, "default", to_text(untuned.candidate.config)});
   if (verdict && !verdict->best_vendor.empty()) {
     all.push_back({problem, "vendor", verdict->best_vendor});
     return all;

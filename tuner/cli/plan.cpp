@@ -56,6 +56,9 @@ void print_text(const Plan& plan, const DeviceProperties& device,
              describe(plan.problem), device.name, device.arch, name(plan.match),
              to_text(plan.candidate.config), name(plan.candidate.family->origin));
   fmt::print("expected  {}\nwhy       {}\n", expectation(plan), plan.why);
+  for (const Quarantined& each : plan.quarantine) {
+    fmt::print("quarantine {}: {}\n", each.config, each.reason);
+  }
   for (const FamilySpace& space : families) {
     fmt::print("\n{}: {} candidates left\n", space.family->name, space.candidates);
     for (const Exclusion& exclusion : space.exclusions) {
@@ -77,6 +80,10 @@ void print_json(const Plan& plan, const DeviceProperties& device,
                                 {"expected_loss", nullptr}};
   if (plan.expected_seconds > 0) out["expected_seconds"] = plan.expected_seconds;
   if (plan.expected_loss) out["expected_loss"] = *plan.expected_loss;
+  out["quarantine"] = nlohmann::ordered_json::array();
+  for (const Quarantined& each : plan.quarantine) {
+    out["quarantine"].push_back({{"config", each.config}, {"reason", each.reason}});
+  }
   for (const FamilySpace& space : families) {
     nlohmann::ordered_json excluded = nlohmann::ordered_json::array();
     for (const Exclusion& exclusion : space.exclusions) {

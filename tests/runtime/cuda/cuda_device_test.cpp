@@ -102,12 +102,13 @@ TEST_F(CudaDeviceTest, PropertiesAreTheDrivers) {
 TEST_F(CudaDeviceTest, OutOfMemoryFailsThisCandidateOnly) {
   const auto device = open();
   fake_driver::state().memory_left = 100;
-  EXPECT_THAT(refusal([&] { device->allocate(101); }, Status::failed),
+  EXPECT_THAT(refusal([&] { device->allocate(101); }, Status::no_memory),
               AllOf(HasSubstr("cuMemAlloc"), HasSubstr("CUDA_ERROR_OUT_OF_MEMORY (2)")));
   EXPECT_NE(device->allocate(100), nullptr);
 
   const auto weight = random_values(weight_elements(problem_));
-  refusal([&] { device->prepare(problem_, candidate_, weight.data(), nullptr); }, Status::failed);
+  refusal([&] { device->prepare(problem_, candidate_, weight.data(), nullptr); },
+          Status::no_memory);
 }
 
 TEST_F(CudaDeviceTest, AKernelsFaultLeavesTheGpuToANewProcess) {
