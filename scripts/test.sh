@@ -8,7 +8,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
 quick_stages=(
   "setup         120  scripts/setup.sh"
   "build         420  scripts/build.sh default"
-  "tests         240  ctest --preset default -j $(nproc)"
+  "tests         300  ctest --preset default -j $(nproc)"
+  "faults        150  scripts/faults.sh"
 )
 long_stages=(
   "setup-long    180  scripts/setup.sh --long"
@@ -26,6 +27,7 @@ long_stages=(
   "tsan          400  scripts/stages/tsan.sh"
   "tidy          700  scripts/stages/tidy.sh"
   "compile-lists 300  scripts/stages/compile_lists.sh"
+  "faults-long  2400  scripts/faults.sh --long"
 )
 
 usage="Usage: scripts/test.sh [--long] [--deadline SECONDS] [--stage NAME]...

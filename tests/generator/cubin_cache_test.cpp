@@ -1,6 +1,7 @@
 #include "generator/cubin_cache.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <fstream>
@@ -121,6 +122,14 @@ TEST_F(CubinCacheTest, RefusesAFolderThatOthersMayWriteTo) {
               testing::HasSubstr("others may write to it"));
   fs::permissions(folder_, fs::perms::group_write, fs::perm_options::remove);
   const CubinCache cache(folder_);
+}
+
+TEST_F(CubinCacheTest, RefusesAFolderOfAnotherUser) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can give a folder away";
+  constexpr unsigned nobody = 65534;
+  ASSERT_EQ(chown(folder_.c_str(), nobody, nobody), 0);
+  EXPECT_THAT(refusal([&] { CubinCache cache(folder_); }, Status::storage),
+              testing::HasSubstr("it belongs to another user"));
 }
 
 TEST_F(CubinCacheTest, RefusesAFile) {

@@ -119,6 +119,8 @@ TEST_F(Damage, NoFlippedBitGivesAWrongRow) {
   }
   EXPECT_THAT(testing::internal::GetCapturedStderr(), testing::HasSubstr("damaged rows"));
   EXPECT_GT(noticed, 50U);
+  fmt::print("seen: 400 flips, {} of which changed what is read, {} wrong rows\n", noticed,
+             HasFailure() ? "some" : "0");
 }
 
 TEST_F(Damage, NoFlipInTheHeaderOrTheSchemaGivesAWrongRow) {
@@ -143,6 +145,8 @@ TEST_F(Damage, NoTruncationGivesAWrongRow) {
   }
   testing::internal::GetCapturedStderr();
   EXPECT_GT(noticed, sound.size() / page);
+  fmt::print("seen: cut at {} page boundaries, {} wrong rows\n", sound.size() / page,
+             HasFailure() ? "some" : "0");
 }
 
 TEST_F(Damage, DamagedRowIsReportedOnceCountedAndCanBeReplaced) {

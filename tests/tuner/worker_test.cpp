@@ -64,7 +64,9 @@ TEST(Worker, ThatHangsIsKilledAndReplacedEvenIfItIgnoresTerm) {
   const WorkerAnswer answer = worker.ask(hanging, 500ms);
   EXPECT_EQ(answer.end, End::timed_out);
   EXPECT_THAT(answer.reason, testing::HasSubstr("no answer within"));
-  EXPECT_LT(std::chrono::steady_clock::now() - start, 10s) << "it must not wait for the sleeper";
+  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+  EXPECT_LT(taken, 500ms + 2s) << "it must not wait for the sleeper";
+  fmt::print("seen: limit 0.5 s, ended and replaced after {:.2f} s\n", taken.count());
   EXPECT_EQ(worker.ask(request, 10s).end, End::replied);
 }
 
@@ -108,7 +110,7 @@ class AskTwice : public testing::Test {
         "echo >>{0}; set -- {1}; shift $(($(wc -l <{0}) - 1)); case $1 in crash) kill -SEGV $$;; "
         "hang) sleep 1000;; esac;",
         count, deeds)));
-    const WorkerAnswer answer = ask_twice(worker, request, 500ms);
+    const WorkerAnswer answer = ask_twice(worker, request, 2s);
     std::filesystem::remove(count);
     return answer;
   }
@@ -125,7 +127,7 @@ TEST_F(AskTwice, TellsOfTwoDeaths) {
   EXPECT_EQ(crashed.reason, "killed by signal 11, twice");
   const WorkerAnswer hung = ask("crash hang answer");
   EXPECT_EQ(hung.end, End::timed_out);
-  EXPECT_EQ(hung.reason, "killed by signal 11, then no answer within 0.5 s");
+  EXPECT_EQ(hung.reason, "killed by signal 11, then no answer within 2 s");
 }
 
 }  // namespace

@@ -146,6 +146,11 @@ void add_tune(CLI::App& app, Action& action) {
   command->add_option("--budget", options->sweep.budget_seconds, "Seconds in all; 0: no limit")
       ->check(number_from(0.0))
       ->capture_default_str();
+  command
+      ->add_option("--candidate-limit", options->sweep.candidate_seconds,
+                   "Seconds after which a candidate is given up, its compilation included")
+      ->check(at_least(0.001))
+      ->capture_default_str();
   command->add_flag("--exhaustive", options->sweep.exhaustive, "Measure every candidate");
   command->add_option("--seed", options->sweep.seed, "Seed of search and inputs")
       ->check(number_from(std::uint64_t{0}))

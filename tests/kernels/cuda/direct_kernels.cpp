@@ -17,6 +17,9 @@ constexpr HostKernel<DirectConfig> built() {
 // dtype, layout, activation, tile_l, tile_c, threads, block_c, vec_x, vec_y, taps, index_bits
 constexpr HostKernel<DirectConfig> kernels[] = {
     built<DirectConfig{float32, NLC, Activation::none, 1, 1, 128, 1, 1, 1, 0, 32}>(),
+    built<DirectConfig{float32, NLC, Activation::none, 1, 1, 256, 1, 1, 1, 0, 32}>(),
+    built<DirectConfig{float32, NLC, Activation::none, 1, 1, 128, 1, 1, 1, 3, 32}>(),
+    built<DirectConfig{float32, NLC, Activation::none, 1, 1, 256, 1, 1, 1, 3, 32}>(),
     built<DirectConfig{float32, NLC, Activation::relu, 4, 4, 256, 4, 4, 4, 3, 32}>(),
     built<DirectConfig{float32, NLC, Activation::none, 8, 8, 128, 32, 1, 4, 0, 64}>(),
     built<DirectConfig{float32, NLC, Activation::gelu, 8, 4, 128, 32, 2, 1, 0, 32}>(),

@@ -1,9 +1,14 @@
 #include "tests/runtime/cuda/fake_driver.hpp"
 
+#include <elf.h>
+
 #include <bit>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "kernels/cuda/direct.hpp"
 #include "tests/emulator/launch.hpp"
@@ -12,10 +17,22 @@
 namespace convtune::fake_driver {
 namespace {
 
-State current;
-std::string unit_of_module;
+using Clock = std::chrono::steady_clock;
 
-// Handles are never looked into.
+State current;
+
+using DirectKernel = HostKernel<cuda::DirectConfig>;
+
+/// A launch that a capture recorded.
+struct Launch {
+  const DirectKernel* kernel = nullptr;
+  cuda::ConvArgs args;
+  LaunchGeometry geometry;
+};
+using Graph = std::vector<Launch>;
+Graph* capturing = nullptr;
+
+// Handles whose objects have no state.
 int something = 0;
 template <class Handle>
 Handle some_handle() {
@@ -27,15 +44,19 @@ CUresult with_context() {
 }
 
 CUresult get_attribute(int* value, CUdevice_attribute which, CUdevice) {
+  static const DeviceProperties gpu = properties_of_arch("sm_90a");
   switch (which) {
     case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR:
-      *value = 9;
+      *value = gpu.compute_major;
       break;
     case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR:
-      *value = 0;
+      *value = gpu.compute_minor;
+      break;
+    case CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK:
+      *value = gpu.max_threads_per_block;
       break;
     default:
-      *value = 132;
+      *value = gpu.units;
   }
   return CUDA_SUCCESS;
 }
@@ -48,23 +69,95 @@ CUresult allocate(CUdeviceptr* pointer, std::size_t bytes) {
   return CUDA_SUCCESS;
 }
 
-CUresult launch(CUfunction, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x,
-                unsigned block_y, unsigned block_z, unsigned shared_bytes, CUstream, void** args,
-                void**) {
+/// The text of the unit that an image was compiled from: the image itself, or what the entry point
+/// of an ELF file leads to.
+const char* unit_of(const void* image) {
+  const auto* bytes = static_cast<const char*>(image);
+  if (std::memcmp(bytes, ELFMAG, SELFMAG) != 0) return bytes;
+  Elf64_Ehdr header;
+  std::memcpy(&header, bytes, sizeof header);
+  return bytes + header.e_entry;
+}
+
+CUresult run(const Launch& launch) {
+  const emulator::Report report =
+      emulator::launch(launch.geometry, [&] { launch.kernel->thread(launch.args); });
+  return report.error.empty() ? CUDA_SUCCESS : CUDA_ERROR_LAUNCH_FAILED;
+}
+
+/// A function is its module, and that the text of its unit.
+CUresult launch(CUfunction function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
+                unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared_bytes,
+                CUstream, void** args, void**) {
   if (with_context() != CUDA_SUCCESS) return with_context();
   ++current.launches;
   current.running = true;
   if (current.launch_result != CUDA_SUCCESS) return current.launch_result;
-  for (const HostKernel<cuda::DirectConfig>& kernel : direct_kernels()) {
-    if (unit_of_module.find(instantiation(kernel.config)) == std::string::npos) continue;
-    const emulator::Report report =
-        emulator::launch({.grid = {grid_x, grid_y, grid_z},
-                          .block = {block_x, block_y, block_z},
-                          .shared_bytes = shared_bytes},
-                         [&] { kernel.thread(*static_cast<const cuda::ConvArgs*>(args[0])); });
-    return report.error.empty() ? CUDA_SUCCESS : CUDA_ERROR_LAUNCH_FAILED;
+  const auto& unit = *reinterpret_cast<const std::string*>(function);
+  for (const DirectKernel& kernel : direct_kernels()) {
+    if (unit.find(instantiation(kernel.config)) == std::string::npos) continue;
+    const Launch launched = {.kernel = &kernel,
+                             .args = *static_cast<const cuda::ConvArgs*>(args[0]),
+                             .geometry = {.grid = {grid_x, grid_y, grid_z},
+                                          .block = {block_x, block_y, block_z},
+                                          .shared_bytes = shared_bytes}};
+    if (capturing == nullptr) return run(launched);
+    capturing->push_back(launched);
+    return CUDA_SUCCESS;
   }
   return CUDA_ERROR_NOT_FOUND;
+}
+
+/// All that timing needs. A graph and its instance are one object, which the instance owns.
+void add_timing(Driver& driver) {
+  driver.cuStreamCreate = [](CUstream* stream, unsigned) {
+    *stream = some_handle<CUstream>();
+    return with_context();
+  };
+  driver.cuStreamDestroy = [](CUstream) { return CUDA_SUCCESS; };
+  driver.cuStreamBeginCapture = [](CUstream, CUstreamCaptureMode) {
+    capturing = new Graph;
+    return with_context();
+  };
+  driver.cuStreamEndCapture = [](CUstream, CUgraph* graph) {
+    *graph = reinterpret_cast<CUgraph>(std::exchange(capturing, nullptr));
+    return with_context();
+  };
+  driver.cuGraphInstantiate = [](CUgraphExec* instance, CUgraph graph, unsigned long long) {
+    *instance = reinterpret_cast<CUgraphExec>(graph);
+    return with_context();
+  };
+  driver.cuGraphUpload = [](CUgraphExec, CUstream) { return with_context(); };
+  driver.cuGraphLaunch = [](CUgraphExec instance, CUstream) {
+    for (const Launch& each : *reinterpret_cast<const Graph*>(instance)) {
+      if (const CUresult result = run(each); result != CUDA_SUCCESS) return result;
+    }
+    return with_context();
+  };
+  driver.cuGraphDestroy = [](CUgraph) { return CUDA_SUCCESS; };
+  driver.cuGraphExecDestroy = [](CUgraphExec instance) {
+    delete reinterpret_cast<Graph*>(instance);
+    return CUDA_SUCCESS;
+  };
+  driver.cuEventCreate = [](CUevent* event, unsigned) {
+    *event = reinterpret_cast<CUevent>(new Clock::time_point);
+    return with_context();
+  };
+  driver.cuEventDestroy = [](CUevent event) {
+    delete reinterpret_cast<Clock::time_point*>(event);
+    return CUDA_SUCCESS;
+  };
+  driver.cuEventRecord = [](CUevent event, CUstream) {
+    *reinterpret_cast<Clock::time_point*>(event) = Clock::now();
+    return with_context();
+  };
+  driver.cuEventSynchronize = [](CUevent) { return with_context(); };
+  driver.cuEventElapsedTime = [](float* milliseconds, CUevent start, CUevent end) {
+    const std::chrono::duration<float, std::milli> elapsed =
+        *reinterpret_cast<Clock::time_point*>(end) - *reinterpret_cast<Clock::time_point*>(start);
+    *milliseconds = elapsed.count();
+    return with_context();
+  };
 }
 
 Driver make_table() {
@@ -117,18 +210,18 @@ Driver make_table() {
     return with_context();
   };
   driver.cuModuleLoadData = [](CUmodule* module, const void* image) {
-    unit_of_module = static_cast<const char*>(image);
-    *module = some_handle<CUmodule>();
+    *module = reinterpret_cast<CUmodule>(new std::string(unit_of(image)));
     ++current.live_modules;
     return with_context();
   };
-  driver.cuModuleUnload = [](CUmodule) {
+  driver.cuModuleUnload = [](CUmodule module) {
+    delete reinterpret_cast<std::string*>(module);
     current.freed_too_early += current.running ? 1 : 0;
     --current.live_modules;
     return CUDA_SUCCESS;
   };
-  driver.cuModuleGetFunction = [](CUfunction* function, CUmodule, const char* name) {
-    *function = some_handle<CUfunction>();
+  driver.cuModuleGetFunction = [](CUfunction* function, CUmodule module, const char* name) {
+    *function = reinterpret_cast<CUfunction>(module);
     return std::strcmp(name, kernel_symbol) == 0 ? CUDA_SUCCESS : CUDA_ERROR_NOT_FOUND;
   };
   driver.cuFuncSetAttribute = [](CUfunction, CUfunction_attribute, int) { return with_context(); };
@@ -148,6 +241,7 @@ Driver make_table() {
     return with_context();
   };
   driver.cuLaunchKernel = launch;
+  add_timing(driver);
   return driver;
 }
 
