@@ -20,6 +20,7 @@ constexpr std::uint8_t format_sized = 4;
 constexpr std::uint8_t attribute_frame_size = 0x11;
 constexpr std::uint8_t attribute_registers = 0x2f;
 
+// Nine digits at most: the log may come from a damaged file, and two of them may be added.
 std::optional<int> number_in(const std::string& log, const char* pattern) {
   std::smatch match;
   if (!std::regex_search(log, match, std::regex(pattern))) return std::nullopt;
@@ -80,16 +81,16 @@ class ElfFile {
 
 Resources resources_from_log(std::string_view text) {
   const std::string log(text);
-  const auto registers = number_in(log, R"(Used (\d+) registers)");
-  const auto stack = number_in(log, R"((\d+) bytes stack frame)");
-  const auto stores = number_in(log, R"((\d+) bytes spill stores)");
-  const auto loads = number_in(log, R"((\d+) bytes spill loads)");
+  const auto registers = number_in(log, R"(\bUsed (\d{1,9}) registers)");
+  const auto stack = number_in(log, R"(\b(\d{1,9}) bytes stack frame)");
+  const auto stores = number_in(log, R"(\b(\d{1,9}) bytes spill stores)");
+  const auto loads = number_in(log, R"(\b(\d{1,9}) bytes spill loads)");
   if (!registers || !stack || !stores || !loads)
     throw Error(Status::failed, "the compiler's log does not tell registers and spills: " + log);
   return {.registers = *registers,
           .spill_bytes = *stores + *loads,
           .stack_bytes = *stack,
-          .shared_bytes = number_in(log, R"((\d+) bytes smem)").value_or(0)};
+          .shared_bytes = number_in(log, R"(\b(\d{1,9}) bytes smem)").value_or(0)};
 }
 
 CubinInfo read_cubin(std::string_view cubin, std::string_view symbol) {

@@ -81,9 +81,11 @@ CubinPack::CubinPack(fs::path file)
     if (kind == "block") {
       Block block{.begin = begin};
       lines >> block.bytes >> block.unpacked_bytes;
+      if (block.bytes > file_bytes - begin) fail(file_, "it ends too early");
       begin += block.bytes;
       blocks_.push_back(block);
     } else {
+      if (blocks_.empty()) fail(file_, "its index is damaged: an entry is in no block");
       Place place{.block = blocks_.size() - 1};
       lines >> place.begin >> place.bytes;
       places_.emplace(kind, place);

@@ -1,5 +1,6 @@
 #include "generator/cubin_pack.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -8,6 +9,7 @@
 #include <sstream>
 
 #include "generator/cubin_cache.hpp"
+#include "kernels/digest.hpp"
 #include "tests/refusal.hpp"
 
 namespace convtune {
@@ -122,6 +124,16 @@ TEST_F(CubinPackTest, RefusesWhatIsNoPack) {
   write(file_, "convtune-pack-2 13.0 0 x\n");
   EXPECT_THAT(refusal([&] { CubinPack pack(file_); }, Status::storage),
               HasSubstr("no pack of this version"));
+}
+
+TEST_F(CubinPackTest, RefusesAnIndexThatMakesNoSenseInSpiteOfItsDigest) {
+  const auto with_index = [&](const std::string& index) {
+    write(file_, fmt::format("convtune-pack-1 13.0 {} {}\n{}", index.size(), digest("13.0" + index),
+                             index));
+    return refusal([&] { CubinPack pack(file_); }, Status::storage);
+  };
+  EXPECT_THAT(with_index("key 0 10\n"), HasSubstr("an entry is in no block"));
+  EXPECT_THAT(with_index("block 18446744073709551615 1\n"), HasSubstr("ends too early"));
 }
 
 TEST_F(CubinPackTest, KeyDependsOnUnitAndArchitectureAndNeedsNoCompiler) {

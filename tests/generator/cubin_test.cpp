@@ -24,6 +24,13 @@ TEST(ResourcesFromLog, AreThoseOfPtxas) {
 TEST(ResourcesFromLog, MustBeThere) {
   refusal([] { resources_from_log(""); }, Status::failed);
   refusal([] { resources_from_log("Used 3 registers"); }, Status::failed);
+  refusal(
+      [] {
+        resources_from_log(
+            "0 bytes stack frame, 2147483648 bytes spill stores, 1 bytes spill loads\n"
+            "Used 99999999999 registers");
+      },
+      Status::failed);
 }
 
 TEST(Cubin, TellsTheKernelsRegistersAndFrame) {
