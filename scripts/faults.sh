@@ -44,6 +44,7 @@ indices above 2^31 in CUDA kernels|computed in 64 bits|kernels/cuda_kernels_test
 odd paths|work as any other|program|Cpu.test_odd_paths
 merge of shards|identical dump (500 cases)|results/results_tests|Merge.*:Exchange.*
 TERM and INT in mid-sweep|ends within 5 s, exit 128+n|program|Cpu.test_signals
+hostile input, kept|0 crashes|fuzz/fuzz_replay|tests/fuzz/corpus
 many threads' first use|1 preparation (16 threads)|runtime/runtime_tests|Module.FirstUseFromManyThreads*:ShapeCache.*
 "
 
@@ -63,6 +64,7 @@ run_tests() {
         --fakes "$PWD/$tests/faults" "$2"
       ;;
     scripts/*) "$1" ${2:+"$2"} ;;
+    fuzz/*) "$tests/$1" "$2" ;;
     *) "$tests/$1" --gtest_brief=1 --gtest_filter="$2" ;;
   esac
 }
