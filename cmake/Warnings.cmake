@@ -7,7 +7,7 @@ target_compile_options(convtune_options INTERFACE
 if(CONVTUNE_SANITIZE)
   target_compile_options(convtune_options INTERFACE
     -fsanitize=${CONVTUNE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer
-    -Wno-maybe-uninitialized)  # GCC sees it in every std::optional that is instrumented
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)  # GCC sees it in every std::optional that is instrumented
   target_link_options(convtune_options INTERFACE -fsanitize=${CONVTUNE_SANITIZE})
 endif()
 

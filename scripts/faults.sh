@@ -5,7 +5,7 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
 
 usage="Usage: scripts/faults.sh [--long] [ROW]
-  --long  the full counts, and ThreadSanitizer
+  --long  the full counts, ThreadSanitizer and the fuzzers
   ROW     only rows with this text
 Exit codes: 0 all held; 1 not; 2 wrong usage."
 
@@ -49,6 +49,7 @@ many threads' first use|1 preparation (16 threads)|runtime/runtime_tests|Module.
 "
 
 long_table="
+hostile input, 60 s a target|0 findings|scripts/stages/fuzz.sh|60
 many threads, ThreadSanitizer|0 races|scripts/stages/tsan.sh|
 "
 
