@@ -149,7 +149,7 @@ void add_tune(CLI::App& app, Action& action) {
   command
       ->add_option("--candidate-limit", options->sweep.candidate_seconds,
                    "Seconds after which a candidate is given up, its compilation included")
-      ->check(at_least(0.001))
+      ->check(number_from(0.001))
       ->capture_default_str();
   command->add_flag("--exhaustive", options->sweep.exhaustive, "Measure every candidate");
   command->add_option("--seed", options->sweep.seed, "Seed of search and inputs")
