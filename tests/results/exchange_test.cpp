@@ -102,12 +102,12 @@ TEST_F(Exchange, OneBadRowRefusesTheWholeImport) {
 }
 
 TEST_F(Exchange, WhatIsNoJsonIsRefused) {
-  expect_refused(a, "", "no JSON");
-  expect_refused(a, "{\"format\":", "no JSON");
+  expect_refused(a, "", "no valid JSON");
+  expect_refused(a, "{\"format\":", "no valid JSON");
   expect_refused(a, "[1]", "no export");
-  expect_refused(a, R"({"format":"convtune-export","schema":NaN})", "no JSON");
-  expect_refused(a, R"({"format":"convtune-export","schema":1e999})", "no JSON");
-  expect_refused(a, std::string(100'000, '['), "no JSON");
+  expect_refused(a, R"({"format":"convtune-export","schema":NaN})", "no valid JSON");
+  expect_refused(a, R"({"format":"convtune-export","schema":1e999})", "too large");
+  expect_refused(a, std::string(100'000, '['), "nested deeper");
 }
 
 TEST_F(Exchange, LaterMeasurementWins) {

@@ -42,7 +42,7 @@ TEST(Worker, LetsOpenMpThreadsSleepUnlessTheUserDecides) {
   const auto environment_of_worker = [] {
     Worker worker({"/bin/sh", "-c",
                    "read -r line; echo \"{\\\"device_lost\\\":\\\"spin $GOMP_SPINCOUNT, policy "
-                   "$OMP_WAIT_POLICY\\\",\\\"measurements\\\":[]}\""});
+                   "$OMP_WAIT_POLICY\\\",\\\"fault\\\":\\\"\\\",\\\"measurements\\\":[]}\""});
     return worker.ask(request, 10s).reply.device_lost;
   };
   unsetenv("GOMP_SPINCOUNT");

@@ -240,6 +240,10 @@ Driver make_table() {
     std::memcpy(to, std::bit_cast<const void*>(from), bytes);
     return with_context();
   };
+  driver.cuMemsetD8Async = [](CUdeviceptr to, unsigned char value, std::size_t bytes, CUstream) {
+    std::memset(std::bit_cast<void*>(to), value, bytes);
+    return with_context();
+  };
   driver.cuLaunchKernel = launch;
   add_timing(driver);
   return driver;
