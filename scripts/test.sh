@@ -36,7 +36,7 @@ usage="Usage: scripts/test.sh [--long] [--deadline SECONDS] [--stage NAME]...
   --stage NAME        runs only this stage (may be repeated)
 Stages: $(printf '%s\n' "${quick_stages[@]}" "${long_stages[@]}" | awk '{printf "%s ", $1}')
 Each stage's output is in build/logs/NAME.log. Exit codes: 0 all that was asked for passed; 1 not,
-or one of the first three stages was not run; 2 wrong usage."
+or a stage of the short form was not run; 2 wrong usage."
 
 logs=build/logs
 passed=0 failed=0 not_run=0
