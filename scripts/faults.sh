@@ -27,8 +27,8 @@ cache folder of others, writable, a link|refused with the reason|generator/gener
 hung kernel that ignores SIGTERM|ended within its limit + 2 s|tuner/tuner_tests|Worker.ThatHangs*:AskTwice.*
 crashing kernel: SIGSEGV|quarantined after 2, never run again|tuner/tuner_tests|SweepTest.WhatCrashesTwice*:Worker.ThatCrashes*
 quarantine at run time|nothing quarantined is chosen|runtime/runtime_tests|PlanChoice.PassesOverWhatIsQuarantined*:Serving.WhatIsQuarantined*
-crashing kernel: 700 and 719|only that candidate is lost|program|Gpu.test_illegal*
-the imaginary GPU without a fault|all candidates measured|program|Gpu.test_without*
+crashing kernel: 700 and 719|only that candidate is lost|program|Gpu.test_illegal_address_and_launch_failure
+the imaginary GPU without a fault|all candidates measured|program|Gpu.test_without_a_fault
 device lost, ECC|exit 3, earlier rows kept|program|Gpu.test_device_lost
 out of device memory|the candidate is skipped|program|Gpu.test_out_of_device_memory
 out of host memory|the problem is skipped|program|Cpu.test_little_host_memory
