@@ -6,6 +6,7 @@
 #include <cstring>
 #include <numeric>
 
+#include "kernels/cuda/constraints.hpp"
 #include "kernels/cuda/cuda_kernel.hpp"
 #include "kernels/cuda/source.hpp"
 
@@ -112,18 +113,9 @@ std::vector<Constraint> constraints() {
   return {
       {"depthwise", "one input channel a group, and several groups",
        [](const Problem& p, const Config&, const DeviceProperties&) { return is_depthwise(p); }},
-      {"ieee_math", "the products are float32",
-       [](const Problem& p, const Config&, const DeviceProperties&) {
-         return p.math == Math::ieee;
-       }},
-      {"indices_fit_64_bits", "tensors, stride, dilation and paddings stay below 2^40",
-       [](const Problem& p, const Config&, const DeviceProperties&) {
-         return indices_fit_64_bits(p);
-       }},
-      {"device_is_turing_or_later", "compute capability 7.5 at least",
-       [](const Problem&, const Config&, const DeviceProperties& d) {
-         return d.compute_major * 10 + d.compute_minor >= 75;
-       }},
+      ieee_math,
+      below_2_to_40,
+      turing_or_later,
       {"vec_is_widest",
        "vec is 1, or the widest of at most 16 bytes that divides the channels (NLC)",
        vec_is_widest},

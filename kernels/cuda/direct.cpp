@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstring>
 
+#include "kernels/cuda/constraints.hpp"
 #include "kernels/cuda/cuda_kernel.hpp"
 #include "kernels/cuda/source.hpp"
 
@@ -59,18 +60,9 @@ bool vec_is_widest(const Problem& p, const Config& c, const DeviceProperties&) {
 
 std::vector<Constraint> constraints() {
   return {
-      {"ieee_math", "the products are float32",
-       [](const Problem& p, const Config&, const DeviceProperties&) {
-         return p.math == Math::ieee;
-       }},
-      {"indices_fit_64_bits", "tensors, stride, dilation and paddings stay below 2^40",
-       [](const Problem& p, const Config&, const DeviceProperties&) {
-         return indices_fit_64_bits(p);
-       }},
-      {"device_is_turing_or_later", "compute capability 7.5 at least",
-       [](const Problem&, const Config&, const DeviceProperties& d) {
-         return d.compute_major * 10 + d.compute_minor >= 75;
-       }},
+      ieee_math,
+      below_2_to_40,
+      turing_or_later,
       {"sums_fit_registers", "a thread holds at most 64 sums",
        [](const Problem&, const Config& c, const DeviceProperties&) {
          return c.at("tile_l") * c.at("tile_c") <= most_sums;
