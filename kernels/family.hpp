@@ -36,10 +36,15 @@ struct Constraint {
   bool (*holds)(const Problem&, const Config&, const DeviceProperties&);
 };
 
+/// What executes multiply-adds: the plain lanes of a processor, or the tensor cores of a GPU by
+/// instructions of one warp (mma.sync), whose rate depends on the operands.
+enum class Arithmetic { lanes, mma_16_bits, mma_tf32 };
+
 /// What one run really moves and executes, from problem and config alone: the roofline's inputs.
 struct Cost {
   double bytes = 0;  ///< between the kernel and main memory
   double flops = 0;  ///< 2 per multiply-add executed, waste in tails included
+  Arithmetic arithmetic = Arithmetic::lanes;
 };
 
 /// How a CPU family runs.

@@ -6,7 +6,7 @@ namespace convtune {
 namespace {
 
 struct Rates {
-  double flops;  ///< float32, a second
+  double flops;  ///< a second
   double bytes;  ///< to and from main memory, a second
 };
 
@@ -23,22 +23,31 @@ Rates cpu_rates(const DeviceProperties& device) {
           .bytes = std::min(bytes_per_thread * threads, bytes_per_socket)};
 }
 
-Rates cuda_rates(const DeviceProperties& device) {
+/// Multiply-adds an SM executes each cycle.
+double multiply_adds_per_cycle(Arithmetic arithmetic, int capability) {
+  if (arithmetic == Arithmetic::lanes) return capability <= 80 ? 64 : 128;
+  const bool datacentre = capability == 80 || capability == 90 || capability / 10 == 10;
+  const double of_16_bits = datacentre ? 1024 : 512;
+  return arithmetic == Arithmetic::mma_16_bits ? of_16_bits : of_16_bits / 2;
+}
+
+Rates cuda_rates(Arithmetic arithmetic, const DeviceProperties& device) {
   constexpr double clock = 1.7e9;
   const int capability = device.compute_major * 10 + device.compute_minor;
-  const double lanes = capability <= 80 ? 64 : 128;
   double bytes_per_unit = 10e9;  // GDDR: 40 to 140 SMs share 0.3 to 1.8 TB/s
   if (capability == 80) bytes_per_unit = 18e9;
   if (capability == 90) bytes_per_unit = 30e9;
   if (capability == 100 || capability == 103) bytes_per_unit = 54e9;
   const double units = std::max(device.units, 1);
-  return {.flops = clock * 2 * lanes * units, .bytes = bytes_per_unit * units};
+  return {.flops = clock * 2 * multiply_adds_per_cycle(arithmetic, capability) * units,
+          .bytes = bytes_per_unit * units};
 }
 
 }  // namespace
 
 double estimated_seconds(const Cost& cost, const DeviceProperties& device) {
-  const Rates rates = device.kind == DeviceKind::cpu ? cpu_rates(device) : cuda_rates(device);
+  const Rates rates =
+      device.kind == DeviceKind::cpu ? cpu_rates(device) : cuda_rates(cost.arithmetic, device);
   return std::max(cost.flops / rates.flops, cost.bytes / rates.bytes);
 }
 

@@ -51,9 +51,11 @@ Plan exact_plan(const TunedPlan& tuned, Candidate candidate, const DevicePropert
 
 /// What the config executes and moves over what it must.
 double waste(const Problem& problem, const Candidate& candidate, const DeviceProperties& device) {
+  const Cost cost = candidate.family->cost(problem, candidate.config);
   const Cost least{.bytes = static_cast<double>(compulsory_bytes(problem)),
-                   .flops = 2 * static_cast<double>(multiply_adds(problem))};
-  return estimate(problem, candidate, device) / estimated_seconds(least, device);
+                   .flops = 2 * static_cast<double>(multiply_adds(problem)),
+                   .arithmetic = cost.arithmetic};
+  return estimated_seconds(cost, device) / estimated_seconds(least, device);
 }
 
 /// Of the default here, by its time in the finals of `tuned`; 0 where that is unknown.

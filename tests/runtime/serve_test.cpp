@@ -171,5 +171,16 @@ TEST(CostModel, GrowsWithWorkAndShrinksWithUnits) {
             estimated_seconds(streaming, properties_of_arch("sm_75")));
 }
 
+TEST(CostModel, KnowsThatTensorCoresAreFaster) {
+  for (const char* arch : {"sm_80", "sm_89", "sm_90a", "sm_100a"}) {
+    const auto seconds = [&](Arithmetic arithmetic) {
+      return estimated_seconds({.bytes = 1, .flops = 1e12, .arithmetic = arithmetic},
+                               properties_of_arch(arch));
+    };
+    EXPECT_LT(seconds(Arithmetic::mma_16_bits), seconds(Arithmetic::mma_tf32));
+    EXPECT_LT(seconds(Arithmetic::mma_tf32), seconds(Arithmetic::lanes));
+  }
+}
+
 }  // namespace
 }  // namespace convtune
