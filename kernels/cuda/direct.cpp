@@ -155,12 +155,6 @@ std::size_t packed_bytes(const Problem& problem, const Config& config) {
       cuda::packed_bytes(direct_config(problem, config), conv_shape(problem)));
 }
 
-std::int64_t weight_index(const Problem& p, std::int64_t k, std::int64_t ci, std::int64_t co) {
-  const std::int64_t channels = in_channels_per_group(p);
-  if (p.layout == Layout::NLC) return (k * channels + ci) * p.out_channels + co;
-  return (co * channels + ci) * p.kernel_size + k;
-}
-
 void pack(const Problem& problem, const Config& config, const void* weight, const void* bias,
           void* packed) {
   const DirectConfig c = direct_config(problem, config);
