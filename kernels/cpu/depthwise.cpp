@@ -1,5 +1,7 @@
 #include "kernels/cpu/depthwise.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 
@@ -7,6 +9,7 @@
 #include "kernels/cpu/targets.hpp"
 #include "kernels/cpu/thread_pool.hpp"
 #include "kernels/cpu/window.hpp"
+#include "kernels/error.hpp"
 
 namespace convtune {
 namespace {
@@ -109,7 +112,10 @@ std::shared_ptr<const void> prepare(const Problem& problem, const Config& config
   plan->task =
       depthwise(problem, config, {}) ? depthwise_task(problem.dtype, plan->config) : nullptr;
   if (plan->task == nullptr) {
-    refuse_config(problem, config);
+    throw Error(Status::failed,
+                fmt::format("{} cannot run {} on {}: take a config that keeps the family's "
+                            "constraints on this CPU",
+                            to_text(config), describe(problem), cpu_target()));
   }
   plan->length_out = output_length(problem);
   plan->multiplier = out_channels_per_group(problem);

@@ -1,5 +1,7 @@
 #include "kernels/cpu/length.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -9,6 +11,7 @@
 #include "kernels/cpu/targets.hpp"
 #include "kernels/cpu/thread_pool.hpp"
 #include "kernels/cpu/window.hpp"
+#include "kernels/error.hpp"
 
 namespace convtune {
 namespace {
@@ -243,7 +246,10 @@ std::shared_ptr<const void> prepare(const Problem& problem, const Config& config
   const DeviceProperties any;
   if (plan->tile == nullptr || !ncl(problem, config, any) || !sums_fit(problem, config, any) ||
       !readable_in_place(problem, config, any)) {
-    refuse_config(problem, config);
+    throw Error(Status::failed,
+                fmt::format("{} cannot run {} on {}: take a config that keeps the family's "
+                            "constraints on this CPU",
+                            to_text(config), describe(problem), cpu_target()));
   }
   plan->length_out = output_length(problem);
   plan->group_in = in_channels_per_group(problem);

@@ -23,4 +23,8 @@ inline constexpr Constraint turing_or_later = {
       return d.compute_major * 10 + d.compute_minor >= 75;
     }};
 
+inline constexpr Constraint ampere_or_later = {
+    "device_is_ampere_or_later", "compute capability 8.0 at least",
+    [](const Problem&, const Config&, const DeviceProperties& d) { return d.compute_major >= 8; }};
+
 }  // namespace convtune

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <set>
 #include <string>
 #include <vector>
@@ -47,6 +48,25 @@ inline std::vector<Problem> depthwise_problems() {
     if (i == 5) p.kernel_size = 128;
     if (i == 6) p.out_channels = 288, p.stride = 2;
     if (i == 7) p.dilation = 64;
+    problems.push_back(p);
+  }
+  return problems;
+}
+
+/// Problems of wide groups, of every math on tensor cores in both layouts: 1x1 and such whose taps
+/// share rows, rows of x that are aligned and that are not, many blocks and few.
+inline std::vector<Problem> wide_problems() {
+  std::vector<Problem> problems;
+  for (int i = 0; i < 6; ++i) {
+    Problem p = {.length = 6000, .in_channels = 256, .out_channels = 256, .kernel_size = 3};
+    p.batch = i < 4 ? 16 : 1;
+    p.dtype = std::array{DType::float16, DType::bfloat16, DType::float32}[i % 3];
+    if (i % 3 == 2) p.math = i == 2 ? Math::tf32 : Math::tf32x3;
+    p.layout = static_cast<Layout>(i % 2);
+    p.activation = static_cast<Activation>(i);
+    if (i == 3) p.length = 5999;
+    if (i == 4) p.length = 100, p.kernel_size = 1, p.in_channels = 80;
+    if (i == 5) p.length = 30, p.out_channels = 32;
     problems.push_back(p);
   }
   return problems;

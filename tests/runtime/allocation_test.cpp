@@ -11,14 +11,10 @@ thread_local std::size_t allocations = 0;
 /// Those that this thread has not freed.
 thread_local std::ptrdiff_t kept = 0;
 
-void* counted(std::size_t bytes, const std::nothrow_t&) {
+void* counted(std::size_t bytes) {
   ++allocations;
   ++kept;
-  return std::malloc(bytes == 0 ? 1 : bytes);
-}
-
-void* counted(std::size_t bytes) {
-  if (void* memory = counted(bytes, std::nothrow)) return memory;
+  if (void* memory = std::malloc(bytes == 0 ? 1 : bytes)) return memory;
   throw std::bad_alloc();
 }
 
@@ -31,12 +27,6 @@ void freed(void* memory) {
 
 [[gnu::noinline]] void* operator new(std::size_t bytes) { return counted(bytes); }
 [[gnu::noinline]] void* operator new[](std::size_t bytes) { return counted(bytes); }
-[[gnu::noinline]] void* operator new(std::size_t bytes, const std::nothrow_t& flag) noexcept {
-  return counted(bytes, flag);
-}
-[[gnu::noinline]] void* operator new[](std::size_t bytes, const std::nothrow_t& flag) noexcept {
-  return counted(bytes, flag);
-}
 [[gnu::noinline]] void operator delete(void* memory) noexcept { freed(memory); }
 [[gnu::noinline]] void operator delete[](void* memory) noexcept { freed(memory); }
 [[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { freed(memory); }

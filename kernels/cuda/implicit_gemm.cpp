@@ -1,0 +1,369 @@
+#include "kernels/cuda/implicit_gemm.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+#include "kernels/cuda/constraints.hpp"
+#include "kernels/cuda/cuda_kernel.hpp"
+#include "kernels/cuda/source.hpp"
+
+namespace convtune {
+namespace {
+
+using cuda::ImplicitGemmConfig;
+
+constexpr std::string_view family_name = "cuda_implicit_gemm";
+constexpr std::int64_t fewest_channels = 16;
+constexpr std::int64_t shortest_side = 32;
+constexpr std::int64_t small_tile = 64 * 64;
+constexpr std::int64_t largest_passing_tile = 128 * 128;
+
+std::int64_t element_bytes(const Problem& p) { return static_cast<std::int64_t>(size_of(p.dtype)); }
+
+/// The largest power of two that divides `value`, up to `most`.
+std::int64_t widest(std::int64_t value, std::int64_t most) {
+  while (value % most != 0) most /= 2;
+  return most;
+}
+
+// All but the width of indices, which needs sizes that keep the constraints.
+ImplicitGemmConfig with_narrow_indices(const Problem& p, const Config& config) {
+  const auto setting = [&](const char* name) { return static_cast<int>(config.at(name)); };
+  const std::int64_t vector = 16 / element_bytes(p);
+  const bool nlc = p.layout == Layout::NLC;
+  const std::int64_t along_l = p.stride == 1 ? widest(p.length, 4) : 1;
+  return {
+      .dtype = p.dtype,
+      .math = p.math,
+      .layout = p.layout,
+      .activation = p.activation,
+      .tile_l = setting("tile_l"),
+      .tile_c = setting("tile_c"),
+      .row_bytes = setting("row_bytes"),
+      .stages = setting("stages"),
+      .shares_rows = setting("share") != 0,
+      .split = setting("split"),
+      .vec_x = static_cast<int>(nlc ? widest(in_channels_per_group(p), vector) : along_l),
+      .vec_y = static_cast<int>(widest(nlc ? out_channels_per_group(p) : output_length(p), vector)),
+  };
+}
+
+bool uses_tensor_cores(const Problem& p, const Config&, const DeviceProperties&) {
+  return p.dtype != DType::float32 || p.math != Math::ieee;
+}
+
+bool has_wide_groups(const Problem& p, const Config&, const DeviceProperties&) {
+  return std::min(in_channels_per_group(p), out_channels_per_group(p)) >= fewest_channels;
+}
+
+// Sides are powers of two: is this one less than twice what there is, or the shortest?
+bool is_used(std::int64_t side, std::int64_t size) {
+  return side == shortest_side || side < 2 * size;
+}
+
+bool tile_used(const Problem& p, const Config& c, const DeviceProperties&) {
+  return is_used(c.at("tile_l"), output_length(p)) &&
+         is_used(c.at("tile_c"), out_channels_per_group(p));
+}
+
+// Flat tiles load more for each product.
+bool tile_not_flat(const Problem& p, const Config& c, const DeviceProperties&) {
+  const std::int64_t tile_l = c.at("tile_l"), tile_c = c.at("tile_c");
+  return (tile_l <= 2 * tile_c || !is_used(2 * tile_c, out_channels_per_group(p))) &&
+         (tile_c <= 2 * tile_l || !is_used(2 * tile_l, output_length(p)));
+}
+
+std::int64_t blocks(const Problem& p, const Config& c) {
+  return cuda::blocks(with_narrow_indices(p, c), conv_shape(p));
+}
+
+// So do small ones, which only a device that is not full needs.
+bool tile_suits_device(const Problem& p, const Config& c, const DeviceProperties& device) {
+  const std::int64_t tile_l = c.at("tile_l"), tile_c = c.at("tile_c");
+  const bool could_be_larger = (tile_l == shortest_side && is_used(64, output_length(p))) ||
+                               (tile_c == shortest_side && is_used(64, out_channels_per_group(p)));
+  if (could_be_larger) return blocks(p, c) <= 4L * device.units;
+  return tile_l * tile_c <= small_tile || 4 * blocks(p, c) >= device.units;
+}
+
+bool registers_fit(const Problem& p, const Config& c, const DeviceProperties&) {
+  return cuda::copies_x(with_narrow_indices(p, c)) ||
+         c.at("tile_l") * c.at("tile_c") <= largest_passing_tile;
+}
+
+bool row_used(const Problem& p, const Config& c, const DeviceProperties&) {
+  const auto padded = [&](std::int64_t bytes) {
+    const std::int64_t channels = bytes / element_bytes(p);
+    return cuda::divide_up(in_channels_per_group(p), channels) * channels;
+  };
+  return c.at("row_bytes") == 64 ? padded(64) < padded(128) : 4 * padded(128) <= 5 * padded(64);
+}
+
+bool taps_share_rows(const Problem& p, const Config& c, const DeviceProperties&) {
+  const auto sharing = cuda::tap_sharing(with_narrow_indices(p, c), conv_shape(p));
+  return c.at("share") == 0 || (p.kernel_size > sharing.period && sharing.shift < c.at("tile_l"));
+}
+
+bool split_fills_device(const Problem& p, const Config& c, const DeviceProperties& device) {
+  return c.at("split") == 1 ||
+         (c.at("tile_l") * c.at("tile_c") <= small_tile && blocks(p, c) <= device.units);
+}
+
+/// Of the reduction: a tap of as many channels as fill a row.
+std::int64_t steps(const Problem& p, std::int64_t row_bytes) {
+  const std::int64_t channels = row_bytes / element_bytes(p);
+  return cuda::divide_up(in_channels_per_group(p), channels) * p.kernel_size;
+}
+
+bool stages_used(const Problem& p, const Config& c, const DeviceProperties&) {
+  const std::int64_t most = steps(p, c.at("row_bytes"));
+  return c.at("stages") == 2 ? most <= 2 : c.at("stages") <= most;
+}
+
+std::int64_t shared_bytes(const Problem& p, const Config& c) {
+  return cuda::shared_bytes(with_narrow_indices(p, c), conv_shape(p));
+}
+
+std::vector<Constraint> constraints() {
+  return {
+      {"tensor_core_math", "16-bit types, or float32 with math tf32 or tf32x3", uses_tensor_cores},
+      below_2_to_40,
+      ampere_or_later,
+      {"wide_groups", "a group has at least 16 input and 16 output channels", has_wide_groups},
+      {"tile_used", "each side of a tile is less than twice what there is, or 32", tile_used},
+      {"tile_not_flat", "a side is at most twice the other, or the other as long as is used",
+       tile_not_flat},
+      {"tile_suits_device",
+       "sides of 32 where 64 are used for at most 4 blocks an SM, tiles above 64 by 64 for a block "
+       "to 4 SMs at least",
+       tile_suits_device},
+      {"registers_fit", "tiles above 128 by 128 only where x is copied, not passed by registers",
+       registers_fit},
+      {"row_used", "rows of 64 bytes where they need fewer zeros, of 128 for at most 25 % more",
+       row_used},
+      {"taps_share_rows", "share: some taps read the same positions, less than tile_l rows apart",
+       taps_share_rows},
+      {"split_fills_device",
+       "split is 1, or tiles are at most 64 by 64 and blocks no more than SMs", split_fills_device},
+      {"stages_used", "stages is at most the steps of the reduction, and 2 for no more than 2",
+       stages_used},
+      {"shared_memory_fits", "the tiles of all stages fit a block's shared memory",
+       [](const Problem& p, const Config& c, const DeviceProperties& d) {
+         return shared_bytes(p, c) <= d.shared_per_block_optin;
+       }},
+      {"grid_fits", "the grid has at most 2^31 - 1 blocks",
+       [](const Problem& p, const Config& c, const DeviceProperties&) {
+         return blocks(p, c) <= 0x7fffffff;
+       }},
+  };
+}
+
+std::vector<Parameter> parameters() {
+  return {
+      {"tile_l", {32, 64, 128, 256}, "output positions a block"},
+      {"tile_c", {32, 64, 128}, "output channels a block"},
+      {"row_bytes", {64, 128}, "bytes of input channels a step"},
+      {"stages", {2, 3, 4}, "steps in shared memory at once"},
+      {"share", {0, 1}, "1: taps that read the same positions share a tile of x"},
+      {"split", {1, 2}, "parts of a step's channels, each with warps of its own"},
+  };
+}
+
+struct Tile {
+  std::int64_t l = shortest_side;
+  std::int64_t c = shortest_side;
+};
+
+Config config_of(Tile tile, std::int64_t row_bytes, std::int64_t stages, std::int64_t share,
+                 std::int64_t split) {
+  return {.family = std::string(family_name),
+          .settings = {{"tile_l", tile.l},
+                       {"tile_c", tile.c},
+                       {"row_bytes", row_bytes},
+                       {"stages", stages},
+                       {"share", share},
+                       {"split", split}}};
+}
+
+bool is_candidate(const Problem& p, const Config& c, const DeviceProperties& device) {
+  return broken_constraint(cuda_implicit_gemm(), p, c, device) == nullptr;
+}
+
+// For tiles of which an SM has room for two, what the busiest does, in products of a position and a
+// channel: those of its blocks, and their loads, of which each costs as much as 32 products.
+std::int64_t busiest(const Problem& p, const Config& c, const DeviceProperties& device) {
+  const std::int64_t l = c.at("tile_l"), n = c.at("tile_c");
+  return cuda::divide_up<std::int64_t>(blocks(p, c), std::max(device.units, 1)) *
+         (l * n + 32 * (l + n));
+}
+
+// As many stages as leave room for another block, and more warps where there are few blocks.
+Config completed(const Problem& p, const Config& config, const DeviceProperties& device) {
+  const auto resident = [&](const Config& c) {
+    const std::int64_t bytes = shared_bytes(p, c) + device.reserved_shared_per_block;
+    return std::min<std::int64_t>(device.shared_per_sm / bytes, 2);
+  };
+  Config best = config;
+  for (const std::int64_t split : {1, 2}) {
+    for (const std::int64_t stages : {2, 3, 4}) {
+      const Config c = config_of({config.at("tile_l"), config.at("tile_c")}, config.at("row_bytes"),
+                                 stages, config.at("share"), split);
+      if (is_candidate(p, c, device) && resident(c) >= resident(config)) best = c;
+    }
+  }
+  return best;
+}
+
+Config default_config(const Problem& p, const DeviceProperties& device) {
+  Config best = config_of({}, 128, 2, 0, 1);
+  if (!indices_fit_64_bits(p)) return best;
+  std::int64_t least = std::numeric_limits<std::int64_t>::max();
+  const auto offer = [&](const Config& config) {
+    if (!is_candidate(p, config, device) || busiest(p, config, device) >= least) return;
+    least = busiest(p, config, device);
+    best = config;
+  };
+  for (const std::int64_t row_bytes : {128, 64}) {
+    const std::int64_t stages = steps(p, row_bytes) <= 2 ? 2 : 3;
+    for (const std::int64_t share : {1, 0}) {
+      for (const std::int64_t l : {128, 64, 32}) {
+        for (const std::int64_t c : {128, 64, 32})
+          offer(config_of({l, c}, row_bytes, stages, share, 1));
+      }
+    }
+  }
+  return completed(p, best, device);
+}
+
+Cost cost(const Problem& p, const Config& config) {
+  const ImplicitGemmConfig c = implicit_gemm_config(p, config);
+  const auto shape = conv_shape(p);
+  const double products = static_cast<double>(cuda::blocks(c, shape)) * c.tile_l * c.tile_c *
+                          static_cast<double>(cuda::channel_steps(c, shape) * shape.taps) *
+                          cuda::step_channels(c) * (p.math == Math::tf32x3 ? 3 : 1);
+  const auto elements = static_cast<double>(input_elements(p) + output_elements(p));
+  return {.bytes = elements * static_cast<double>(size_of(p.dtype)) +
+                   static_cast<double>(cuda::packed_bytes(c, shape)),
+          .flops = 2 * products,
+          .arithmetic = p.dtype == DType::float32 ? Arithmetic::mma_tf32 : Arithmetic::mma_16_bits};
+}
+
+std::string instantiation_for(const Problem& problem, const Config& config) {
+  return instantiation(implicit_gemm_config(problem, config));
+}
+
+LaunchGeometry geometry(const Problem& problem, const Config& config, const DeviceProperties&) {
+  const ImplicitGemmConfig c = implicit_gemm_config(problem, config);
+  return {.grid = {static_cast<unsigned>(blocks(problem, config)), 1, 1},
+          .block = {static_cast<unsigned>(cuda::threads(c)), 1, 1},
+          .shared_bytes = static_cast<unsigned>(shared_bytes(problem, config))};
+}
+
+std::size_t packed_bytes(const Problem& problem, const Config& config) {
+  return static_cast<std::size_t>(
+      cuda::packed_bytes(implicit_gemm_config(problem, config), conv_shape(problem)));
+}
+
+/// One tile of the weights: a tap of the channels of a group from `first_ci` on, for the output
+/// channels of a block.
+struct WeightTile {
+  std::int64_t tap;
+  std::int64_t first_ci;
+  std::int64_t channels;  ///< input
+  std::int64_t first_co;  ///< of all groups
+  std::int64_t out_channels;
+};
+
+void pack_tile(const Problem& p, const ImplicitGemmConfig& c, const WeightTile& tile,
+               const char* from, char* to) {
+  const std::int64_t element = element_bytes(p);
+  for (int row = 0; row < tile.out_channels; ++row) {
+    for (std::int64_t i = 0; i < tile.channels; ++i) {
+      const auto chunk = static_cast<int>(i * element / 16);
+      const std::int64_t at = std::int64_t{row} * c.row_bytes +
+                              cuda::swizzled_chunk(c.row_bytes, row, chunk) * 16 + i * element % 16;
+      const std::int64_t source = weight_index(p, tile.tap, tile.first_ci + i, tile.first_co + row);
+      std::memcpy(to + at, from + source * element, static_cast<std::size_t>(element));
+    }
+  }
+}
+
+void pack(const Problem& problem, const Config& config, const void* weight, const void* bias,
+          void* packed) {
+  const ImplicitGemmConfig c = implicit_gemm_config(problem, config);
+  const auto shape = conv_shape(problem);
+  const std::int64_t group_blocks = cuda::channel_blocks(c, shape);
+  const std::int64_t step = cuda::step_channels(c);
+  char* to = static_cast<char*>(packed);
+  auto* const bias_to = reinterpret_cast<float*>(to + cuda::bias_offset(c, shape));
+  std::memset(packed, 0, packed_bytes(problem, config));
+  for (std::int64_t block = 0; block < shape.groups * group_blocks; ++block) {
+    const std::int64_t first = block % group_blocks * c.tile_c;
+    WeightTile tile = {
+        .first_co = block / group_blocks * shape.out_channels + first,
+        .out_channels = std::min<std::int64_t>(c.tile_c, shape.out_channels - first)};
+    for (tile.first_ci = 0; tile.first_ci < shape.in_channels; tile.first_ci += step) {
+      tile.channels = std::min<std::int64_t>(step, shape.in_channels - tile.first_ci);
+      for (tile.tap = 0; tile.tap < shape.taps; ++tile.tap) {
+        pack_tile(problem, c, tile, static_cast<const char*>(weight), to);
+        to += cuda::w_tile_bytes(c);
+      }
+    }
+    for (std::int64_t i = 0; i < tile.out_channels && bias != nullptr; ++i)
+      bias_to[block * c.tile_c + i] = load_element(bias, problem.dtype, tile.first_co + i);
+  }
+}
+
+std::size_t alignment(const Problem& problem, const Config& config) {
+  const ImplicitGemmConfig c = implicit_gemm_config(problem, config);
+  return static_cast<std::size_t>(std::max(c.vec_x, c.vec_y)) * size_of(problem.dtype);
+}
+
+constexpr CudaKernel kernel = {.header = "implicit_gemm.cuh",
+                               .instantiation = instantiation_for,
+                               .geometry = geometry,
+                               .packed_bytes = packed_bytes,
+                               .pack = pack,
+                               .alignment = alignment};
+
+std::string source_digest(const Problem& problem, const Config& config,
+                          const DeviceProperties& device) {
+  return write_source(kernel, problem, config, device).digest;
+}
+
+}  // namespace
+
+ImplicitGemmConfig implicit_gemm_config(const Problem& p, const Config& config) {
+  ImplicitGemmConfig c = with_narrow_indices(p, config);
+  c.index_bits = cuda::fits_32_bits(c, conv_shape(p)) ? 32 : 64;
+  return c;
+}
+
+std::string instantiation(const ImplicitGemmConfig& c) {
+  return fmt::format(
+      "conv1d_implicit_gemm<ImplicitGemmConfig{{.dtype = DType::{}, .math = Math::{}, "
+      ".layout = Layout::{}, .activation = Activation::{}, .tile_l = {}, .tile_c = {}, "
+      ".row_bytes = {}, .stages = {}, .shares_rows = {}, .split = {}, .vec_x = {}, .vec_y = {}, "
+      ".index_bits = {}}}>",
+      name(c.dtype), name(c.math), name(c.layout), name(c.activation), c.tile_l, c.tile_c,
+      c.row_bytes, c.stages, c.shares_rows, c.split, c.vec_x, c.vec_y, c.index_bits);
+}
+
+const Family& cuda_implicit_gemm() {
+  static const Family family = {.name = family_name,
+                                .device = DeviceKind::cuda,
+                                .origin = Origin::generated,
+                                .summary = "wide groups as matrix products on tensor cores",
+                                .parameters = parameters(),
+                                .constraints = constraints(),
+                                .default_config = default_config,
+                                .cost = cost,
+                                .source_digest = source_digest,
+                                .cuda = &kernel};
+  return family;
+}
+
+}  // namespace convtune

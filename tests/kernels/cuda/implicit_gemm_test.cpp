@@ -1,0 +1,238 @@
+#include "kernels/cuda/implicit_gemm.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <optional>
+#include <random>
+#include <set>
+
+#include "generator/candidates.hpp"
+#include "kernels/cuda/cuda_kernel.hpp"
+#include "tests/kernels/cuda/implicit_gemm_kernels.hpp"
+
+namespace convtune {
+namespace {
+
+using cuda::ImplicitGemmConfig;
+
+const DeviceProperties h200 = properties_of_arch("sm_90a");
+
+/// A device so small that tiles of every size suit problems of a few blocks.
+const DeviceProperties small = [] {
+  DeviceProperties device = h200;
+  device.units = 4;
+  return device;
+}();
+
+/// A problem near the edges of the kernel's tile: one short of it, just full, one more; and with
+/// reductions from one step to several turns of the ring.
+Problem draw_problem(const ImplicitGemmConfig& c, std::mt19937& random) {
+  const std::int64_t step = cuda::step_channels(c);
+  const std::int64_t out = pick<std::int64_t>(random, {1, 5, c.tile_l - 1, c.tile_l, c.tile_l + 1});
+  const bool along_channels = c.layout == Layout::NLC;
+  Problem p;
+  p.batch = pick(random, {1, 2});
+  p.kernel_size = pick(random, {1, 2, 3, 5, 7});
+  p.stride = pick(random, {1, 1, 2, 3, 4});
+  p.dilation = pick(random, {1, 1, 2, 3, 4, 9});
+  p.padding = pick<Padding>(random, {{0, 0}, {1, 1}, {8, 0}, {2, 3}, {0, 1}});
+  p.num_groups = pick(random, {1, 1, 2});
+  const std::int64_t in =
+      pick<std::int64_t>(random, {16, step - 1, step, step + 1, 2 * step + 1, 2 * step + 16});
+  const std::int64_t outs = pick<std::int64_t>(random, {16, c.tile_c - 1, c.tile_c, c.tile_c + 8});
+  p.in_channels = p.num_groups * (along_channels ? in / c.vec_x * c.vec_x : in);
+  p.out_channels = p.num_groups * (along_channels ? outs / c.vec_y * c.vec_y : outs);
+  p.length = (out - 1) * p.stride + p.dilation * (p.kernel_size - 1) + 1 - p.padding.left -
+             p.padding.right + static_cast<std::int64_t>(random() % 8);
+  p.has_bias = random() % 2 == 0;
+  p.dtype = c.dtype;
+  p.math = c.math;
+  p.layout = c.layout;
+  p.activation = c.activation;
+  return p;
+}
+
+Config config_for(const ImplicitGemmConfig& c) {
+  return {.family = "cuda_implicit_gemm",
+          .settings = {{"tile_l", c.tile_l},
+                       {"tile_c", c.tile_c},
+                       {"row_bytes", c.row_bytes},
+                       {"stages", c.stages},
+                       {"share", c.shares_rows ? 1 : 0},
+                       {"split", c.split}}};
+}
+
+bool is_valid(const Problem& p) {
+  return p.length >= 1 &&
+         p.length + p.padding.left + p.padding.right > p.dilation * (p.kernel_size - 1);
+}
+
+/// A drawn problem that the host twin would serve with exactly this kernel, wide indices aside.
+std::optional<Problem> problem_for(const ImplicitGemmConfig& config, std::mt19937& random) {
+  for (int attempt = 0; attempt < 20000; ++attempt) {
+    const Problem problem = draw_problem(config, random);
+    if (!is_valid(problem)) continue;
+    const Config candidate = config_for(config);
+    if (broken_constraint(cuda_implicit_gemm(), problem, candidate, small) != nullptr) continue;
+    ImplicitGemmConfig chosen = implicit_gemm_config(problem, candidate);
+    chosen.index_bits = config.index_bits;
+    if (chosen == config) return problem;
+  }
+  return std::nullopt;
+}
+
+class ImplicitGemmOnHost : public testing::TestWithParam<std::size_t> {};
+
+TEST_P(ImplicitGemmOnHost, EqualsTheReference) {
+  const auto& kernel = implicit_gemm_kernels()[GetParam()];
+  const bool keeps_infinities = kernel.config.math != Math::tf32x3;
+  const int cases = kernel.config.tile_l * kernel.config.tile_c > 128 * 64 ? 9 : 18;
+  std::mt19937 random(static_cast<unsigned>(GetParam()));
+  for (int i = 0; i < cases; ++i) {
+    const std::optional<Problem> problem = problem_for(kernel.config, random);
+    ASSERT_TRUE(problem) << "no drawn problem needs this kernel";
+    const auto data = static_cast<Data>(i % 3);
+    check_kernel(cuda_implicit_gemm(), *problem, config_for(kernel.config), kernel.thread,
+                 data == Data::infinities && !keeps_infinities ? Data::integers : data, random);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Kernels, ImplicitGemmOnHost,
+                         testing::Range<std::size_t>(0, implicit_gemm_kernels().size()));
+
+TEST(ImplicitGemmHostKernels, HaveEveryValueOfEveryParameter) {
+  for (const Parameter& parameter : cuda_implicit_gemm().parameters) {
+    std::set<std::int64_t> values;
+    for (const auto& kernel : implicit_gemm_kernels())
+      values.insert(config_for(kernel.config).at(parameter.name));
+    EXPECT_EQ(values, std::set(parameter.values.begin(), parameter.values.end())) << parameter.name;
+  }
+}
+
+/// Problems near the edges of many kernels, and much larger ones.
+std::vector<Problem> drawn_problems() {
+  std::mt19937 random(1);
+  std::vector<Problem> problems;
+  while (problems.size() < 300) {
+    const auto& kernel = implicit_gemm_kernels()[random() % implicit_gemm_kernels().size()];
+    Problem problem = draw_problem(kernel.config, random);
+    problem.batch = pick(random, {1, 16, 1000});
+    problem.length *= pick(random, {1, 1, 50});
+    problem.out_channels *= pick(random, {1, 8});
+    problem.dilation *= pick(random, {1, 1, 300});
+    if (is_valid(problem) && out_channels_per_group(problem) >= 16 &&
+        in_channels_per_group(problem) >= 16)
+      problems.push_back(problem);
+  }
+  return problems;
+}
+
+TEST(ImplicitGemm, DefaultKeepsEveryConstraint) {
+  for (const char* arch : {"sm_80", "sm_86", "sm_90a"}) {
+    const DeviceProperties device = properties_of_arch(arch);
+    for (const Problem& problem : drawn_problems()) {
+      const Config config = cuda_implicit_gemm().default_config(problem, device);
+      const Constraint* broken = broken_constraint(cuda_implicit_gemm(), problem, config, device);
+      EXPECT_EQ(broken, nullptr) << describe(problem) << " " << to_text(config) << " breaks "
+                                 << broken->name;
+    }
+  }
+}
+
+TEST(ImplicitGemm, NamesWhatItDoesNotServe) {
+  const Problem served = {.length = 64,
+                          .in_channels = 64,
+                          .out_channels = 64,
+                          .kernel_size = 3,
+                          .dtype = DType::float16};
+  const auto broken = [](const Problem& problem, const DeviceProperties& device) {
+    const Config config = cuda_implicit_gemm().default_config(problem, device);
+    const Constraint* constraint = broken_constraint(cuda_implicit_gemm(), problem, config, device);
+    return constraint == nullptr ? std::string_view() : constraint->name;
+  };
+  EXPECT_EQ(broken(served, h200), "");
+  EXPECT_EQ(broken(served, properties_of_arch("sm_75")), "device_is_ampere_or_later");
+  Problem other = served;
+  other.dtype = DType::float32;
+  EXPECT_EQ(broken(other, h200), "tensor_core_math");
+  other.math = Math::tf32x3;
+  EXPECT_EQ(broken(other, h200), "");
+  other = served;
+  other.num_groups = 8;
+  EXPECT_EQ(broken(other, h200), "wide_groups");
+  other = served;
+  other.padding.left = std::int64_t{1} << 40;
+  EXPECT_EQ(broken(other, h200), "indices_fit_64_bits");
+}
+
+TEST(ImplicitGemm, HasAFewDozenConfigs) {
+  for (const Problem& problem : drawn_problems()) {
+    const Family* const families[] = {&cuda_implicit_gemm()};
+    const std::size_t configs = enumerate(problem, h200, families).candidates.size();
+    EXPECT_GE(configs, 1U) << describe(problem);
+    EXPECT_LE(configs, 64U) << describe(problem);
+  }
+}
+
+TEST(ImplicitGemm, WidensIndicesWhereATensorNeedsIt) {
+  Problem problem = {.length = (1 << 25) - 256,
+                     .in_channels = 64,
+                     .out_channels = 16,
+                     .kernel_size = 1,
+                     .dtype = DType::float16};
+  const Config config = cuda_implicit_gemm().default_config(problem, h200);
+  EXPECT_EQ(implicit_gemm_config(problem, config).index_bits, 32);
+  problem.length = 1 << 25;  // 2^31 elements of x
+  EXPECT_EQ(implicit_gemm_config(problem, config).index_bits, 64);
+  problem.length = 64;
+  problem.kernel_size = 2;
+  problem.dilation = problem.padding.right = 1 << 30;
+  EXPECT_EQ(implicit_gemm_config(problem, config).index_bits, 64);  // a tap's position
+}
+
+TEST(ImplicitGemm, BakesInNothingButWhatItNames) {
+  const Problem problem = {.length = 64,
+                           .in_channels = 64,
+                           .out_channels = 64,
+                           .kernel_size = 3,
+                           .dtype = DType::bfloat16};
+  Problem other = problem;
+  other.batch = 7;
+  other.length = 200;
+  other.in_channels = 256;
+  other.out_channels = 512;
+  other.kernel_size = 5;
+  other.stride = 2;
+  other.padding = {1, 4};
+  other.dilation = 3;
+  other.num_groups = 2;
+  other.has_bias = true;
+  const Config config = config_for({.shares_rows = true});
+  const CudaKernel& twin = *cuda_implicit_gemm().cuda;
+  EXPECT_EQ(twin.instantiation(problem, config), twin.instantiation(other, config));
+  other.activation = Activation::relu;
+  EXPECT_NE(twin.instantiation(problem, config), twin.instantiation(other, config));
+}
+
+TEST(ImplicitGemm, CostCountsTailsAndPackedWeights) {
+  // 65 positions by 48 channels in tiles of 64 by 32: 128 by 64. 40 input channels fill 64.
+  Problem problem = {.length = 67,
+                     .in_channels = 40,
+                     .out_channels = 48,
+                     .kernel_size = 3,
+                     .dtype = DType::float16};
+  const Config config = config_for({.tile_l = 64, .tile_c = 32, .row_bytes = 64});
+  const Cost cost = cuda_implicit_gemm().cost(problem, config);
+  EXPECT_EQ(cost.flops, 2.0 * 128 * 64 * 3 * 64);
+  EXPECT_EQ(cost.bytes, (67 * 40 + 65 * 48) * 2.0 + 64 * 3 * 64 * 2 + 64 * 4);
+  EXPECT_EQ(cost.arithmetic, Arithmetic::mma_16_bits);
+  problem.dtype = DType::float32;
+  problem.math = Math::tf32;
+  const double once = cuda_implicit_gemm().cost(problem, config).flops;
+  problem.math = Math::tf32x3;
+  EXPECT_EQ(cuda_implicit_gemm().cost(problem, config).flops, 3 * once);
+}
+
+}  // namespace
+}  // namespace convtune
