@@ -1,7 +1,5 @@
 #include "kernels/cpu/depthwise.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 
@@ -9,7 +7,6 @@
 #include "kernels/cpu/targets.hpp"
 #include "kernels/cpu/thread_pool.hpp"
 #include "kernels/cpu/window.hpp"
-#include "kernels/error.hpp"
 
 namespace convtune {
 namespace {
@@ -112,10 +109,7 @@ std::shared_ptr<const void> prepare(const Problem& problem, const Config& config
   plan->task =
       depthwise(problem, config, {}) ? depthwise_task(problem.dtype, plan->config) : nullptr;
   if (plan->task == nullptr) {
-    throw Error(Status::failed,
-                fmt::format("{} cannot run {} on {}: take a config that keeps the family's "
-                            "constraints on this CPU",
-                            to_text(config), describe(problem), cpu_target()));
+    refuse_config(problem, config);
   }
   plan->length_out = output_length(problem);
   plan->multiplier = out_channels_per_group(problem);

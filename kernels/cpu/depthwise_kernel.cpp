@@ -113,7 +113,7 @@ void sum_tile(const DepthwisePlan& plan, const Block<T>& block, std::int64_t t, 
     }
     return;
   }
-  HWY_ALIGN float left[rows * vectors * lanes];
+  HWY_ALIGN float left[std::size_t{rows} * vectors * lanes];
   for (int row = 0; row < rows; ++row) {
     for (int v = 0; v < vectors; ++v) hn::Store(sums[row][v], d, left + (row * vectors + v) * step);
   }

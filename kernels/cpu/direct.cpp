@@ -1,7 +1,5 @@
 #include "kernels/cpu/direct.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 
@@ -9,7 +7,6 @@
 #include "kernels/cpu/targets.hpp"
 #include "kernels/cpu/thread_pool.hpp"
 #include "kernels/cpu/window.hpp"
-#include "kernels/error.hpp"
 
 namespace convtune {
 namespace {
@@ -170,9 +167,7 @@ std::shared_ptr<const void> prepare(const Problem& problem, const Config& config
   p.config = parse(config);
   p.task = direct_task(problem.dtype, p.config.tile_c);
   if (p.task == nullptr || p.config.block_l * p.config.tile_c > direct_max_sums) {
-    throw Error(Status::failed, fmt::format("{} cannot run on {}: take a config that keeps the "
-                                            "family's constraints on this CPU",
-                                            to_text(config), cpu_target()));
+    refuse_config(problem, config);
   }
   p.length_out = output_length(problem);
   p.group_in = in_channels_per_group(problem);

@@ -1,7 +1,5 @@
 #include "kernels/cpu/length.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -11,7 +9,6 @@
 #include "kernels/cpu/targets.hpp"
 #include "kernels/cpu/thread_pool.hpp"
 #include "kernels/cpu/window.hpp"
-#include "kernels/error.hpp"
 
 namespace convtune {
 namespace {
@@ -246,10 +243,7 @@ std::shared_ptr<const void> prepare(const Problem& problem, const Config& config
   const DeviceProperties any;
   if (plan->tile == nullptr || !ncl(problem, config, any) || !sums_fit(problem, config, any) ||
       !readable_in_place(problem, config, any)) {
-    throw Error(Status::failed,
-                fmt::format("{} cannot run {} on {}: take a config that keeps the family's "
-                            "constraints on this CPU",
-                            to_text(config), describe(problem), cpu_target()));
+    refuse_config(problem, config);
   }
   plan->length_out = output_length(problem);
   plan->group_in = in_channels_per_group(problem);

@@ -7,6 +7,7 @@
 #include <new>
 
 #include "kernels/cpu/thread_pool.hpp"
+#include "kernels/problem.hpp"
 
 namespace convtune {
 
@@ -29,7 +30,8 @@ void run_tasks(const Plan& plan, std::int64_t count, const void* x, void* y, Thr
     const void* x;
     void* y;
   } job = {plan, x, y};
-  pool.parallel_for(count, [&job](std::int64_t i) { job.plan.task(job.plan, job.x, job.y, i); });
+  pool.parallel_for(count, multiply_adds(plan.problem),
+                    [&job](std::int64_t i) { job.plan.task(job.plan, job.x, job.y, i); });
 }
 
 }  // namespace convtune

@@ -31,7 +31,8 @@ struct ThreadPool::Impl {
   std::int64_t count = 0;
   std::atomic<std::int64_t> next = 0;
   std::uint64_t job = 0;
-  std::size_t busy = 0;
+  bool open = false;       // the job may still be joined
+  std::size_t inside = 0;  // workers that joined it
   bool stopping = false;
   std::vector<std::thread> workers;
 
@@ -45,13 +46,14 @@ struct ThreadPool::Impl {
     std::uint64_t served = 0;
     std::unique_lock lock(mutex);
     while (true) {
-      job_started.wait(lock, [&] { return stopping || job != served; });
+      job_started.wait(lock, [&] { return stopping || (open && job != served); });
       if (stopping) return;
       served = job;
+      ++inside;
       lock.unlock();
       work_off();
       lock.lock();
-      if (--busy == 0) job_finished.notify_one();
+      if (--inside == 0) job_finished.notify_one();
     }
   }
 };
@@ -72,8 +74,11 @@ ThreadPool::~ThreadPool() {
 
 int ThreadPool::threads() const { return static_cast<int>(impl_->workers.size()) + 1; }
 
-void ThreadPool::parallel_for(std::int64_t count, const std::function<void(std::int64_t)>& task) {
-  if (inside_task || impl_->workers.empty() || count <= 1) {
+void ThreadPool::parallel_for(std::int64_t count, std::int64_t operations,
+                              const std::function<void(std::int64_t)>& task) {
+  const std::int64_t helpers = std::min({static_cast<std::int64_t>(impl_->workers.size()),
+                                         count - 1, operations / work_of_a_thread - 1});
+  if (inside_task || helpers <= 0) {
     for (std::int64_t i = 0; i < count; ++i) task(i);
     return;
   }
@@ -83,13 +88,15 @@ void ThreadPool::parallel_for(std::int64_t count, const std::function<void(std::
     impl_->task = &task;
     impl_->count = count;
     impl_->next = 0;
-    impl_->busy = impl_->workers.size();
+    impl_->open = true;
     ++impl_->job;
   }
-  impl_->job_started.notify_all();
+  for (std::int64_t i = 0; i < helpers; ++i) impl_->job_started.notify_one();
   impl_->work_off();
+  // Whoever has not woken by now is not waited for.
   std::unique_lock lock(impl_->mutex);
-  impl_->job_finished.wait(lock, [&] { return impl_->busy == 0; });
+  impl_->open = false;
+  impl_->job_finished.wait(lock, [&] { return impl_->inside == 0; });
 }
 
 int default_threads() {

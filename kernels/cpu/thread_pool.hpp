@@ -18,8 +18,14 @@ class ThreadPool {
   int threads() const;
 
   /// Calls task(i) once for every i in [0, count), on any thread, and returns when all are done.
-  /// Tasks must not throw. Calls from several threads take turns.
-  void parallel_for(std::int64_t count, const std::function<void(std::int64_t)>& task);
+  /// `operations` is how many multiply-adds or the like the tasks take together: a thread is woken
+  /// only for work_of_a_thread of them. Tasks must not throw. Calls from several threads take
+  /// turns.
+  void parallel_for(std::int64_t count, std::int64_t operations,
+                    const std::function<void(std::int64_t)>& task);
+
+  /// Takes a core about as long as it takes to wake another.
+  static constexpr std::int64_t work_of_a_thread = 250'000;
 
  private:
   struct Impl;

@@ -25,13 +25,17 @@ import tables
 def arguments():
     parser = argparse.ArgumentParser(prog="report", description=__doc__.partition("\n")[0])
     parser.add_argument("export", nargs="?", default="-", help="export file; - is standard input")
-    parser.add_argument("--output", type=Path, default=Path("report.html"), help="the page")
+    parser.add_argument("--output", type=Path, default=Path("report.html"), help="the page; - is standard output, as for the others")
     parser.add_argument("--csv", type=Path, help="the table of layers as CSV")
     parser.add_argument("--json", type=Path, help="all figures as JSON")
     return parser.parse_args()
 
 
 def write(path, text):
+    if path == Path("-"):
+        sys.stdout.reconfigure(encoding="utf-8")
+        sys.stdout.write(text)
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
 

@@ -40,10 +40,8 @@ TEST(Barriers, CatchAWarpThatReachesTheBlocksBarrierInTwoPlaces) {
   expect_caught(
       one_block(64),
       [] {
-        if (lane_index() < 16)
-          block_barrier();
-        else
-          block_barrier();
+        if (lane_index() < 16) block_barrier();
+        if (lane_index() >= 16) block_barrier();
       },
       "the lanes of warp");
 }

@@ -27,7 +27,7 @@ struct Matrix {
       elements.push_back(static_cast<float>(random() % 9) - 4);
   }
   int depth() const { return mma_depth(dtype); }
-  float at(int row, int k) const { return elements[static_cast<std::size_t>(row * depth() + k)]; }
+  float at(int row, int k) const { return elements[static_cast<unsigned>(row * depth() + k)]; }
   int width() const { return swizzle_bytes(swizzle); }
 
   // Distances as a family would choose them: everything packed, k-major tiles `width` bytes deep.
@@ -129,7 +129,7 @@ void expect_product(Swizzle a_swizzle, Swizzle b_swizzle, unsigned k_advance = 0
     for (int i = 0; i < n / 2; ++i) {
       const int row = thread / 32 * 16 + thread % 32 / 4 + i / 2 % 2 * 8;
       const int column = i / 4 * 8 + thread % 4 * 2 + i % 2;
-      float sum = static_cast<float>(thread);
+      auto sum = static_cast<float>(thread);
       for (int k = 0; k < a.depth(); ++k) sum += 2 * a.at(row, k) * b.at(column, k);
       expected.push_back(__builtin_bit_cast(unsigned, sum));
     }
@@ -251,7 +251,7 @@ class WgmmaPipeline : public testing::Test {
     return [this, bug] { multiply_tiles(bug, map_, out_.data()); };
   }
   float x(int step, int row, int k) const {
-    const unsigned bits = x_[static_cast<std::size_t>((step * 64 + row) * 64 + k)];
+    const unsigned bits = x_[static_cast<unsigned>((step * 64 + row) * 64 + k)];
     return __builtin_bit_cast(float, bits << 16);
   }
   void expect_bug_caught(Bug bug, const std::string& words) {

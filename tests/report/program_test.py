@@ -46,6 +46,13 @@ class ProgramTest(unittest.TestCase):
         self.assertEqual(self.run_program("export.json").returncode, 0)
         self.assertTrue((self.folder / "report.html").exists())
 
+    def test_writes_the_page_to_standard_output(self):
+        done = self.run_program("--output", "-", text=json.dumps(example.export(1)))
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertTrue(done.stdout.startswith("<!DOCTYPE html>"))
+        self.assertTrue(done.stdout.rstrip().endswith("</html>"))
+        self.assertEqual(list(self.folder.iterdir()), [])
+
     def test_layers_without_a_winner_have_empty_fields(self):
         document = example.export(1) | {"verdicts": []}
         self.run_program("--csv", "layers.csv", "--json", "figures.json", text=json.dumps(document))

@@ -11,10 +11,14 @@ thread_local std::size_t allocations = 0;
 /// Those that this thread has not freed.
 thread_local std::ptrdiff_t kept = 0;
 
-void* counted(std::size_t bytes) {
+void* counted(std::size_t bytes, const std::nothrow_t&) {
   ++allocations;
   ++kept;
-  if (void* memory = std::malloc(bytes == 0 ? 1 : bytes)) return memory;
+  return std::malloc(bytes == 0 ? 1 : bytes);
+}
+
+void* counted(std::size_t bytes) {
+  if (void* memory = counted(bytes, std::nothrow)) return memory;
   throw std::bad_alloc();
 }
 
@@ -27,6 +31,12 @@ void freed(void* memory) {
 
 [[gnu::noinline]] void* operator new(std::size_t bytes) { return counted(bytes); }
 [[gnu::noinline]] void* operator new[](std::size_t bytes) { return counted(bytes); }
+[[gnu::noinline]] void* operator new(std::size_t bytes, const std::nothrow_t& flag) noexcept {
+  return counted(bytes, flag);
+}
+[[gnu::noinline]] void* operator new[](std::size_t bytes, const std::nothrow_t& flag) noexcept {
+  return counted(bytes, flag);
+}
 [[gnu::noinline]] void operator delete(void* memory) noexcept { freed(memory); }
 [[gnu::noinline]] void operator delete[](void* memory) noexcept { freed(memory); }
 [[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { freed(memory); }

@@ -33,6 +33,7 @@ Gpu gpu;
 
 template <class Handle>
 Handle handle(std::size_t number) {
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): a handle is opaque, and nobody reads through it
   return reinterpret_cast<Handle>(number);
 }
 

@@ -138,8 +138,8 @@ class MutantCpu final : public Device {
  private:
   class Mutant final : public Executable {
    public:
-    Mutant(std::unique_ptr<Executable> kernel, const Problem& problem, const Mutation& mutation)
-        : kernel_(std::move(kernel)), problem_(problem), mutation_(mutation) {}
+    Mutant(std::unique_ptr<Executable> kernel, const Problem& problem, Mutation mutation)
+        : kernel_(std::move(kernel)), problem_(problem), mutation_(std::move(mutation)) {}
     void run(const void* x, void* y, Stream stream) const override {
       kernel_->run(x, y, stream);
       if (mutation_.output) mutation_.output(problem_, static_cast<std::byte*>(y), runs_++);

@@ -110,7 +110,7 @@ class AskTwice : public testing::Test {
         "echo >>{0}; set -- {1}; shift $(($(wc -l <{0}) - 1)); case $1 in crash) kill -SEGV $$;; "
         "hang) sleep 1000;; esac;",
         count, deeds)));
-    const WorkerAnswer answer = ask_twice(worker, request, 2s);
+    WorkerAnswer answer = ask_twice(worker, request, 2s);
     std::filesystem::remove(count);
     return answer;
   }

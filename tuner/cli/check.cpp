@@ -1,10 +1,13 @@
 #include <fmt/format.h>
 
+#include <chrono>
 #include <memory>
 
 #include "kernels/error.hpp"
+#include "kernels/say.hpp"
 #include "tuner/cli/checks.hpp"
 #include "tuner/cli/commands.hpp"
+#include "tuner/cli/database_option.hpp"
 #include "tuner/cli/layer_options.hpp"
 #include "tuner/cli/pack_option.hpp"
 #include "tuner/interrupt.hpp"
@@ -17,6 +20,7 @@ namespace {
 struct CheckOptions {
   LayerOptions layers;
   std::string device = "auto";
+  std::string database;
   bool chosen = false;
   std::uint64_t seed = 0;
 };
@@ -29,11 +33,25 @@ struct Counts {
   double worst_ratio = 0;
 };
 
-std::vector<Candidate> candidates_to_check(const Problem& problem, const Device& device,
-                                           bool chosen) {
-  if (!chosen) return tunable_candidates(problem, device.properties());
-  return {choose_plan(problem, device.properties(), default_plan_source().get()).candidate};
-}
+/// Tells now and then how far a check got.
+class Pulse {
+ public:
+  explicit Pulse(std::size_t problems) : problems_(problems) {}
+
+  void candidate_ended(std::size_t problem) {
+    ++candidates_;
+    const auto now = std::chrono::steady_clock::now();
+    if (now - told_ < std::chrono::seconds(2)) return;
+    told_ = now;
+    say(fmt::format("problem {} of {}: {} candidates checked", problem + 1, problems_,
+                    candidates_));
+  }
+
+ private:
+  std::size_t problems_;
+  std::size_t candidates_ = 0;
+  std::chrono::steady_clock::time_point told_ = std::chrono::steady_clock::now();
+};
 
 void report(const Problem& problem, const std::string& config, std::string_view what,
             const std::string& reason) {
@@ -65,30 +83,34 @@ void count(const WorkerAnswer& answer, const Problem& problem, const std::string
   report(problem, config, name(measurement.outcome), measurement.reason);
 }
 
-void check_layer(Worker& worker, Device& device, const Problem& problem,
-                 const CheckOptions& options, Counts& counts) {
-  if (interrupted() != 0) return;
-  if (workload_bytes(problem) > available_memory()) {
-    ++counts.skipped;
-    report(problem, "", "skipped", "not enough memory");
-    return;
-  }
-  for (const Candidate& candidate : candidates_to_check(problem, device, options.chosen)) {
-    if (interrupted() != 0) return;
-    const std::string config = to_text(candidate.config);
-    const TrialRequest request{
-        .problem = problem, .configs = {config}, .seed = options.seed, .rounds = 0};
-    count(ask_twice(worker, request, limit), problem, config, counts);
-  }
-}
-
 int check(const CheckOptions& options) {
   const std::vector<Layer> layers = selected_layers(options.layers, "quickstart");
   const std::shared_ptr<Device> device = open_device(options.device);
+  const auto plans = options.chosen ? plans_of(options.database) : nullptr;
   note_interrupts();
   Worker worker(worker_command(options.device));
   Counts counts;
-  for (const Layer& layer : layers) check_layer(worker, *device, layer.problem, options, counts);
+  Pulse pulse(layers.size());
+  for (std::size_t i = 0; i < layers.size() && interrupted() == 0; ++i) {
+    const Problem& problem = layers[i].problem;
+    if (workload_bytes(problem) > available_memory()) {
+      ++counts.skipped;
+      report(problem, "", "skipped", "not enough memory");
+      continue;
+    }
+    const std::vector<Candidate> candidates =
+        options.chosen
+            ? std::vector{choose_plan(problem, device->properties(), plans.get()).candidate}
+            : tunable_candidates(problem, device->properties());
+    for (const Candidate& candidate : candidates) {
+      if (interrupted() != 0) break;
+      const std::string config = to_text(candidate.config);
+      const TrialRequest request{
+          .problem = problem, .configs = {config}, .seed = options.seed, .rounds = 0};
+      count(ask_twice(worker, request, limit), problem, config, counts);
+      pulse.candidate_ended(i);
+    }
+  }
   fmt::print(
       "{} problems, {} skipped: {} candidates right, {} wrong, {} failed; worst error {:.3f} of "
       "the "
@@ -109,14 +131,15 @@ void add_check(CLI::App& app, Action& action) {
   command->add_option("--device", options->device, "auto, cpu, cuda or cuda:INDEX")
       ->capture_default_str();
   add_pack_option(*command);
-  command->add_flag("--chosen", options->chosen, "Only what would run, not every candidate");
+  CLI::Option* chosen =
+      command->add_flag("--chosen", options->chosen, "Only what would run, not every candidate");
+  command->add_option("--db", options->database, database_help)->needs(chosen);
   command->add_option("--seed", options->seed, "Seed of the inputs")
       ->check(number_from(std::uint64_t{0}))
       ->capture_default_str();
   command->footer(
-      "Without layers, those of the quickstart list. Exit code 1 if any candidate is wrong, 5 if "
-      "any\n"
-      "could not be checked.\n\n"
+      "Without layers, those of the quickstart list. Exit code 1 if any candidate is wrong, 5 if\n"
+      "any could not be checked.\n\n"
       "Examples:\n"
       "  convtune check --layers mamba-130m --chosen");
   command->callback([&action, options] { action = [options] { return check(*options); }; });

@@ -4,9 +4,9 @@
 #include <nlohmann/json.hpp>
 
 #include "kernels/problem_json.hpp"
-#include "results/store.hpp"
 #include "runtime/serve.hpp"
 #include "tuner/cli/commands.hpp"
+#include "tuner/cli/database_option.hpp"
 #include "tuner/progress.hpp"
 
 namespace convtune::cli {
@@ -102,8 +102,7 @@ int plan(const PlanOptions& options) {
   const Problem problem = parse_problem(options.problem);
   Backend backend = open_backend(options.device, Policy::nearest_or_heuristic);
   if (!options.database.empty()) {
-    auto store = std::make_shared<const Store>(options.database, Store::Access::read);
-    backend.plans = [store = std::move(store)] { return store; };
+    backend.plans = [plans = plans_of(options.database)] { return plans; };
   }
   const Plan chosen = first_choice(backend, problem, Policy::nearest_or_heuristic);
   const bool on_cpu = chosen.candidate.family->device == DeviceKind::cpu;
@@ -122,8 +121,7 @@ void add_plan(CLI::App& app, Action& action) {
   command->add_option("--problem", options->problem, "The problem as JSON")->required();
   command->add_option("--device", options->device, "auto, cpu, cuda or cuda:INDEX")
       ->capture_default_str();
-  command->add_option("--db", options->database,
-                      "Database file; without, the user's, then the system's");
+  command->add_option("--db", options->database, database_help);
   command->add_flag("--why", options->why,
                     "Also what is left of each family's space, and which rule excluded how many");
   command->add_flag("--json", options->json, "Results as JSON on stdout");

@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
@@ -97,15 +98,16 @@ int report(const Options& options) {
   for (const fs::path& path : {options.page, options.csv, options.json}) require_no_database(path);
   const std::string text = Store(options.database, Store::Access::read).export_json();
   std::vector<std::string> command = {python(), program(), "--output", options.page};
-  std::string written = fs::absolute(options.page);
   for (const auto& [flag, path] : {std::pair{"--csv", options.csv}, {"--json", options.json}}) {
-    if (path.empty()) continue;
-    command.insert(command.end(), {flag, path});
-    written += "\n" + fs::absolute(path).string();
+    if (!path.empty()) command.insert(command.end(), {flag, path});
   }
   const int code = run(std::move(command), temporary_file(text).get());
-  if (code == 0) fmt::print("{}\n", written);
-  return code;
+  const auto files = {options.page, options.csv, options.json};
+  if (code != 0 || std::ranges::find(files, "-") != files.end()) return code;
+  for (const fs::path& path : files) {
+    if (!path.empty()) fmt::print("{}\n", fs::absolute(path).string());
+  }
+  return 0;
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ struct SourceOptions {
 Candidate asked_for(const SourceOptions& options, const Problem& problem,
                     const DeviceProperties& device) {
   if (!options.config.empty()) return resolve(options.config, problem, device, all_families());
-  const CandidateSpace space = enumerate(problem, device, all_families());
+  const CandidateSpace space = enumerate(problem, device, generated_families());
   for (const Candidate& candidate : space.candidates) {
     if (candidate.family->cuda != nullptr) return candidate;
   }

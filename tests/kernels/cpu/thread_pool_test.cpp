@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -15,13 +16,17 @@ namespace {
 using testing::Each;
 using testing::HasSubstr;
 
+/// Operations that are worth all threads of any pool here.
+constexpr std::int64_t plenty = 100 * ThreadPool::work_of_a_thread;
+
 TEST(ThreadPool, CallsEveryTaskOnce) {
   for (const int threads : {1, 2, 5}) {
     ThreadPool pool(threads);
     EXPECT_EQ(pool.threads(), threads);
     for (const std::int64_t count : {0, 1, 2, 3, 1000}) {
       std::vector<int> calls(static_cast<std::size_t>(count), 0);
-      pool.parallel_for(count, [&](std::int64_t i) { ++calls[static_cast<std::size_t>(i)]; });
+      pool.parallel_for(count, plenty,
+                        [&](std::int64_t i) { ++calls[static_cast<std::size_t>(i)]; });
       EXPECT_THAT(calls, Each(1)) << threads << " threads";
     }
   }
@@ -32,17 +37,29 @@ TEST(ThreadPool, UsesAllItsThreads) {
   ThreadPool pool(threads);
   std::atomic<int> arrived = 0;
   // Each task waits for the others: it ends only if all run at once.
-  pool.parallel_for(threads, [&](std::int64_t) {
+  pool.parallel_for(threads, plenty, [&](std::int64_t) {
     ++arrived;
     while (arrived < threads) std::this_thread::yield();
   });
   EXPECT_EQ(arrived, threads);
 }
 
+TEST(ThreadPool, WakesNobodyForLittleWork) {
+  ThreadPool pool(3);
+  std::set<std::thread::id> ran;  // by one thread only: no lock
+  for (int round = 0; round < 1000; ++round) {
+    pool.parallel_for(8, 2 * ThreadPool::work_of_a_thread - 1,
+                      [&](std::int64_t) { ran.insert(std::this_thread::get_id()); });
+  }
+  EXPECT_THAT(ran, testing::ElementsAre(std::this_thread::get_id()));
+}
+
 TEST(ThreadPool, RunsANestedCallWithinItsTask) {
   ThreadPool pool(3);
   std::atomic<int> calls = 0;
-  pool.parallel_for(4, [&](std::int64_t) { pool.parallel_for(5, [&](std::int64_t) { ++calls; }); });
+  pool.parallel_for(4, plenty, [&](std::int64_t) {
+    pool.parallel_for(5, plenty, [&](std::int64_t) { ++calls; });
+  });
   EXPECT_EQ(calls, 20);
 }
 
@@ -53,7 +70,7 @@ TEST(ThreadPool, ServesCallersOfSeveralThreads) {
   for (int caller = 0; caller < 4; ++caller) {
     callers.emplace_back([&] {
       for (int round = 0; round < 100; ++round) {
-        pool.parallel_for(7, [&](std::int64_t i) { sum += i; });
+        pool.parallel_for(7, plenty, [&](std::int64_t i) { sum += i; });
       }
     });
   }

@@ -1,6 +1,9 @@
 #include "runtime/vendor/cudnn.hpp"
 
 #include <gmock/gmock.h>
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#endif
 
 #include <cstdlib>
 #include <set>
@@ -43,12 +46,18 @@ std::vector<Candidate> candidates(const Problem& p) {
 class Cudnn : public testing::Test {
  protected:
   void SetUp() override {
+#ifdef __SANITIZE_ADDRESS__
+    __lsan_disable();  // cuDNN frees little of what it allocates
+#endif
     try {
       cudnn_api();
     } catch (const Error& error) {
       GTEST_SKIP() << error.what();
     }
   }
+#ifdef __SANITIZE_ADDRESS__
+  void TearDown() override { __lsan_enable(); }
+#endif
 };
 
 TEST(CudnnLibrary, SaysThatItIsMissing) {
