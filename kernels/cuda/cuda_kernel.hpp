@@ -44,6 +44,9 @@ struct CudaKernel {
   void (*pack)(const Problem&, const Config&, const void* weight, const void* bias, void* packed);
   /// Bytes that x and y must be aligned to.
   std::size_t (*alignment)(const Problem&, const Config&);
+  /// Blocks that an SM is to have registers for: what a thread may take. Without it the compiler
+  /// guesses, and may spill a few where that lets one more block in.
+  int (*blocks_per_sm)(const Problem&, const Config&) = nullptr;
 };
 
 }  // namespace convtune

@@ -15,15 +15,20 @@ std::string digest_of(const std::string& text, const std::vector<EmbeddedFile>& 
   return digest(all);
 }
 
+std::string launch_bounds(const CudaKernel& kernel, const Problem& problem, const Config& config,
+                          const LaunchGeometry& launch) {
+  const unsigned threads = launch.block[0] * launch.block[1] * launch.block[2];
+  if (kernel.blocks_per_sm == nullptr) return fmt::format("{}", threads);
+  return fmt::format("{}, {}", threads, kernel.blocks_per_sm(problem, config));
+}
+
 }  // namespace
 
 Source write_source(const CudaKernel& kernel, const Problem& problem, const Config& config,
                     const DeviceProperties& device) {
   const LaunchGeometry launch = kernel.geometry(problem, config, device);
-  const unsigned threads = launch.block[0] * launch.block[1] * launch.block[2];
   Source source;
-  source.text =
-      fmt::format(R"(#include "kernels/cuda/{}"
+  source.text = fmt::format(R"(#include "kernels/cuda/{}"
 
 using namespace convtune;
 using namespace convtune::cuda;
@@ -33,7 +38,8 @@ extern "C" __global__ void __launch_bounds__({})
   {}(args);
 }}
 )",
-                  kernel.header, threads, kernel_symbol, kernel.instantiation(problem, config));
+                            kernel.header, launch_bounds(kernel, problem, config, launch),
+                            kernel_symbol, kernel.instantiation(problem, config));
   source.headers = included_headers(source.text);
   source.digest = digest_of(source.text, source.headers);
   return source;
