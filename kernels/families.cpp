@@ -3,6 +3,7 @@
 #include "kernels/cpu/families.hpp"
 #include "kernels/cuda/depthwise.hpp"
 #include "kernels/cuda/direct.hpp"
+#include "kernels/cuda/halo.hpp"
 #include "kernels/cuda/implicit_gemm.hpp"
 #include "kernels/family.hpp"
 
@@ -10,8 +11,8 @@ namespace convtune {
 
 std::span<const Family* const> generated_families() {
   static const std::array families = {
-      &cpu_depthwise(),  &cpu_length(),         &cpu_direct(),
-      &cuda_depthwise(), &cuda_implicit_gemm(), &cuda_direct(),
+      &cpu_depthwise(),      &cpu_length(), &cpu_direct(),  &cuda_depthwise(),
+      &cuda_implicit_gemm(), &cuda_halo(),  &cuda_direct(),
   };
   return families;
 }

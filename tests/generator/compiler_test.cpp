@@ -9,6 +9,7 @@
 #include "generator/occupancy.hpp"
 #include "kernels/cuda/depthwise.hpp"
 #include "kernels/cuda/direct.hpp"
+#include "kernels/cuda/halo.hpp"
 #include "kernels/cuda/implicit_gemm.hpp"
 #include "tests/generator/covering_sample.hpp"
 #include "tests/refusal.hpp"
@@ -65,6 +66,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Combine(testing::Values("sm_75", "sm_80", "sm_90a", "sm_100a", "sm_120"),
                      testing::Values(Sample{cuda_direct, sample_problems},
                                      Sample{cuda_depthwise, depthwise_problems},
+                                     Sample{cuda_halo, halo_problems},
                                      Sample{cuda_implicit_gemm, wide_problems})),
     [](const auto& each) {
       return std::string(std::get<0>(each.param)) + "_" +

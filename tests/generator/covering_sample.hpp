@@ -53,6 +53,26 @@ inline std::vector<Problem> depthwise_problems() {
   return problems;
 }
 
+/// Problems for tiles with a halo: a waveform's stem, a head, narrow groups of both sizes, and a
+/// strided group whose words are single channels.
+inline std::vector<Problem> halo_problems() {
+  std::vector<Problem> problems;
+  for (int i = 0; i < 10; ++i) {
+    Problem p = {.length = 48000, .in_channels = 1, .out_channels = 256, .kernel_size = 10};
+    p.dtype = static_cast<DType>(i % 3);
+    p.layout = static_cast<Layout>(i % 2);
+    p.activation = static_cast<Activation>(i % 6);
+    if (i < 3) p.stride = 5;
+    if (i == 3 || i == 4) p.in_channels = 256, p.out_channels = i == 3 ? 1 : 2;
+    if (i == 5) p.in_channels = 80, p.out_channels = 4, p.length = 64;
+    if (i == 6) p.in_channels = p.out_channels = 256;
+    if (i >= 7) p.num_groups = 16, p.in_channels = 16 * (i == 8 ? 5 : 16), p.kernel_size = 41;
+    if (i == 9) p.out_channels = 64, p.length = 48001, p.stride = 4;
+    problems.push_back(p);
+  }
+  return problems;
+}
+
 /// Problems of wide groups, of every math on tensor cores in both layouts: 1x1 and such whose taps
 /// share rows, rows of x that are aligned and that are not, many blocks and few.
 inline std::vector<Problem> wide_problems() {

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <span>
+
+#include "kernels/cuda/halo_config.hpp"
+#include "tests/kernels/cuda/kernel_check.hpp"
+
+namespace convtune {
+
+/// A sample that has every value of every field, for both layouts and all dtypes.
+std::span<const HostKernel<cuda::HaloConfig>> halo_kernels();
+
+}  // namespace convtune
