@@ -9,7 +9,6 @@
 #include "kernels/say.hpp"
 #include "tuner/cli/commands.hpp"
 
-// NOLINTNEXTLINE(bugprone-exception-escape): what is not caught is a fault of the program
 namespace {
 
 int output_failed() {
@@ -19,6 +18,7 @@ int output_failed() {
 
 }  // namespace
 
+// NOLINTNEXTLINE(bugprone-exception-escape): what is not caught is a fault of the program
 int main(int argc, char** argv) {
   using namespace convtune;
   CLI::App app("Autotuner, kernel generator and run-time library for Conv1D", "convtune");
@@ -29,9 +29,8 @@ int main(int argc, char** argv) {
   });
   app.get_formatter()->column_width(36);
   app.footer(
-      "Exit codes: 0 done, 1 a check failed, 2 usage or invalid problem, 3 no such device, driver "
-      "or\n"
-      "compiler, 4 database or file error, 5 done in part, 128+n ended by signal n.\n"
+      "Exit codes: 0 done, 1 a check failed, 2 usage or invalid problem, 3 no such device, driver\n"
+      "or compiler, 4 database or file error, 5 done in part, 128+n ended by signal n.\n"
       "When something is wrong, `convtune devices` is the first thing to run.");
   cli::Action action;
   cli::add_tune(app, action);

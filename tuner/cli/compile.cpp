@@ -127,8 +127,8 @@ void print_json(const std::vector<CompileUnit>& units, const std::vector<Compile
 
 int compile(const CompileOptions& options) {
   const std::vector<std::string> archs = split_archs(options.archs);
-  compiler_info();  // before the work of enumerating, so that its absence is said at once
   const std::vector<Layer> layers = selected_layers(options.layers, "quickstart");
+  compiler_info();  // before the work of enumerating, so that its absence is said at once
   const std::vector<CompileUnit> units = compile_units(layers, archs, options.shortlist);
   note_interrupts();
   Tally tally(units.size(), options.quiet);
@@ -177,8 +177,8 @@ void add_compile(CLI::App& app, Action& action) {
   command->add_flag("--quiet", options->quiet, "No progress on stderr");
   command->add_flag("--json", options->json, "Results as JSON on stdout");
   command->footer(
-      "Without layers, those of the quickstart list. Every layer's default comes first. Exit code "
-      "1\nif a kernel failed, 5 if the budget did not reach one.\n\n"
+      "Without layers, those of the quickstart list. Every layer's default comes first. Exit code\n"
+      "1 if a kernel failed, 5 if the budget did not reach one.\n\n"
       "Examples:\n"
       "  convtune compile --layers 'mamba-2.8b decode step' --arch sm_80,sm_90a");
   command->callback([&action, options] { action = [options] { return compile(*options); }; });
