@@ -18,6 +18,7 @@ using cuda::ImplicitGemmConfig;
 constexpr std::string_view family_name = "cuda_implicit_gemm";
 constexpr std::int64_t fewest_channels = 16;
 constexpr std::int64_t shortest_side = 32;
+constexpr std::int64_t longest_side = 256;
 constexpr std::int64_t small_tile = 64 * 64;
 constexpr std::int64_t largest_passing_tile = 128 * 128;
 
@@ -27,6 +28,17 @@ std::int64_t element_bytes(const Problem& p) { return static_cast<std::int64_t>(
 std::int64_t widest(std::int64_t value, std::int64_t most) {
   while (value % most != 0) most /= 2;
   return most;
+}
+
+// Whether batch rows are joined: where they are shorter than the longest tile.
+bool joins_batch(const Problem& p, const Config& c) {
+  return p.layout == Layout::NLC && c.at("share") == 0 && p.batch > 1 &&
+         output_length(p) < longest_side;
+}
+
+// Positions that tiles are cut from.
+std::int64_t row_length(const Problem& p, const Config& c) {
+  return joins_batch(p, c) ? p.batch * output_length(p) : output_length(p);
 }
 
 // All but the width of indices, which needs sizes that keep the constraints.
@@ -45,6 +57,7 @@ ImplicitGemmConfig with_narrow_indices(const Problem& p, const Config& config) {
       .row_bytes = setting("row_bytes"),
       .stages = setting("stages"),
       .shares_rows = setting("share") != 0,
+      .joins_batch = joins_batch(p, config),
       .split = setting("split"),
       .vec_x = static_cast<int>(nlc ? widest(in_channels_per_group(p), vector) : along_l),
       .vec_y = static_cast<int>(widest(nlc ? out_channels_per_group(p) : output_length(p), vector)),
@@ -65,7 +78,7 @@ bool is_used(std::int64_t side, std::int64_t size) {
 }
 
 bool tile_used(const Problem& p, const Config& c, const DeviceProperties&) {
-  return is_used(c.at("tile_l"), output_length(p)) &&
+  return is_used(c.at("tile_l"), row_length(p, c)) &&
          is_used(c.at("tile_c"), out_channels_per_group(p));
 }
 
@@ -73,7 +86,7 @@ bool tile_used(const Problem& p, const Config& c, const DeviceProperties&) {
 bool tile_not_flat(const Problem& p, const Config& c, const DeviceProperties&) {
   const std::int64_t tile_l = c.at("tile_l"), tile_c = c.at("tile_c");
   return (tile_l <= 2 * tile_c || !is_used(2 * tile_c, out_channels_per_group(p))) &&
-         (tile_c <= 2 * tile_l || !is_used(2 * tile_l, output_length(p)));
+         (tile_c <= 2 * tile_l || !is_used(2 * tile_l, row_length(p, c)));
 }
 
 std::int64_t blocks(const Problem& p, const Config& c) {
@@ -83,7 +96,7 @@ std::int64_t blocks(const Problem& p, const Config& c) {
 // So do small ones, which only a device that is not full needs.
 bool tile_suits_device(const Problem& p, const Config& c, const DeviceProperties& device) {
   const std::int64_t tile_l = c.at("tile_l"), tile_c = c.at("tile_c");
-  const bool could_be_larger = (tile_l == shortest_side && is_used(64, output_length(p))) ||
+  const bool could_be_larger = (tile_l == shortest_side && is_used(64, row_length(p, c))) ||
                                (tile_c == shortest_side && is_used(64, out_channels_per_group(p)));
   if (could_be_larger) return blocks(p, c) <= 4L * device.units;
   return tile_l * tile_c <= small_tile || 4 * blocks(p, c) >= device.units;
@@ -163,7 +176,7 @@ std::vector<Constraint> constraints() {
 
 std::vector<Parameter> parameters() {
   return {
-      {"tile_l", {32, 64, 128, 256}, "output positions a block"},
+      {"tile_l", {shortest_side, 64, 128, longest_side}, "output positions a block"},
       {"tile_c", {32, 64, 128}, "output channels a block"},
       {"row_bytes", {64, 128}, "bytes of input channels a step"},
       {"stages", {2, 3, 4}, "steps in shared memory at once"},
@@ -346,10 +359,10 @@ std::string instantiation(const ImplicitGemmConfig& c) {
   return fmt::format(
       "conv1d_implicit_gemm<ImplicitGemmConfig{{.dtype = DType::{}, .math = Math::{}, "
       ".layout = Layout::{}, .activation = Activation::{}, .tile_l = {}, .tile_c = {}, "
-      ".row_bytes = {}, .stages = {}, .shares_rows = {}, .split = {}, .vec_x = {}, .vec_y = {}, "
-      ".index_bits = {}}}>",
+      ".row_bytes = {}, .stages = {}, .shares_rows = {}, .joins_batch = {}, .split = {}, "
+      ".vec_x = {}, .vec_y = {}, .index_bits = {}}}>",
       name(c.dtype), name(c.math), name(c.layout), name(c.activation), c.tile_l, c.tile_c,
-      c.row_bytes, c.stages, c.shares_rows, c.split, c.vec_x, c.vec_y, c.index_bits);
+      c.row_bytes, c.stages, c.shares_rows, c.joins_batch, c.split, c.vec_x, c.vec_y, c.index_bits);
 }
 
 const Family& cuda_implicit_gemm() {

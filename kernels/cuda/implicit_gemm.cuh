@@ -19,7 +19,8 @@ namespace convtune::cuda {
 //   y[n, t, co] = act(bias[co] + sum over k, ci of
 //                     x[n, t*stride + k*dilation - pad_left, group(co)*Cin/G + ci] * w[k, ci, co])
 //
-// A block computes tile_l positions of one batch row by tile_c channels of one group. It goes
+// A block computes tile_l positions by tile_c channels of one group. Short batch rows of NLC may be
+// joined, so that their positions fill tiles together; each tap then has a tile of x. A block goes
 // through the reduction in steps: a tap of step_channels input channels, taps first. Both operands
 // lie in shared memory as rows of row_bytes with the channels side by side, so that a tap is a tile
 // of x read some rows further down, and taps whose rows overlap share one tile:
@@ -42,8 +43,8 @@ namespace convtune::cuda {
 /// A block's place in the output.
 template <class Index>
 struct GemmPlace {
-  Index batch;
-  Index first;  ///< position
+  Index row;    ///< of the batch, or 0 if they are joined
+  Index first;  ///< position in it
   Index group;
   Index channel_block;  ///< of the group
 };
@@ -60,7 +61,7 @@ GemmPlace<Index> gemm_place(const ConvShape<Index>& shape) {
   place.channel_block = take(channel_blocks(config, shape));
   place.group = take(shape.groups);
   place.first = take(length_blocks(config, shape)) * config.tile_l;
-  place.batch = static_cast<Index>(rest);
+  place.row = static_cast<Index>(rest);
   return place;
 }
 
@@ -75,23 +76,20 @@ struct GemmStep {
   int x_slot = 0;
 };
 
-/// The loop over the reduction of one block. `first_read` is the position that tap 0 reads for the
-/// block's first output.
+/// The loop over the reduction of one block, whose first output is at position `first`.
 template <ImplicitGemmConfig config, class Index>
 class GemmLoop {
  public:
   using T = Element<config.dtype>;
   using Step = GemmStep<Index>;
 
-  GemmLoop(const ConvShape<Index>& shape, const GemmInput<Index, T>& in, const char* weights,
-           Index first_read)
-      : shape_(shape),
-        in_(in),
+  GemmLoop(const GemmInput<Index, T>& in, const char* weights, Index first)
+      : in_(in),
         weights_(weights),
-        first_read_(first_read),
-        sharing_(tap_sharing(config, shape)),
-        x_slots_(x_tiles(config, shape)),
-        x_bytes_(static_cast<int>(x_rows(config, shape)) * config.row_bytes) {}
+        first_(first),
+        sharing_(tap_sharing(config, in.shape)),
+        x_slots_(x_tiles(config, in.shape)),
+        x_bytes_(static_cast<int>(x_rows(config, in.shape)) * config.row_bytes) {}
 
   void run(const WarpTile<config>& warp, GemmSums<config>& sums) {
     Step now, ahead;
@@ -110,14 +108,14 @@ class GemmLoop {
   }
 
  private:
-  bool is_step(const Step& step) const { return step.chunk < channel_steps(config, shape_); }
+  bool is_step(const Step& step) const { return step.chunk < channel_steps(config, in_.shape); }
 
   static int next_slot(int slot, int slots) { return slot + 1 == slots ? 0 : slot + 1; }
 
   /// The first step of the next tile of x.
   Step next_tile(Step step) const {
     step.tile += 1;
-    if (step.tile == sharing_.tiles(shape_.taps)) {
+    if (step.tile == sharing_.tiles(in_.shape.taps)) {
       step.tile = 0;
       step.chunk += 1;
     }
@@ -126,7 +124,7 @@ class GemmLoop {
     step.x_slot = next_slot(step.x_slot, x_slots_);
     return step;
   }
-  bool ends_tile(const Step& step) const { return step.tap + sharing_.period >= shape_.taps; }
+  bool ends_tile(const Step& step) const { return step.tap + sharing_.period >= in_.shape.taps; }
 
   void advance(Step& step) const {
     step.w_slot = next_slot(step.w_slot, config.stages);
@@ -141,17 +139,20 @@ class GemmLoop {
   char* weights_in(int slot) const { return shared_memory() + slot * w_tile_bytes(config); }
   char* x_in(int slot) const { return weights_in(config.stages) + slot * x_bytes_; }
 
-  Index first_position(const Step& step) const { return first_read_ + step.tile * shape_.dilation; }
+  /// Position that the tile's first tap reads for output 0.
+  Index offset(const Step& step) const {
+    return step.tile * in_.shape.dilation - in_.shape.pad_left;
+  }
   /// Rows of a tile of x before the first that is wanted, where vectors lie along the length.
   int early(const Step& step) const {
     if constexpr (config.layout == Layout::NLC) return 0;
-    return static_cast<int>(first_position(step) & (config.vec_x - 1));
+    return static_cast<int>((first_ * in_.shape.stride + offset(step)) & (config.vec_x - 1));
   }
   XTile<Index> x_tile(const Step& step) const {
-    const Index taps = sharing_.taps_of(step.tile, shape_.taps);
+    const Index taps = sharing_.taps_of(step.tile, in_.shape.taps);
     const int rows = config.tile_l + static_cast<int>((taps - 1) * sharing_.shift) + early(step);
-    return {.first = first_position(step) - early(step),
-            .stride = shape_.stride,
+    return {.first = first_,
+            .offset = offset(step) - early(step),
             .channel = step.chunk * step_channels(config),
             .rows = is_step(step) ? rows : 0};
   }
@@ -159,7 +160,7 @@ class GemmLoop {
   /// Starts the copies of a step, as a group that is empty behind the last.
   void start_copies(Step& ahead) const {
     if (is_step(ahead)) {
-      const Index tile = ahead.chunk * shape_.taps + ahead.tap;
+      const Index tile = ahead.chunk * in_.shape.taps + ahead.tap;
       copy_weights<config>(weights_ + tile * w_tile_bytes(config),
                            shared_address(weights_in(ahead.w_slot)));
       if constexpr (copies_x(config)) {
@@ -199,10 +200,9 @@ class GemmLoop {
     if (ends_tile(now)) pass_parts(next, now.nth + 1);
   }
 
-  ConvShape<Index> shape_;
   GemmInput<Index, T> in_;
   const char* weights_;
-  Index first_read_;
+  Index first_;
   TapSharing<Index> sharing_;
   int x_slots_;
   int x_bytes_;
@@ -219,11 +219,11 @@ void conv1d_implicit_gemm(const ConvArgs& args) {
   const ConvShape<Index> shape = shape_as<Index>(args.shape);
   const GemmPlace<Index> place = gemm_place<config>(shape);
   const Index channels_x = shape.groups * shape.in_channels;
-  const Index first_x = place.batch * shape.length * channels_x +
+  const Index first_x = place.row * shape.length * channels_x +
                         place.group * shape.in_channels * (nlc ? 1 : shape.length);
-  const GemmInput<Index, T> in = {.x = static_cast<const T*>(args.x) + first_x,
-                                  .length = shape.length,
-                                  .channels = shape.in_channels,
+  const GemmInput<Index, T> in = {.shape = shape,
+                                  .x = static_cast<const T*>(args.x) + first_x,
+                                  .along_batch = shape.length * channels_x,
                                   .along_l = nlc ? channels_x : 1,
                                   .along_c = nlc ? 1 : shape.length};
   const Index tile = place.group * channel_blocks(config, shape) + place.channel_block;
@@ -231,8 +231,7 @@ void conv1d_implicit_gemm(const ConvArgs& args) {
 
   const WarpTile<config> warp = warp_tile<config>();
   GemmSums<config> sums;
-  GemmLoop<config, Index>(shape, in, packed + tile * w_block_bytes(config, shape),
-                          place.first * shape.stride - shape.pad_left)
+  GemmLoop<config, Index>(in, packed + tile * w_block_bytes(config, shape), place.first)
       .run(warp, sums);
 
   if constexpr (config.split > 1) add_parts(warp, sums);
@@ -242,12 +241,12 @@ void conv1d_implicit_gemm(const ConvArgs& args) {
   const Index first_channel = place.channel_block * config.tile_c;
   const Index channels_y = shape.groups * shape.out_channels;
   const Index channel = place.group * shape.out_channels + first_channel;
-  const Index batch_y = place.batch * shape.out_length * channels_y;
-  const Index lengths = shape.out_length - place.first;
+  const Index row_y = place.row * shape.out_length * channels_y;
+  const Index lengths = row_length(config, shape) - place.first;
   const Index channels = shape.out_channels - first_channel;
   const Index first_y =
       nlc ? place.first * channels_y + channel : channel * shape.out_length + place.first;
-  store_y<config>(GemmOutput<Index, T>{.y = static_cast<T*>(args.y) + (batch_y + first_y),
+  store_y<config>(GemmOutput<Index, T>{.y = static_cast<T*>(args.y) + (row_y + first_y),
                                        .bias = bias + tile * config.tile_c,
                                        .along_rows = nlc ? channels_y : shape.out_length,
                                        .rows = nlc ? lengths : channels,

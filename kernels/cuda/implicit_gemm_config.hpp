@@ -19,6 +19,7 @@ struct ImplicitGemmConfig {
   int row_bytes = 128;       ///< input channels of a step: 64 or 128 bytes
   int stages = 3;            ///< steps that are in shared memory at once
   bool shares_rows = false;  ///< whether the taps that can do read one tile of x
+  bool joins_batch = false;  ///< whether a block's positions run on from one batch row to the next
   int split = 1;             ///< parts of a step's channels, each multiplied by warps of its own
   int vec_x = 1;             ///< elements of x a load: channels in NLC, positions in NCL
   int vec_y = 1;             ///< elements of y a store: likewise
@@ -132,11 +133,21 @@ constexpr Index shared_bytes(ImplicitGemmConfig c, const ConvShape<Index>& s) {
   return inputs > larger ? inputs : larger;
 }
 
-/// The grid is (batch, length, group, channels), channels fastest, so that blocks which run
+/// Rows of outputs, and positions of each: with joins_batch (NLC) all are one row.
+template <class Index>
+constexpr Index output_rows(ImplicitGemmConfig c, const ConvShape<Index>& s) {
+  return c.joins_batch ? 1 : s.batch;
+}
+template <class Index>
+constexpr Index row_length(ImplicitGemmConfig c, const ConvShape<Index>& s) {
+  return c.joins_batch ? s.batch * s.out_length : s.out_length;
+}
+
+/// The grid is (row, length, group, channels), channels fastest, so that blocks which run
 /// together share their tile of x.
 template <class Index>
 constexpr Index length_blocks(ImplicitGemmConfig c, const ConvShape<Index>& s) {
-  return divide_up(s.out_length, Index{c.tile_l});
+  return divide_up(row_length(c, s), Index{c.tile_l});
 }
 template <class Index>
 constexpr Index channel_blocks(ImplicitGemmConfig c, const ConvShape<Index>& s) {
@@ -144,7 +155,7 @@ constexpr Index channel_blocks(ImplicitGemmConfig c, const ConvShape<Index>& s) 
 }
 template <class Index>
 constexpr Index blocks(ImplicitGemmConfig c, const ConvShape<Index>& s) {
-  return s.batch * length_blocks(c, s) * s.groups * channel_blocks(c, s);
+  return output_rows(c, s) * length_blocks(c, s) * s.groups * channel_blocks(c, s);
 }
 
 /// Packed weights are [group][channel block][step's channels][tap], each a tile as shared memory

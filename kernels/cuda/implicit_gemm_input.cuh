@@ -16,21 +16,41 @@ namespace convtune::cuda {
 /// What a block reads of x.
 template <class Index, class T>
 struct GemmInput {
-  const T* x;      ///< the group's first channel at position 0
-  Index length;    ///< positions
-  Index channels;  ///< of the group
-  Index along_l;   ///< elements from one position to the next
-  Index along_c;   ///< likewise for channels
+  ConvShape<Index> shape;
+  const T* x;         ///< the group's first channel at position 0 of the block's batch row
+  Index along_batch;  ///< elements from one batch row to the next
+  Index along_l;      ///< likewise for positions
+  Index along_c;      ///< likewise for channels
 };
 
-/// The place of a tile of x.
+/// A tile of x: row r is at position (first + r) * stride + offset.
 template <class Index>
 struct XTile {
-  Index first;    ///< position of row 0
-  Index stride;   ///< positions from one row to the next
+  Index first;
+  Index offset;
   Index channel;  ///< first of the step
   int rows;
 };
+
+/// Channel 0 of the group at a row's position, if that lies inside x.
+template <class T>
+struct XRow {
+  const T* from;
+  bool inside;
+};
+template <ImplicitGemmConfig config, class Index, class T>
+XRow<T> x_row(const GemmInput<Index, T>& in, const XTile<Index>& tile, int row) {
+  Index output = tile.first + row;
+  Index batch = 0;
+  if constexpr (config.joins_batch) {
+    batch = static_cast<Index>(as_unsigned(output) / as_unsigned(in.shape.out_length));
+    output -= batch * in.shape.out_length;
+  }
+  const Index position = output * in.shape.stride + tile.offset;
+  const bool inside =
+      (!config.joins_batch || batch < in.shape.batch) && is_inside(position, in.shape.length);
+  return {in.x + (inside ? batch * in.along_batch + position * in.along_l : 0), inside};
+}
 
 /// Byte in a tile where row `row` has its 16 bytes `chunk`.
 template <ImplicitGemmConfig config>
@@ -57,12 +77,12 @@ void copy_x(const GemmInput<Index, T>& in, const XTile<Index>& tile, unsigned to
   const auto thread = static_cast<int>(thread_index());
   const int byte = thread % vectors * vec_bytes;
   const Index channel = tile.channel + byte / static_cast<int>(sizeof(T));
-  const bool wanted = channel < in.channels;
+  const bool wanted = channel < in.shape.in_channels;
   for (int row = thread / vectors; row < tile.rows; row += rows_at_once) {
-    const Index position = tile.first + row * tile.stride;
-    const bool inside = wanted && is_inside(position, in.length);
+    const XRow<T> source = x_row<config>(in, tile, row);
+    const bool inside = wanted && source.inside;
     copy_async<vec_bytes>(to + chunk_offset<config>(row, byte / 16) + byte % 16,
-                          in.x + (inside ? position * in.along_l + channel : 0), inside);
+                          source.from + (inside ? channel : 0), inside);
   }
 }
 
@@ -114,14 +134,15 @@ void load_part(const GemmInput<Index, T>& in, const XTile<Index>& tile, int inde
   for (int i = 0; i < XPart<config>::count; ++i) {
     const PiecePlace place = piece_place<config>(i);
     const int row = index * XPart<config>::rows + place.row;
-    const Index position = tile.first + row * tile.stride;
-    const bool inside = row < tile.rows && is_inside(position, in.length);
-    const Index channel = tile.channel + place.chunk * XPart<config>::channels;
-    const T* from = in.x + (inside ? position * in.along_l + channel * in.along_c : 0);
+    const XRow<T> source = x_row<config>(in, tile, row);
+    const bool inside = source.inside && row < tile.rows;
+    const Index first = tile.channel + place.chunk * XPart<config>::channels;
     CONVTUNE_UNROLL
-    for (int c = 0; c < XPart<config>::channels; ++c)
-      part.piece[i][c] =
-          load_if<XPart<config>::vec>(inside && channel + c < in.channels, from + c * in.along_c);
+    for (int c = 0; c < XPart<config>::channels; ++c) {
+      const bool wanted = inside && first + c < in.shape.in_channels;
+      part.piece[i][c] = load_if<XPart<config>::vec>(
+          wanted, source.from + (wanted ? (first + c) * in.along_c : 0));
+    }
   }
 }
 
