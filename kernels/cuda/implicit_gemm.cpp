@@ -335,12 +335,23 @@ std::size_t alignment(const Problem& problem, const Config& config) {
   return static_cast<std::size_t>(std::max(c.vec_x, c.vec_y)) * size_of(problem.dtype);
 }
 
+// 128 registers hold 64 sums, fragments and 16 words of x on their way, but not when fragments must
+// be rounded, too.
+int blocks_per_sm(const Problem& problem, const Config& config) {
+  const ImplicitGemmConfig c = implicit_gemm_config(problem, config);
+  const int sums = c.tile_l * c.tile_c * c.split / cuda::threads(c);
+  const int words = cuda::copies_x(c) ? 0 : cuda::passing_words(c);
+  const bool are_few = sums <= 64 && words <= 16 && c.dtype != DType::float32;
+  return 65536 / (cuda::threads(c) * (are_few ? 128 : 256));
+}
+
 constexpr CudaKernel kernel = {.header = "implicit_gemm.cuh",
                                .instantiation = instantiation_for,
                                .geometry = geometry,
                                .packed_bytes = packed_bytes,
                                .pack = pack,
-                               .alignment = alignment};
+                               .alignment = alignment,
+                               .blocks_per_sm = blocks_per_sm};
 
 std::string source_digest(const Problem& problem, const Config& config,
                           const DeviceProperties& device) {

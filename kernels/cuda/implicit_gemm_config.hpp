@@ -62,6 +62,17 @@ constexpr int threads(ImplicitGemmConfig c) {
   return 32 * warp_grid(c).along_l * warp_grid(c).along_c * c.split;
 }
 
+/// Pieces of x that a thread holds on their way through registers: each 16 bytes of channels by
+/// vec_x positions (one in NLC). Those of all threads make tile_l rows at least.
+constexpr int piece_length(ImplicitGemmConfig c) { return c.layout == Layout::NCL ? c.vec_x : 1; }
+constexpr int pieces(ImplicitGemmConfig c) {
+  return divide_up(c.tile_l * (c.row_bytes / 16), threads(c) * piece_length(c));
+}
+/// Registers that they take.
+constexpr int passing_words(ImplicitGemmConfig c) {
+  return pieces(c) * (16 / element_bytes(c)) * divide_up(piece_length(c) * element_bytes(c), 4);
+}
+
 /// Where in its row the 16 bytes `chunk` of a tile in shared memory lie: eight neighbouring rows
 /// have theirs in different banks.
 constexpr int swizzled_chunk(int row_bytes, int row, int chunk) {

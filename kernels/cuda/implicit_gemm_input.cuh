@@ -86,20 +86,17 @@ void copy_x(const GemmInput<Index, T>& in, const XTile<Index>& tile, unsigned to
   }
 }
 
-/// What a thread holds of a tile of x on its way through registers: `count` pieces, each 16 bytes
-/// of channels by vec_x positions (vec_x is 1 in NLC). The pieces of all threads are a part of the
-/// tile, large enough for tile_l rows.
+/// A part of a tile of x on its way through registers: what all threads hold of it at once, and the
+/// pieces of one of them.
 template <ImplicitGemmConfig config>
 struct XPart {
   using T = Element<config.dtype>;
-  static constexpr int vec = config.layout == Layout::NCL ? config.vec_x : 1;
-  static constexpr int channels = 16 / element_bytes(config);
-  static constexpr int chunks = config.row_bytes / 16;   // of a row
-  static constexpr int at_once = threads(config) * vec;  // rows times chunks
-  static constexpr int count = divide_up(config.tile_l * chunks, at_once);
-  static constexpr int rows = count * at_once / chunks;
+  static constexpr int length = piece_length(config);          ///< positions of a piece
+  static constexpr int channels = 16 / element_bytes(config);  ///< likewise
+  static constexpr int chunks = config.row_bytes / 16;         ///< pieces side by side
+  static constexpr int rows = pieces(config) * threads(config) * length / chunks;
 
-  Vector<T, vec> piece[count][channels];
+  Vector<T, length> piece[pieces(config)][channels];
 };
 
 /// A piece's place in its part.
@@ -118,11 +115,11 @@ PiecePlace piece_place(int i) {
   if constexpr (config.layout == Layout::NLC) {
     return {piece / Part::chunks, piece % Part::chunks};
   } else {
-    constexpr int runs = 8 / Part::vec;
-    constexpr int blocks_of_chunks = Part::chunks / Part::vec;
+    constexpr int runs = 8 / Part::length;
+    constexpr int blocks_of_chunks = Part::chunks / Part::length;
     const int warp_piece = piece / 32, eighth = piece % 32 / 8, in_eighth = piece % 8;
     const int run = (warp_piece / blocks_of_chunks * 4 + eighth) * runs + in_eighth % runs;
-    return {run * Part::vec, warp_piece % blocks_of_chunks * Part::vec + in_eighth / runs};
+    return {run * Part::length, warp_piece % blocks_of_chunks * Part::length + in_eighth / runs};
   }
 }
 
@@ -131,18 +128,17 @@ template <ImplicitGemmConfig config, class Index, class T>
 void load_part(const GemmInput<Index, T>& in, const XTile<Index>& tile, int index,
                XPart<config>& part) {
   CONVTUNE_UNROLL
-  for (int i = 0; i < XPart<config>::count; ++i) {
+  for (int i = 0; i < pieces(config); ++i) {
     const PiecePlace place = piece_place<config>(i);
     const int row = index * XPart<config>::rows + place.row;
     const XRow<T> source = x_row<config>(in, tile, row);
     const bool inside = source.inside && row < tile.rows;
-    const Index first = tile.channel + place.chunk * XPart<config>::channels;
+    const Index channel = tile.channel + place.chunk * XPart<config>::channels;
+    const T* const from = source.from + (inside ? channel * in.along_c : 0);
     CONVTUNE_UNROLL
-    for (int c = 0; c < XPart<config>::channels; ++c) {
-      const bool wanted = inside && first + c < in.shape.in_channels;
-      part.piece[i][c] = load_if<XPart<config>::vec>(
-          wanted, source.from + (wanted ? (first + c) * in.along_c : 0));
-    }
+    for (int c = 0; c < XPart<config>::channels; ++c)
+      part.piece[i][c] = load_if<XPart<config>::length>(
+          inside && channel + c < in.shape.in_channels, from + c * in.along_c);
   }
 }
 
@@ -151,12 +147,12 @@ template <ImplicitGemmConfig config>
 void store_part(char* to, int rows, int index, const XPart<config>& part) {
   using Part = XPart<config>;
   CONVTUNE_UNROLL
-  for (int i = 0; i < Part::count; ++i) {
+  for (int i = 0; i < pieces(config); ++i) {
     const PiecePlace place = piece_place<config>(i);
     const int first = index * Part::rows + place.row;
     if (first >= rows) continue;
     CONVTUNE_UNROLL
-    for (int v = 0; v < Part::vec; ++v) {
+    for (int v = 0; v < Part::length; ++v) {
       Vector<typename Part::T, Part::channels> chunk;
       CONVTUNE_UNROLL
       for (int c = 0; c < Part::channels; ++c) chunk.at[c] = part.piece[i][c].at[v];
