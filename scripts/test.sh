@@ -20,7 +20,7 @@ long_stages=(
   "headers       120  scripts/build.sh default header_check"
   "asan          600  scripts/stages/preset.sh asan"
   "fresh        1100  scripts/stages/fresh.sh"
-  "peers         120  scripts/stages/peers.sh"
+  "peers         150  scripts/stages/peers.sh"
   "subproject    150  scripts/stages/subproject.sh"
   "cpu-only      280  scripts/stages/preset.sh cpu-only"
   "portable      250  scripts/stages/portable.sh"

@@ -14,6 +14,8 @@ for file in bin/convtune include/convtune/conv1d.hpp include/convtune/convtune.h
   include/convtune/kernels/error.hpp include/convtune/safetensors.hpp \
   'lib/.*libconvtune.so' 'lib/.*libconvtune.so.[0-9.]*' 'lib/.*pkgconfig/convtune.pc' \
   'lib/.*cmake/convtune/convtune-config.cmake' 'lib/.*cmake/convtune/convtune-targets.cmake' \
+  lib/python3/dist-packages/convtune/__init__.py \
+  lib/python3/dist-packages/convtune/libconvtune.so \
   share/man/man1/convtune.1 share/bash-completion/completions/convtune \
   share/convtune/layers/layers.schema.json share/convtune/layers/grid.schema.json \
   share/convtune/report/__main__.py share/convtune/report/template.html.j2 \
