@@ -136,7 +136,7 @@ std::vector<Constraint> constraints() {
 std::vector<Parameter> parameters() {
   return {
       {"tile_l", {16, 32, 64, 128, 256}, "output positions of a warp's tile"},
-      {"tile_c", {1, 2, 4, 8, 16, 32, 64}, "output channels of a warp's tile"},
+      {"tile_c", {1, 2, 4, 8, 16, 32, 48, 64}, "output channels of a warp's tile"},
       {"slices", {1, 2, 4}, "tiles of a block along the channels"},
       {"split", {1, 4}, "warps that share a tile, each with a part of the reduction"},
   };
@@ -154,11 +154,17 @@ Config config_of(std::int64_t tile_l, std::int64_t tile_c, std::int64_t slices,
 std::int64_t default_tile_c(const Problem& p) {
   const std::int64_t channels = out_channels_per_group(p);
   std::int64_t best = least_tile_c(p);
-  for (std::int64_t tile = best; tile <= (is_matrix(p) ? 32 : 16); tile *= 2) {
-    const auto padded = [&](std::int64_t t) { return cuda::divide_up(channels, t) * t; };
+  const auto padded = [&](std::int64_t tile) { return cuda::divide_up(channels, tile) * tile; };
+  for (const std::int64_t tile : {2, 4, 8, 16, 32, 48}) {
+    if (tile < best || tile > (is_matrix(p) ? 48 : 16)) continue;
     if (padded(tile) <= padded(best) || best < std::min(few_outputs, channels)) best = tile;
   }
   return best;
+}
+
+// Short sums wait for memory: smaller tiles leave an SM room for more blocks.
+std::int64_t most_default_sums(const Problem& p) {
+  return p.kernel_size * in_channels_per_group(p) <= 64 ? most_sums / 2 : most_sums;
 }
 
 // The longest tile that leaves every SM two blocks, or else a split. The warps lie along the
@@ -167,14 +173,14 @@ Config default_config(const Problem& p, const DeviceProperties& device) {
   const std::int64_t tile_c = default_tile_c(p);
   Config best = config_of(least_tile_l(p), tile_c, 1, 1);
   if (!indices_fit_64_bits(p)) return best;
-  const bool side_by_side =
-      p.layout == Layout::NLC || tiles_per_group(p, config_of(16, tile_c, 1, 1)) > 1;
+  const bool side_by_side = p.layout == Layout::NLC || out_channels_per_group(p) > tile_c;
+  const std::int64_t longest = most_default_sums(p) * cuda::warp_lanes / tile_c;
   std::int64_t most_blocks = 0;
   for (const std::int64_t split : {4, 1}) {
     for (const std::int64_t slices : {1, 2, 4}) {
       for (const std::int64_t tile_l : {16, 32, 64, 128, 256}) {
         const Config config = config_of(tile_l, tile_c, slices, split);
-        if ((slices > 1 && !side_by_side) ||
+        if ((slices > 1 && !side_by_side) || tile_l > longest ||
             broken_constraint(cuda_halo(), p, config, device) != nullptr)
           continue;
         const std::int64_t grid = blocks(halo_config(p, config), conv_shape(p));

@@ -150,14 +150,19 @@ constexpr Int64 group_channels_in_words(HaloConfig c, const ConvShape<Int64>& s)
   return divide_up(s.in_channels, Int64{word_channels(c)});
 }
 
-/// Word channels of a chunk: an even part of a group, of whole vectors.
+/// Word channels of a chunk, whole vectors of them: what divides a group if half of what fits does,
+/// else an even part.
 constexpr Int64 chunk_channels(HaloConfig c, const ConvShape<Int64>& s) {
-  const Int64 all = group_channels_in_words(c, s);
-  Int64 most = halo_chunk_bytes / 4 / staged_groups(c, s) / channel_pitch(c, s);
+  const bool vectors = c.layout == Layout::NLC && c.vec_x > word_elements(c);
+  const Int64 vector = vectors ? c.vec_x / word_elements(c) : 1;
+  const Int64 all = group_channels_in_words(c, s) / vector;
+  Int64 most = halo_chunk_bytes / 4 / staged_groups(c, s) / channel_pitch(c, s) / vector;
   if (most < 1) most = 1;
-  const Int64 even = divide_up(all, divide_up(all, most));
-  const int vector = c.vec_x / word_elements(c);
-  return c.layout == Layout::NLC && vector > 1 ? round_up(even, vector) : even;
+  if (most > all) most = all;
+  for (Int64 part = most; part > most / 2; --part) {
+    if (all % part == 0) return part * vector;
+  }
+  return divide_up(all, divide_up(all, most)) * vector;
 }
 constexpr Int64 chunks(HaloConfig c, const ConvShape<Int64>& s) {
   return divide_up(group_channels_in_words(c, s), chunk_channels(c, s));

@@ -24,24 +24,25 @@ struct HaloInput {
   int dilation;
 };
 
-/// Calls load(fast, slow), and later store(fast, slow, loaded), for every pair below the limits.
-/// `lanes` threads lie side by side along `fast`. A thread loads 32 bytes of words before it
-/// stores.
-template <class Loaded, class Load, class Store>
-void for_each_staged(int fast, int lanes, int slow, const Load& load, const Store& store) {
+/// For every pair below the limits calls load(start(fast), slow), and later store with what that
+/// gave. `lanes` threads lie side by side along `fast`. A thread loads 32 bytes before it stores.
+template <class Loaded, class Start, class Load, class Store>
+void for_each_staged(int fast, int lanes, int slow, const Start& start, const Load& load,
+                     const Store& store) {
   constexpr int at_once = 32 / static_cast<int>(sizeof(Loaded));
   const auto thread = static_cast<int>(thread_index());
   const int apart = halo_threads / lanes;
   for (int f = thread & (lanes - 1); f < fast; f += lanes) {
+    const auto begun = start(f);
     for (int s = thread / lanes; s < slow; s += at_once * apart) {
-      Loaded loaded[at_once];
+      Loaded loaded[at_once] = {};
       CONVTUNE_UNROLL
       for (int i = 0; i < at_once; ++i) {
-        if (s + i * apart < slow) loaded[i] = load(f, s + i * apart);
+        if (s + i * apart < slow) loaded[i] = load(begun, s + i * apart);
       }
       CONVTUNE_UNROLL
       for (int i = 0; i < at_once; ++i) {
-        if (s + i * apart < slow) store(f, s + i * apart, loaded[i]);
+        if (s + i * apart < slow) store(begun, s + i * apart, loaded[i]);
       }
     }
   }
@@ -67,8 +68,14 @@ StagedWords<vec> paired(const Vector<T, vec>& low, const Vector<T, vec>& high) {
 /// Where the word of a position lies within its channel.
 inline int word_offset(const HaloPlan& plan, int position, int stride) {
   if (stride == 1) return position;
-  const int row = static_cast<int>(as_unsigned(position) / as_unsigned(stride));
+  const auto row = static_cast<int>(as_unsigned(position) / as_unsigned(stride));
   return (position - row * stride) * plan.phase_pitch + row;
+}
+
+/// The group that a row of `per_group` belongs to.
+inline int group_of(const HaloPlan& plan, int row, int per_group) {
+  if (plan.groups == 1) return 0;
+  return static_cast<int>(as_unsigned(row) / as_unsigned(per_group));
 }
 
 /// NCL: vectors along the length, of one channel or of two.
@@ -76,19 +83,28 @@ template <HaloConfig config, class Index, class T>
 void stage_rows(const HaloPlan& plan, const HaloInput<Index, T>& in, Index chunk, unsigned* words) {
   constexpr int vec = config.vec_x;
   using Loaded = StagedWords<vec>;
-  const auto row_of = [&](int slow) {
-    const int group = plan.groups == 1 ? 0 : slow / plan.chunk;
-    return Vector<int, 2>{{group, slow - group * plan.chunk}};
+  struct Start {
+    Index position;
+    bool inside;
+    int offset[vec];  // of its words within a channel
   };
-  const auto load = [&](int fast, int slow) {
-    const auto [group, word] = row_of(slow).at;
-    const Index channel = (chunk * plan.chunk + word) * word_channels(config);
-    const Index position = in.first + fast * vec;
-    const bool inside = channel < in.channels && is_inside(position, in.length);
-    const T* from = in.x + (group * in.channels + channel) * in.length + position;
+  const auto start = [&](int fast) {
+    Start at;
+    at.position = in.first + fast * vec;
+    at.inside = is_inside(at.position, in.length);
+    CONVTUNE_UNROLL
+    for (int i = 0; i < vec; ++i) at.offset[i] = word_offset(plan, fast * vec + i, in.stride);
+    return at;
+  };
+  const auto load = [&](const Start& at, int row) {
+    const int group = group_of(plan, row, plan.chunk);
+    const Index word = chunk * plan.chunk + row - group * plan.chunk;
+    const Index channel = word * word_channels(config);
+    const bool inside = at.inside && channel < in.channels;
+    const T* from = in.x + (group * in.channels + channel) * in.length + at.position;
     const Vector<T, vec> low = load_if<vec>(inside, from);
     if constexpr (config.folded) {
-      const bool next = is_inside<Index>(position + in.dilation, in.length);
+      const bool next = is_inside<Index>(at.position + in.dilation, in.length);
       return paired<vec>(low, load_if<vec>(next, from + in.dilation));
     } else if constexpr (is_matrix(config)) {
       const bool next = inside && channel + 1 < in.channels;
@@ -97,17 +113,28 @@ void stage_rows(const HaloPlan& plan, const HaloInput<Index, T>& in, Index chunk
       return __builtin_bit_cast(Loaded, low);
     }
   };
-  const auto store = [&](int fast, int slow, const Loaded& loaded) {
-    const auto [group, word] = row_of(slow).at;
-    unsigned* to = words + group * plan.group_pitch + word * plan.channel_pitch;
+  const auto store = [&](const Start& at, int row, const Loaded& loaded) {
+    const int group = group_of(plan, row, plan.chunk);
+    unsigned* to =
+        words + group * plan.group_pitch + (row - group * plan.chunk) * plan.channel_pitch;
     if (in.stride == 1) {
-      store_shared(to + fast * vec, __builtin_bit_cast(Vector<unsigned, vec>, loaded));
+      store_shared(to + at.offset[0], __builtin_bit_cast(Vector<unsigned, vec>, loaded));
     } else {
       CONVTUNE_UNROLL
-      for (int i = 0; i < vec; ++i) to[word_offset(plan, fast * vec + i, in.stride)] = loaded.at[i];
+      for (int i = 0; i < vec; ++i) to[at.offset[i]] = loaded.at[i];
     }
   };
-  for_each_staged<Loaded>(plan.window / vec, plan.stage_lanes, in.groups * plan.chunk, load, store);
+  for_each_staged<Loaded>(plan.window / vec, plan.stage_lanes, in.groups * plan.chunk, start, load,
+                          store);
+}
+
+/// at[i] = at[(i + by) % 4]
+inline StagedWords<4> rotated(StagedWords<4> words, int by) {
+  unsigned(&at)[4] = words.at;
+  const StagedWords<4> one = {{at[1], at[2], at[3], at[0]}};
+  const StagedWords<4> odd = (by & 1) != 0 ? one : words;
+  const StagedWords<4> two = {{odd.at[2], odd.at[3], odd.at[0], odd.at[1]}};
+  return (by & 2) != 0 ? two : odd;
 }
 
 /// NLC: vectors along the channels of a group.
@@ -117,35 +144,50 @@ void stage_columns(const HaloPlan& plan, const HaloInput<Index, T>& in, Index ch
   constexpr int vec = config.vec_x;
   constexpr int count = vec > word_elements(config) ? vec / word_elements(config) : 1;
   using Loaded = StagedWords<count>;
-  const int vectors = plan.chunk / count;
-  const auto column_of = [&](int fast) {
-    const int group = plan.groups == 1 ? 0 : fast / vectors;
-    return Vector<int, 2>{{group, (fast - group * vectors) * count}};
+  struct Start {
+    const T* from;  // at position 0
+    bool exists;
+    bool has_next;  // of a pair whose channels come one by one
+    unsigned* to;
+    int turn;
   };
-  const auto load = [&](int fast, int slow) {
-    const auto [group, word] = column_of(fast).at;
+  const int vectors = plan.chunk / count;
+  const auto start = [&](int fast) {
+    const int group = group_of(plan, fast, vectors);
+    const int word = (fast - group * vectors) * count;
     const Index channel = (chunk * plan.chunk + word) * word_channels(config);
+    return Start{.from = in.x + group * in.channels + channel,
+                 .exists = channel < in.channels,
+                 .has_next = channel + 1 < in.channels,
+                 .to = words + group * plan.group_pitch + word * plan.channel_pitch,
+                 .turn = fast};
+  };
+  const auto load = [&](const Start& at, int slow) {
     const Index position = in.first + slow;
-    const bool inside = channel < in.channels && is_inside(position, in.length);
-    const T* from = in.x + position * in.along_l + group * in.channels + channel;
+    const bool inside = at.exists && is_inside(position, in.length);
+    const T* from = at.from + position * in.along_l;
     if constexpr (config.folded) {
       const bool next = is_inside<Index>(position + in.dilation, in.length);
       return paired<1>(load_if<1>(inside, from), load_if<1>(next, from + in.dilation * in.along_l));
     } else if constexpr (vec < word_elements(config)) {
-      const bool next = inside && channel + 1 < in.channels;
-      return paired<1>(load_if<1>(inside, from), load_if<1>(next, from + 1));
+      return paired<1>(load_if<1>(inside, from), load_if<1>(inside && at.has_next, from + 1));
     } else {
       return __builtin_bit_cast(Loaded, load_if<vec>(inside, from));
     }
   };
-  const auto store = [&](int fast, int slow, const Loaded& loaded) {
-    const auto [group, word] = column_of(fast).at;
-    unsigned* to = words + group * plan.group_pitch + word * plan.channel_pitch +
-                   word_offset(plan, slow, in.stride);
-    CONVTUNE_UNROLL
-    for (int i = 0; i < count; ++i) to[i * plan.channel_pitch] = loaded.at[i];
+  const auto store = [&](const Start& at, int slow, const Loaded& loaded) {
+    unsigned* to = at.to + word_offset(plan, slow, in.stride);
+    if constexpr (count == 4) {
+      // Neighbouring vectors begin in one bank: each thread starts with another of its words.
+      const StagedWords<4> turned = rotated(loaded, at.turn);
+      CONVTUNE_UNROLL
+      for (int i = 0; i < count; ++i) to[((i + at.turn) & 3) * plan.channel_pitch] = turned.at[i];
+    } else {
+      CONVTUNE_UNROLL
+      for (int i = 0; i < count; ++i) to[i * plan.channel_pitch] = loaded.at[i];
+    }
   };
-  for_each_staged<Loaded>(in.groups * vectors, plan.stage_lanes, plan.window, load, store);
+  for_each_staged<Loaded>(in.groups * vectors, plan.stage_lanes, plan.window, start, load, store);
 }
 
 /// The rows that no chunk changes: zeros for the rows that fill up a step, and the last of an odd

@@ -33,6 +33,7 @@ constexpr HostKernel<HaloConfig> kernels[] = {
     built<HaloConfig{float16, NCL, Activation::none, 32, 64, 2, 1, 1, 8, true, 64}>(),
     built<HaloConfig{bfloat16, NLC, Activation::none, 16, 8, 1, 1, 1, 2}>(),
     built<HaloConfig{bfloat16, NLC, Activation::none, 16, 32, 1, 4, 4, 1}>(),
+    built<HaloConfig{bfloat16, NLC, Activation::none, 16, 48, 2, 1, 8, 8}>(),
     built<HaloConfig{bfloat16, NCL, Activation::none, 16, 8, 4, 1, 4, 4}>(),
     built<HaloConfig{bfloat16, NCL, Activation::gelu_tanh, 64, 32, 1, 1, 1, 2, false, 64}>(),
     built<HaloConfig{bfloat16, NCL, Activation::relu, 16, 16, 4, 1, 1, 1, true}>(),
