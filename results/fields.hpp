@@ -152,6 +152,7 @@ void for_each_field(R&& r, Visit&& visit) {
   visit("checked_outputs", r.checked_outputs);
   visit("bytes", r.bytes);
   visit("flops", r.flops);
+  visit("turn", r.turn);
   visit("measured_at", r.measured_at);
   visit("run", r.run);
 }

@@ -43,7 +43,8 @@ struct Measurement {
   std::int64_t checked_outputs = 0;
   double bytes = 0;  ///< Cost of one run
   double flops = 0;
-  std::string measured_at;  ///< UTC, ISO 8601, seconds
+  std::int64_t turn = 0;    ///< 1 for what the search of its problem measured first; 0: no search
+  std::string measured_at;  ///< UTC, ISO 8601, seconds; of a finalist, when the finals ended
   std::string run;          ///< which sweep: Run::id
 };
 

@@ -244,6 +244,7 @@ void Sweep::screen(const Problem& problem, Screening& screening, double seconds,
     const double give_up = best == nullptr ? 0 : hopeless_factor * median(best->samples);
     Measurement measurement = measure(key_of(problem, candidate), *candidate.family, give_up);
     if (interrupted() != 0) break;  // the worker was stopped: this says nothing of the candidate
+    measurement.turn = static_cast<std::int64_t>(screening.measurements.size()) + 1;
     insert(measurement);
     ++measured_now;
     screening.seconds[*next] = screened_seconds(measurement);

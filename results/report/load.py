@@ -8,7 +8,7 @@ import re
 import statistics
 from dataclasses import dataclass, field
 
-FORMAT, SCHEMA = "convtune-export", 2
+FORMAT, SCHEMA = "convtune-export", 3
 
 
 class BadExport(Exception):
@@ -28,6 +28,7 @@ class Measurement:
     flops: float | None
     bytes: float | None
     error_ratio: float | None
+    turn: int  # in the search of its problem, from 1; 0: not known
     measured_at: str
     run: str
 
@@ -72,6 +73,7 @@ class Verdict:
     measured: int  # of them, before the finals
     complete: bool  # the search came to its end; False if a budget cut it
     decided_at: str
+    run: str
 
 
 @dataclass
@@ -140,6 +142,7 @@ def _measurement(row):
         flops=number(row.get("flops")),
         bytes=number(row.get("bytes")),
         error_ratio=fraction(row.get("worst_error_ratio")),
+        turn=int(row.get("turn") or 0),
         measured_at=row.get("measured_at") or "",
         run=row.get("run") or "",
     )
@@ -166,6 +169,7 @@ def _verdict(row):
         measured=int(row["measured"]),
         complete=bool(row["complete"]),
         decided_at=row.get("decided_at") or "",
+        run=row.get("run") or "",
     )
 
 
@@ -225,7 +229,7 @@ def load(content):
             labels.setdefault(problem_key(label["problem"]), []).append(label)
         properties = {d["identity"]: d for d in document.get("devices") or []}
         runs = document.get("runs") or []
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadExport(f"a row of the export lacks or garbles {error}; export the database again")
     for (_, problem), layer in layers.items():
         layer.labels = labels.get(problem, [])

@@ -167,7 +167,7 @@ def measured(problem, config, function, identity, run):
     row = {"problem": problem.fields, "device": identity, "config": config,
            "source_digest": versions(), "origin": "vendor", "outcome": "ok", "reason": "",
            "samples": [], "worst_error_ratio": 0.0, "checked_outputs": 0, "bytes": 0.0,
-           "flops": 0.0, "measured_at": now(), "run": run}
+           "flops": 0.0, "turn": 0, "measured_at": now(), "run": run}
     try:
         row["worst_error_ratio"] = problem.worst_error(function)
         row["samples"] = problem.samples(function)
@@ -180,7 +180,7 @@ def measured(problem, config, function, identity, run):
 
 
 def store(arguments, device, run, rows):
-    document = {"format": "convtune-export", "schema": 2, "devices": [device], "runs": [run],
+    document = {"format": "convtune-export", "schema": 3, "devices": [device], "runs": [run],
                 "labels": [], "measurements": rows, "verdicts": []}
     file = arguments.results / "peers.json"
     file.write_text(json.dumps(document), encoding="utf-8")

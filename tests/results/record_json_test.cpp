@@ -57,7 +57,7 @@ TEST(RecordJson, LineHasTheDocumentedFieldsInOrder) {
             R"("source_digest":"00112233445566778899aabbccddeeff","origin":"generated",)"
             R"("outcome":"ok","reason":"","samples":[0.1,0.3333333333333333,1e-09],)"
             R"("worst_error_ratio":0.25,"checked_outputs":4096,"bytes":1500000000,)"
-            R"("flops":12345678901,"measured_at":"2026-01-31T10:00:01Z","run":"run-1"})");
+            R"("flops":12345678901,"turn":7,"measured_at":"2026-01-31T10:00:01Z","run":"run-1"})");
 }
 
 template <typename Record>

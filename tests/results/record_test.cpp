@@ -37,6 +37,7 @@ TEST(Measurement, RefusalsNameTheField) {
   EXPECT_THAT(with([](Measurement& m) { m.checked_outputs = -1; }), HasSubstr("checked_outputs"));
   EXPECT_THAT(with([](Measurement& m) { m.bytes = infinity; }), HasSubstr("bytes is 'inf'"));
   EXPECT_THAT(with([](Measurement& m) { m.flops = -2; }), HasSubstr("flops is '-2'"));
+  EXPECT_THAT(with([](Measurement& m) { m.turn = -1; }), HasSubstr("turn is '-1'"));
   for (const char* bad : {"", "2026-01-31", "2026-01-31 10:00:01Z", "2026-01-31T10:00:01Z0"}) {
     EXPECT_THAT(with([&](Measurement& m) { m.measured_at = bad; }), HasSubstr("measured_at is"));
   }

@@ -94,6 +94,7 @@ inline Measurement sample_measurement(int number = 0, std::int64_t length = 100,
           .checked_outputs = 4096,
           .bytes = 1.5e9,
           .flops = 12345678901,
+          .turn = 7,
           .measured_at = "2026-01-31T10:00:01Z",
           .run = "run-1"};
 }

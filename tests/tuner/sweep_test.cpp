@@ -7,13 +7,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <set>
 #include <thread>
+#include <vector>
 
 #include "kernels/problem_json.hpp"
 #include "tuner/progress.hpp"
@@ -59,7 +63,7 @@ class SweepTest : public testing::Test {
     for (const Measurement& row :
          store.measurements(problem, identity(open_device("cpu")->properties()))) {
       EXPECT_EQ(row.outcome, Outcome::ok) << row.reason;
-      keys.insert(row.key.config + " " + row.key.source_digest);
+      keys.insert(fmt::format("{} {} {}", row.turn, row.key.config, row.key.source_digest));
     }
     return keys;
   }
@@ -105,6 +109,14 @@ TEST_F(SweepTest, StoresEveryMeasurementAndAVerdict) {
   const auto device = open_device("cpu");
   const CandidateSpace space = enumerate(small, device->properties(), all_families());
   EXPECT_EQ(rows(database(), small).size(), space.candidates.size());
+  std::vector<std::int64_t> turns;
+  for (const Measurement& row : store.measurements(small, identity(device->properties()))) {
+    turns.push_back(row.turn);
+  }
+  std::ranges::sort(turns);
+  std::vector<std::int64_t> each_once(space.candidates.size());
+  std::iota(each_once.begin(), each_once.end(), 1);
+  EXPECT_EQ(turns, each_once) << "the finals, too, keep a candidate's place in the search";
   EXPECT_EQ(verdict.measured, static_cast<std::int64_t>(space.candidates.size()));
   EXPECT_GT(verdict.seconds, 0);
   EXPECT_GT(verdict.default_seconds, 0);
