@@ -16,7 +16,7 @@ long_stages=(
   "format          5  scripts/format.sh --check"
   "shell           5  shellcheck scripts/*.sh scripts/stages/*.sh .ci/run tests/install/*.sh"
   "readme        130  scripts/stages/readme.sh"
-  "browser        20  scripts/stages/browser.sh"
+  "browser        60  scripts/stages/browser.sh"
   "headers       120  scripts/build.sh default header_check"
   "asan          600  scripts/stages/preset.sh asan"
   "fresh        1100  scripts/stages/fresh.sh"

@@ -1,6 +1,7 @@
 """convtune's report: reads the JSON of `convtune db export`, writes one HTML page.
 
-Exit codes are the command line's: 0 done, 2 usage, 3 a Python package is missing, 4 a file."""
+Exit codes are the command line's: 0 done, 1 slower than the earlier database or nothing to compare
+with it, 2 usage, 3 a Python package is missing, 4 a file."""
 
 import argparse
 import sys
@@ -16,16 +17,18 @@ except ImportError as missing:
           "CONVTUNE_PYTHON", file=sys.stderr)
     sys.exit(3)
 
+import against
 import load
 import page
-import summary
 import tables
 
 
 def arguments():
     parser = argparse.ArgumentParser(prog="report", description=__doc__.partition("\n")[0])
     parser.add_argument("export", nargs="?", default="-", help="export file; - is standard input")
-    parser.add_argument("--output", type=Path, default=Path("report.html"), help="the page; - is standard output, as for the others")
+    parser.add_argument("--against", type=Path, help="an earlier export to compare with")
+    parser.add_argument("--output", type=Path, default=Path("report.html"),
+                        help="the page; - is standard output, as for the others")
     parser.add_argument("--csv", type=Path, help="the table of layers as CSV")
     parser.add_argument("--json", type=Path, help="all figures as JSON")
     return parser.parse_args()
@@ -43,11 +46,11 @@ def write(path, text):
 def main():
     options = arguments()
     try:
-        content = (sys.stdin.buffer.read() if options.export == "-"
-                   else Path(options.export).read_bytes())
-        export = load.load(content)
-        summaries = [(device, summary.summarise(device)) for device in export.devices]
-        write(options.output, page.render(export, summaries))
+        export = load.load(sys.stdin.buffer.read() if options.export == "-"
+                           else Path(options.export).read_bytes())
+        earlier = load.load(options.against.read_bytes()) if options.against else None
+        summaries = against.summaries(export, earlier)
+        write(options.output, page.render(export, summaries, earlier))
         if options.csv:
             write(options.csv, tables.to_csv(summaries))
         if options.json:
@@ -55,7 +58,7 @@ def main():
     except (load.BadExport, OSError) as error:
         print(f"convtune: no report was made: {error}", file=sys.stderr)
         return 4
-    return 0
+    return against.exit_code(summaries) if earlier else 0
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import io
 import math
+import re
 import warnings
 import xml.etree.ElementTree as ET
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ PALETTE = {"ink": INK, "muted": MUTED, "rule": RULE, "paper": PAPER,
            "gain": GAIN, "loss": LOSS, "vendor": VENDOR, "cloud": CLOUD}
 
 WIDTH = 9.2  # inches: the width of the page's column
-MANY_POINTS = 1500  # above this a cloud is drawn as one embedded image, not as shapes
+MANY_POINTS = 200  # above this a cloud is drawn as one embedded image, not as shapes
 
 _RC = {
     "svg.fonttype": "none", "svg.hashsalt": "convtune", "text.parse_math": False,
@@ -61,6 +62,22 @@ ET.register_namespace("", _SVG)
 ET.register_namespace("xlink", _XLINK)
 
 
+_LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}")
+
+
+def _rounded(number):
+    """Hundredths of a point are enough."""
+    return f"{float(number[0]):.2f}".rstrip("0").rstrip(".")
+
+
+def ticks(axes, places, height, **look):
+    """Short vertical lines at `height` of the vertical axis, all in one path."""
+    x = [value for place in places for value in (place, place, math.nan)]
+    reach = 0.018
+    y = [value for _ in places for value in (height - reach, height + reach, math.nan)]
+    axes.plot(x, y, transform=axes.get_xaxis_transform(), clip_on=False, **look)
+
+
 def _remove(root, tag):
     for parent in root.iter():
         for child in parent.findall(f"{{{_SVG}}}{tag}"):
@@ -80,7 +97,9 @@ def figure(drawn, name, caption):
     _remove(root, "style")
     for element in root.iter():
         for key, value in element.items():
-            if key == "id":
+            if key in ("d", "x", "y"):
+                element.set(key, _LONG_NUMBER.sub(_rounded, value))
+            elif key == "id":
                 element.set(key, f"{name}-{value}")
             elif key in ("href", f"{{{_XLINK}}}href") and value.startswith("#"):
                 element.set(key, f"#{name}-{value[1:]}")
@@ -95,6 +114,8 @@ def figure(drawn, name, caption):
 
 
 _RATIO_TICKS = (
+    (1.12, (0.94, 0.96, 0.98, 1, 1.02, 1.04, 1.06)),
+    (1.4, (0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1, 1.05, 1.1, 1.15, 1.2, 1.3, 1.4)),
     (2.6, (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.2, 1.4, 1.6, 1.8, 2, 2.4)),
     (12, (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10)),
     (200, (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)),
@@ -111,6 +132,16 @@ def ratio_axis(axes, which, low, high):
     axis.set_major_locator(FixedLocator(ticks))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}×"))
+
+
+def count_axis(axes, most):
+    """Makes axis "x" logarithmic from 1 to `most`, labelled 1, 2, 5, 10, 20, 50 and so on."""
+    axes.set_xscale("log")
+    axes.set_xlim(1, max(2, most))
+    ticks = [step * 10**power for power in range(9) for step in (1, 2, 5)]
+    axes.xaxis.set_major_locator(FixedLocator([t for t in ticks if t <= most]))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
 
 
 def decade_axis(axes, which):

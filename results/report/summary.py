@@ -7,37 +7,12 @@ a generated result. A ratio of times that scatter widely is shown, but enters no
 import math
 import re
 from dataclasses import dataclass
-from enum import Enum
 
 import words
-from load import Layer, family
+from compare import Comparison, Standing, apart, earlier, in_turns
+from load import Layer, Verdict, family, problem_key
 
-CONFIDENCE = 0.99  # of an interval that calls a difference proven, as in the tuner's finals
-MOST_NOISE = 0.2  # spread of either side's samples above which a ratio is unreliable, as in the tuner
-
-
-class Standing(Enum):
-    """How the generated kernel stands against another. A tie is no proven difference; of times
-    that scatter by more than MOST_NOISE, nothing is said."""
-
-    faster = "faster"
-    tie = "tie"
-    slower = "slower"
-    unreliable = "unreliable"
-
-
-@dataclass(frozen=True)
-class Comparison:
-    ratio: float  # median time of the other / median time of the generated kernel
-    interval: tuple[float, float] | None  # of that ratio, at CONFIDENCE; None with too few rounds
-    noise: float  # relative spread of the samples, of the side where it is larger
-
-    @property
-    def standing(self):
-        if self.noise > MOST_NOISE:
-            return Standing.unreliable
-        low, high = self.interval or (0, math.inf)
-        return Standing.faster if low > 1 else Standing.slower if high < 1 else Standing.tie
+PEERS = "torch_"  # how families begin that no build has: what other programs took
 
 
 @dataclass(frozen=True)
@@ -46,9 +21,14 @@ class Row:
 
     layer: Layer
     name: str
-    over_default: Comparison | None  # best generated kernel against the untuned default, if that
-    # is a generated kernel too
-    over_vendor: Comparison | None  # best generated kernel against the best vendor kernel
+    over_default: Comparison | None = None  # best generated kernel against the untuned default, if
+    # that is a generated kernel too
+    over_vendor: Comparison | None = None  # best generated kernel against the best vendor kernel
+    over_peer: Comparison | None = None  # and against the fastest of other programs
+    peer: str = ""  # which that is
+    then: Verdict | None = None  # in the earlier database
+    over_earlier: Comparison | None = None  # best generated kernel against that of then
+    vendor_over_earlier: Comparison | None = None  # the same of vendor kernels: what the machine did
 
     @property
     def verdict(self):
@@ -63,43 +43,42 @@ class Row:
         return [m for m in self.layer.measurements if m.outcome not in ("ok", "skipped")]
 
 
-def median_interval(values, confidence=CONFIDENCE):
-    """An interval that holds the median of the distribution behind `values`, whatever that is, by
-    the binomial law of order statistics; None if there are too few values."""
-    count = len(values)
-    cut, outside = -1, 0.0
-    while 2 * (cut + 1) + 1 < count:
-        outside += 2 * math.comb(count, cut + 1) / 2**count
-        if outside > 1 - confidence:
-            break
-        cut += 1
-    ordered = sorted(values)
-    return (ordered[cut], ordered[count - 1 - cut]) if cut >= 0 else None
-
-
-def _interval(one, other):
-    """Of other / one, from rounds in which both ran in turn."""
-    if not (one and other) or one.run != other.run or len(one.samples) != len(other.samples):
-        return None
-    return median_interval([b / a for a, b in zip(one.samples, other.samples)])
-
-
 def _compare(layer, config, seconds, noise):
     """The best generated kernel against `config`, None unless both were in the finals."""
     verdict = layer.verdict
     if not config or seconds is None or not verdict.best_generated_seconds:
         return None
     generated, other = map(layer.measurement, (verdict.best_generated, config))
-    return Comparison(seconds / verdict.best_generated_seconds, _interval(generated, other),
+    return Comparison(seconds / verdict.best_generated_seconds, in_turns(generated, other),
                       max(noise or 0, verdict.best_generated_noise or 0))
 
 
-def row(layer):
+def _over_peer(layer):
+    """The best generated kernel against the fastest peer. They were not measured in turns."""
+    verdict = layer.verdict
+    peers = [m for m in layer.measurements if m.seconds and m.family.startswith(PEERS)]
+    generated = layer.measurement(verdict.best_generated)
+    if not peers or not generated or not generated.seconds:
+        return None, ""
+    best = min(peers, key=lambda m: m.seconds)
+    return Comparison(best.seconds / generated.seconds, apart(generated, best),
+                      max(best.noise or 0, generated.noise or 0)), best.config
+
+
+def _over_earlier(verdict, then, best):
+    """What the best kernel of one origin took then and takes now."""
+    return earlier(getattr(then, f"{best}_seconds"), getattr(then, f"{best}_noise"),
+                   getattr(verdict, f"{best}_seconds"), getattr(verdict, f"{best}_noise"))
+
+
+def row(layer, then=None):
+    """The Row of a layer; `then` is its verdict in an earlier database."""
     verdict = layer.verdict
     if verdict is None:
-        return Row(layer, words.layer_name(layer), None, None)
+        return Row(layer, words.layer_name(layer))
     default = layer.measurement(verdict.default_config)
     generated = default is None or default.origin == "generated"
+    over_peer, peer = _over_peer(layer)
     return Row(
         layer=layer,
         name=words.layer_name(layer),
@@ -107,6 +86,11 @@ def row(layer):
                               verdict.default_noise) if generated else None,
         over_vendor=_compare(layer, verdict.best_vendor, verdict.best_vendor_seconds,
                              verdict.best_vendor_noise),
+        over_peer=over_peer,
+        peer=peer,
+        then=then,
+        over_earlier=then and _over_earlier(verdict, then, "best_generated"),
+        vendor_over_earlier=then and _over_earlier(verdict, then, "best_vendor"),
     )
 
 
@@ -148,7 +132,11 @@ class Summary:
     rows: list[Row]
     over_default: Total
     over_vendor: Total
+    over_peer: Total
+    over_earlier: Total
     vendors: list[str]  # families of the vendor kernels in the finals
+    peers: list[str]  # families of the fastest peers
+    lost: list[str]  # layers with a winner in the earlier database and none here
 
     @property
     def decided(self):
@@ -157,6 +145,12 @@ class Summary:
     @property
     def undecided(self):
         return [r for r in self.rows if not r.verdict]
+
+    def changed(self):
+        """Layers that noise does not explain to be as in the earlier database, regressions first."""
+        found = [r for r in self.rows if r.over_earlier
+                 and r.over_earlier.standing in (Standing.slower, Standing.faster)]
+        return sorted(found, key=lambda r: r.over_earlier.ratio)
 
     def chosen(self, origin):
         """Layers whose winner is of this origin."""
@@ -170,15 +164,26 @@ class Summary:
         return sorted((name, rows) for name, rows in groups.items() if name)
 
 
-def summarise(device):
-    rows = [row(layer) for layer in device.layers]
+def summarise(device, then=None):
+    """The Summary of a device; `then` is the same device in an earlier database."""
+    decided_then = [layer for layer in then.layers if layer.verdict] if then else []
+    before = {problem_key(layer.problem): layer for layer in decided_then}
+    rows = []
+    for layer in device.layers:
+        was = before.get(problem_key(layer.problem))
+        rows.append(row(layer, was and was.verdict))
     rows.sort(key=lambda r: (-((r.verdict and r.verdict.seconds) or 0), r.name,
                              words.describe(r.layer.problem)))
+    decided = {problem_key(r.layer.problem) for r in rows if r.verdict}
     return Summary(
         rows=rows,
         over_default=total(r.over_default for r in rows),
         over_vendor=total(r.over_vendor for r in rows),
+        over_peer=total(r.over_peer for r in rows),
+        over_earlier=total(r.over_earlier for r in rows),
         vendors=sorted({family(r.verdict.best_vendor) for r in rows if r.over_vendor}),
+        peers=sorted({family(r.peer) for r in rows if r.peer}),
+        lost=[words.layer_name(layer) for key, layer in before.items() if key not in decided],
     )
 
 

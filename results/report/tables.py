@@ -6,11 +6,13 @@ import io
 import json
 
 import words
+from figures import convergence, importance
 
 
 def record(device, row):
     verdict = row.verdict
     label = (row.layer.labels or [{}])[0]
+    steps = convergence.best_so_far(row)
     known = {} if verdict is None else {
         "winner": verdict.winner,
         "winner_origin": verdict.origin,
@@ -32,7 +34,8 @@ def record(device, row):
         "search_complete": verdict.complete,
     }
     compared = {}
-    for name, c in (("default", row.over_default), ("vendor", row.over_vendor)):
+    for name, c in (("default", row.over_default), ("vendor", row.over_vendor),
+                    ("peer", row.over_peer), ("earlier", row.over_earlier)):
         compared[f"generated_over_{name}"] = c and c.ratio
         low, high = (c and c.interval) or (None, None)
         compared[f"generated_over_{name}_low"] = low
@@ -50,6 +53,7 @@ def record(device, row):
         "candidates": len(row.layer.measurements),
         "right": len(row.measured),
         "failed": len(row.failed),
+        "near_after": convergence.near_after(steps) if steps else None,
     }
 
 
@@ -88,6 +92,9 @@ def to_json(export, summaries):
             "undecided": len(summary.undecided),
             "generated_over_default": vars(summary.over_default),
             "generated_over_vendor": vars(summary.over_vendor),
+            "generated_over_peer": vars(summary.over_peer),
+            "generated_over_earlier": vars(summary.over_earlier),
+            "settings": [vars(each) for each in importance.effects(summary.rows)],
         }
         for device, summary in summaries
     ]

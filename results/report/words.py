@@ -70,11 +70,21 @@ def shape_class(layer):
     return next((label["shape_class"] for label in layer.labels if label.get("shape_class")), "")
 
 
+_DEFAULTS = {"batch": 1, "stride": 1, "padding": [0, 0], "dilation": 1, "num_groups": 1,
+             "has_bias": False, "dtype": "float32", "math": "ieee", "layout": "NLC",
+             "activation": "none"}
+
+
+def essential(problem):
+    """The problem as JSON without what the command line takes by itself."""
+    rest = {k: v for k, v in problem.items() if k not in _DEFAULTS or v != _DEFAULTS[k]}
+    return json.dumps(rest, separators=(",", ":"), ensure_ascii=False)
+
+
 def describe(problem):
     """"NCL 1×80×3000 → 384, K3 s1 p1,1 d1 g1 float32"."""
-    p = {"batch": 1, "stride": 1, "dilation": 1, "num_groups": 1, "dtype": "float32",
-         "layout": "NLC", **problem}
-    padding = p.get("padding", 0)
+    p = {**_DEFAULTS, **problem}
+    padding = p["padding"]
     padding = ",".join(map(str, padding)) if isinstance(padding, list) else padding
     sizes = [p["batch"], p.get("length"), p.get("in_channels")]
     if p["layout"] == "NCL":
@@ -84,12 +94,17 @@ def describe(problem):
         f"K{p.get('kernel_size')} s{p['stride']} p{padding} d{p['dilation']} g{p['num_groups']} "
         f"{p['dtype']}"
     )
-    extras = [p.get("math", "ieee"), p.get("activation", "none")]
-    extras = [word for word, plain in zip(extras, ("ieee", "none")) if word != plain]
+    extras = [p[key] for key in ("math", "activation") if p[key] != _DEFAULTS[key]]
     return " ".join([text, *extras])
 
 
-def shell(command, problem):
+def shell(command, problem, **options):
     """A shell line that runs `convtune command` on the problem."""
-    text = json.dumps(problem, separators=(",", ":"))
-    return f"convtune {command} --problem {shlex.quote(text)}"
+    flags = "".join(f" --{name} {shlex.quote(str(value))}" for name, value in options.items())
+    return f"convtune {command} --problem {shlex.quote(essential(problem))}{flags}"
+
+
+def numbers(times):
+    """("µs", "9.66 10.1 9.71"): times in seconds, in the unit of the least."""
+    scale, unit = next(((s, u) for s, u in _TIMES if min(times) >= s), _TIMES[-1])
+    return unit, " ".join(significant(t / scale, 4) for t in times)

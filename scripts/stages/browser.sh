@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The report of the tests' example in a real browser: every figure is drawn, and neither a wide nor a
+# The report of the tests' examples in a real browser: of few layers compared with an earlier
+# database, and of 1,000. With every layer unfolded every figure is drawn, and neither a wide nor a
 # narrow window makes the page itself scroll sideways.
 set -euo pipefail
 
@@ -8,18 +9,25 @@ command -v chromium >/dev/null ||
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-(cd tests/report && PYTHONPATH=../../results/report /usr/bin/python3 -B example.py 12) |
-  /usr/bin/python3 -B results/report --output "$work/report.html"
+example() { PYTHONPATH=results/report /usr/bin/python3 -B tests/report/example.py "$@"; }
+report() { /usr/bin/python3 -B results/report "$@"; }
+
+example 12 1 >"$work/earlier.json"
+code=0
+example 12 2 | report --against "$work/earlier.json" --output "$work/few.html" || code=$?
+((code == 1)) || { echo "exit code $code: of two random examples one is slower somewhere" && exit 1; }
+example 1000 1 | report --output "$work/many.html"
 
 # The page forbids scripts, so the probe goes into a copy that does not.
-sed 's/<meta http-equiv="Content-Security-Policy"[^>]*>//' "$work/report.html" >"$work/probed.html"
-cat >>"$work/probed.html" <<'PROBE'
+probe() {
+  cat <<'PROBE'
 <script>
-addEventListener('load', () => {
-  const figures = [...document.querySelectorAll('svg')];
+addEventListener("load", () => {
+  for (const layer of document.querySelectorAll("details")) layer.open = true;
+  const figures = [...document.querySelectorAll("svg")];
   const empty = figures.filter(svg => {
     const box = svg.getBoundingClientRect();
-    return box.width < 50 || box.height < 20 || svg.querySelectorAll('path, use, rect').length < 5;
+    return box.width < 50 || box.height < 20 || svg.querySelectorAll("path, use, rect").length < 5;
   });
   const page = document.documentElement;
   const says = `figures=${figures.length} empty=${empty.length} ` +
@@ -28,12 +36,17 @@ addEventListener('load', () => {
 });
 </script>
 PROBE
+}
 
-for width in 400 1400; do
-  says=$(chromium --headless --no-sandbox --disable-gpu --user-data-dir="$work/profile" \
-    --window-size="$width,900" --virtual-time-budget=10000 --dump-dom "file://$work/probed.html" \
-    2>"$work/chromium.log" | grep -o 'figures=[0-9]* empty=[0-9]* overflow=[0-9]*') ||
-    { cat "$work/chromium.log" && echo "the browser did not show the page" && exit 1; }
-  echo "$width pixels wide: $says"
-  [[ $says =~ ^figures=[1-9][0-9]*\ empty=0\ overflow=0$ ]] || exit 1
+for page in few many; do
+  sed 's/<meta http-equiv="Content-Security-Policy"[^>]*>//' "$work/$page.html" >"$work/probed.html"
+  probe >>"$work/probed.html"
+  for width in 400 1400; do
+    says=$(chromium --headless --no-sandbox --disable-gpu --user-data-dir="$work/profile" \
+      --window-size="$width,900" --virtual-time-budget=10000 --dump-dom "file://$work/probed.html" \
+      2>"$work/chromium.log" | grep -o 'figures=[0-9]* empty=[0-9]* overflow=[0-9]*') ||
+      { cat "$work/chromium.log" && echo "the browser did not show the page" && exit 1; }
+    echo "$page layers, $width pixels wide: $says"
+    [[ $says =~ ^figures=[1-9][0-9]*\ empty=0\ overflow=0$ ]] || exit 1
+  done
 done

@@ -1,5 +1,5 @@
 """Synthetic exports for the tests of the report: plausible in shape, invented in every figure. Run
-it to write one: `python3 example.py LAYERS > example.json`."""
+it to write one: `python3 example.py LAYERS SEED > example.json`."""
 
 import json
 import math
@@ -41,7 +41,7 @@ def measurement(p, config, origin, samples, outcome="ok", reason=""):
     return {"problem": p, "device": DEVICE, "config": config, "source_digest": "0" * 32,
             "origin": origin, "outcome": outcome, "reason": reason, "samples": samples,
             "worst_error_ratio": 0.04, "checked_outputs": 4096, "bytes": moved, "flops": flops,
-            "measured_at": "2001-01-01T00:00:00Z", "run": "run-1"}
+            "turn": 0, "measured_at": "2001-01-01T00:00:00Z", "run": "run-1"}
 
 
 def _samples(rng, seconds, count=15):
@@ -52,8 +52,8 @@ def _median(row):
     return sorted(row["samples"])[len(row["samples"]) // 2]
 
 
-def _layer(rng, p, vendor):
-    """Measurements and the verdict of one problem."""
+def _layer(rng, p, vendor, peers):
+    """Measurements, in the order of the search, and the verdict of one problem."""
     moved, flops = cost(p)
     floor = max(moved / 20e9, flops / 300e9) * rng.uniform(1.1, 2)
     rows = []
@@ -75,6 +75,10 @@ def _layer(rng, p, vendor):
                                   _samples(rng, _median(best) * math.exp(rng.gauss(0.1, 0.4))))
         rows.append(best_vendor)
         winner = min(best, best_vendor, key=_median)
+    order = list(range(1, len(rows) + 1))
+    rng.shuffle(order)
+    for turn, row in zip(order, rows):
+        row["turn"] = turn
     tied = [r["config"] for r in (*right, *([best_vendor] if vendor else []))
             if r is not winner and _median(r) < 1.02 * _median(winner)]
     verdict = {
@@ -89,6 +93,9 @@ def _layer(rng, p, vendor):
         "best_vendor_noise": 0.012 if vendor else 0,
         "candidates": len(rows), "measured": len(rows), "complete": True,
         "decided_at": "2001-01-01T00:01:00Z", "run": "run-1"}
+    if peers:
+        rows.append(measurement(p, "torch_conv1d{}", "vendor",
+                                _samples(rng, _median(best) * rng.uniform(0.8, 3))))
     return rows, verdict
 
 
@@ -105,13 +112,13 @@ def _named_problems(rng, layers):
     return found
 
 
-def export(layers=24, vendor=True, seed=1):
+def export(layers=24, vendor=True, peers=False, seed=1):
     """An export document with that many layers, all tuned."""
     rng = random.Random(seed)
     named = _named_problems(rng, layers)
-    tuned = [_layer(rng, p, vendor) for p, *_ in named]
+    tuned = [_layer(rng, p, vendor, peers) for p, *_ in named]
     return {
-        "format": "convtune-export", "schema": 2,
+        "format": "convtune-export", "schema": 3,
         "devices": [{"identity": DEVICE, "kind": "cpu", "name": "Example CPU (synthetic data)",
                      "model": "1.2.3", "arch": "AVX3", "units": 8, "l1_bytes": 32768,
                      "l2_bytes": 1048576, "l3_bytes": 33554432, "memory_bytes": 2**34}],
@@ -127,4 +134,4 @@ def export(layers=24, vendor=True, seed=1):
 
 
 if __name__ == "__main__":
-    json.dump(export(int(sys.argv[1])), sys.stdout)
+    json.dump(export(int(sys.argv[1]), peers=True, seed=int(sys.argv[2])), sys.stdout)

@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 import example
 import load
 import summary
-from figures import heatmap, noise, roofline, speedup, times
+from figures import convergence, heatmap, importance, noise, roofline, speedup, times
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -27,7 +27,8 @@ def over_vendor(figures_of):
 def every_figure(found):
     return (over_vendor(found) + roofline.draw(found, "r", "generated")
             + roofline.draw(found, "rv", "vendor") + heatmap.draw(found, "h")
-            + times.draw(found, "t") + noise.draw(found, "n"))
+            + times.draw(found, "t") + importance.draw(found, "i") + convergence.draw(found, "c")
+            + noise.draw(found, "n"))
 
 
 class EveryFigureTest(unittest.TestCase):
@@ -37,7 +38,8 @@ class EveryFigureTest(unittest.TestCase):
 
     def test_all_are_drawn(self):
         self.assertEqual([f.name for f in self.figures],
-                         ["v", "v-ends", "r", "rv", "h-0", "t-all", "t", "n"])
+                         ["v", "v-ends", "r", "rv", "h-0", "t-all", "t", "i", "c", "n", "n-trace",
+                          "n-rounds"])
 
     def test_ids_are_unique_and_references_resolve(self):
         joined = "".join(str(f.svg) for f in self.figures)
@@ -54,7 +56,8 @@ class EveryFigureTest(unittest.TestCase):
 
     def test_text_stays_text_and_axes_have_labels_with_units(self):
         words = {"v": "ratio", "v-ends": "ratio", "r": "GFLOP/s", "rv": "FLOP per byte",
-                 "h-0": "dilation (taps apart)", "t-all": "%", "t": "ratio", "n": "%"}
+                 "h-0": "dilation (taps apart)", "t-all": "%", "t": "ratio", "n": "%",
+                 "i": "%", "c": "count", "n-trace": "%", "n-rounds": "round of the finals (count)"}
         for figure in self.figures:
             self.assertIn(words[figure.name], " ".join(texts(figure)))
             self.assertNotIn("mathdefault", figure.svg)
@@ -84,7 +87,7 @@ class NothingTest(unittest.TestCase):
         document = example.export(1)
         for row in document["measurements"]:
             row["samples"] = row["samples"][:1]
-        self.assertEqual([f.name for f in every_figure(summarised(document))], ["v", "r", "rv", "t"])
+        self.assertEqual([f.name for f in every_figure(summarised(document))], ["v", "r", "rv", "t", "i", "c"])
 
     def test_equal_times_are_drawn(self):
         document = example.export(2)
@@ -92,7 +95,7 @@ class NothingTest(unittest.TestCase):
             row["samples"] = row["samples"] and [1e-3] * 5
         for verdict in document["verdicts"]:
             verdict.update(dict.fromkeys((k for k in verdict if k.endswith("seconds")), 1e-3))
-        self.assertEqual(len(every_figure(summarised(document))), 5)
+        self.assertEqual(len(every_figure(summarised(document))), 7)
 
 
 class SpeedupTest(unittest.TestCase):
@@ -120,7 +123,7 @@ class SpeedupTest(unittest.TestCase):
 
     def test_a_thousand_layers_stay_small(self):
         figures = every_figure(summarised(example.export(1000)))
-        self.assertLess(sum(len(f.svg) for f in figures), 2_000_000)
+        self.assertLess(sum(len(f.svg) for f in figures), 1_000_000)
         names = [t for t in texts(figures[1]) if t.startswith("Model-")]
         self.assertLessEqual(len(names), 2 * speedup.ENDS)
 
@@ -149,10 +152,44 @@ class HeatmapTest(unittest.TestCase):
 
     def test_a_loss_is_marked(self):
         found = summary.Summary(
-            self.grid({(1, 1, 1): 2.0, (2, 1, 1): 3.0, (1, 4, 1): 0.5}), None, None, [])
+            self.grid({(1, 1, 1): 2.0, (2, 1, 1): 3.0, (1, 4, 1): 0.5}), *[None] * 7)
         (figure,) = heatmap.draw(found, "h")
         self.assertIn("0.50 ▼", texts(figure))
         self.assertIn("3.00", texts(figure))
+
+
+class NoiseTest(unittest.TestCase):
+    def measured(self, spreads, run="a", at="2001-01-01T00:00:00Z"):
+        """Candidates with these spreads: MAD / median · 1.4826 of 1 − s, 1 and 1 + s."""
+        rows = []
+        for turn, spread in enumerate(spreads, 1):
+            s = spread / 1.4826
+            rows.append(load.Measurement("a{}", "generated", "ok", "", (1 - s, 1, 1 + s), 1, 1, 0,
+                                         turn, at, run))
+        return rows
+
+    def test_the_trace_follows_the_order_of_measuring(self):
+        later = self.measured([0.3, 0.4], "b", "2001-01-02T00:00:00Z")
+        steps, begins = noise.trace([*reversed(later), *self.measured([0.1, 0.2])])
+        self.assertEqual([(place, round(middle, 9)) for place, middle, _ in steps],
+                         [(1, 0.1), (2, 0.2), (3, 0.3), (4, 0.4)])
+        self.assertEqual(begins, [(1, "2001-01-01T00:00:00Z"), (3, "2001-01-02T00:00:00Z")])
+
+    def test_neighbours_share_a_step_where_there_are_many(self):
+        steps, _ = noise.trace(self.measured([i / 1200 for i in range(1200)]))
+        self.assertEqual(len(steps), 120)
+        first, middle, widest = steps[1]  # 10 to 19 of 1,200
+        self.assertEqual(first, 11)
+        self.assertAlmostEqual(middle, 14.5 / 1200)
+        self.assertAlmostEqual(widest, 18 / 1200)
+
+    def test_rounds_are_the_winners_over_their_median(self):
+        document = example.export(1)
+        (verdict,) = document["verdicts"]
+        for row in document["measurements"]:
+            if row["config"] == verdict["winner"]:
+                row["samples"] = [2.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0, 8.0]
+        self.assertEqual(noise.rounds(summarised(document).decided), [[0.5, 1, 1, 1, 1, 1, 1, 2]])
 
 
 class RooflineTest(unittest.TestCase):

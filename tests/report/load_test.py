@@ -27,12 +27,17 @@ class RefusesTest(unittest.TestCase):
         self.check(b"[]", "convtune-export")
 
     def test_a_newer_schema(self):
-        self.check(b'{"format": "convtune-export", "schema": 3}', "schema 3", "reads 2")
+        self.check(b'{"format": "convtune-export", "schema": 4}', "schema 4", "reads 3")
 
     def test_a_row_that_lacks_a_field(self):
         document = example.export(1)
         del document["measurements"][0]["outcome"]
         self.check(json.dumps(document).encode(), "outcome")
+
+    def test_a_number_that_is_text(self):
+        document = example.export(1)
+        document["measurements"][0]["turn"] = "first"
+        self.check(json.dumps(document).encode(), "row", "first")
 
     def test_a_row_that_is_none(self):
         document = example.export(1) | {"measurements": [3]}
@@ -55,6 +60,14 @@ class LoadTest(unittest.TestCase):
         for rows in ([old, new], [new, old]):
             (layer,) = loaded(document | {"measurements": rows}).devices[0].layers
             self.assertEqual([m.seconds for m in layer.measurements], [7.0])
+
+    def test_keeps_a_candidates_turn_in_the_search(self):
+        document = example.export(1)
+        for turn, row in enumerate(document["measurements"]):
+            row["turn"] = turn
+        (layer,) = loaded(document).devices[0].layers
+        self.assertEqual(sorted(m.turn for m in layer.measurements),
+                         list(range(len(document["measurements"]))))
 
     def test_drops_samples_that_are_no_time(self):
         document = example.export(1)
@@ -95,13 +108,13 @@ class LoadTest(unittest.TestCase):
         self.assertEqual(layer.labels[0]["model"], "a\ufffdb\ufffdc\nd")
 
     def test_an_empty_database_is_an_export(self):
-        document = {"format": "convtune-export", "schema": 2}
+        document = {"format": "convtune-export", "schema": 3}
         self.assertEqual(loaded(document).devices, [])
 
 
 class MeasurementTest(unittest.TestCase):
     def measurement(self, samples):
-        return load.Measurement("a{}", "generated", "ok", "", tuple(samples), 1, 1, 0, "", "")
+        return load.Measurement("a{}", "generated", "ok", "", tuple(samples), 1, 1, 0, 1, "", "")
 
     def test_noise_is_the_scaled_median_deviation_over_the_median(self):
         self.assertAlmostEqual(self.measurement([1, 2, 3, 4, 100]).noise, 1.4826 / 3)

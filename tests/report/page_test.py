@@ -3,6 +3,7 @@ import shlex
 import unittest
 from html.parser import HTMLParser
 
+import against
 import example
 import load
 import page
@@ -60,8 +61,12 @@ class PageTest(unittest.TestCase):
             if reference.startswith("#"):
                 self.assertIn(reference[1:], self.page.ids)
 
-    def test_every_layer_folds_out(self):
+    def test_every_layer_folds_out_and_shows_what_it_holds(self):
         self.assertEqual(self.page.tags.count("details"), 40)
+        for shown in ("Decided 2001-01-01T00:01:00Z by convtune tune --layers example Samples",
+                      "right generated ones take", "CPU kernels are part of the program",
+                      "}' --device cpu --seed 1 --db again.db"):
+            self.assertEqual(self.page.text.count(shown), 40, shown)
 
     def test_the_digest_is_the_exports(self):
         export = load.load(json.dumps(self.document).encode())
@@ -69,8 +74,8 @@ class PageTest(unittest.TestCase):
 
     def test_sections_come_in_reading_order(self):
         headings = ["Speed-up over the untuned default", "Generated against vendor", "Roofline",
-                    "Stride × dilation", "Candidate times", "Noise", "Failed candidates",
-                    "All layers", "Provenance"]
+                    "Stride × dilation", "Candidate times", "Which setting matters", "Search",
+                    "Failed candidates", "Noise", "All layers", "Provenance"]
         places = [self.html.index(f"<h2>{heading}</h2>") for heading in headings]
         self.assertEqual(places, sorted(places))
 
@@ -137,9 +142,44 @@ class VerdictTest(unittest.TestCase):
         self.assertIn("so there is no map to draw", Reader(rendered(example.export(3))).text)
 
 
+class PeersTest(unittest.TestCase):
+    def test_have_a_section_only_if_they_were_measured(self):
+        title = "Generated against peers"
+        self.assertNotIn(title, Reader(rendered(example.export(1))).text)
+        text = Reader(rendered(example.export(1, vendor=False, peers=True))).text
+        self.assertIn(title, text)
+        self.assertIn("what other programs took on this device: torch_conv1d.", text)
+        self.assertIn("no vendor library was measured", text)
+
+
+class EarlierTest(unittest.TestCase):
+    def compared(self, change):
+        document, earlier = example.export(3), example.export(3)
+        change(earlier)
+        now, then = (load.load(json.dumps(d).encode()) for d in (document, earlier))
+        return Reader(page.render(now, against.summaries(now, then), then)).text
+
+    def test_regressions_come_first_with_their_noise_and_lost_winners_are_named(self):
+        def change(earlier):
+            for verdict, factor in zip(earlier["verdicts"], (2, 0.25, 1)):
+                verdict["best_generated_seconds"] *= factor
+            earlier["verdicts"].append(earlier["verdicts"][0] | {"problem": example.problem(77)})
+        text = self.compared(change)
+        self.assertIn("1 layer of 3 became slower than in the earlier database. On", text)
+        self.assertIn("of 1 are slower beyond noise, of 1 faster, of 1 unchanged", text)
+        # 3 · √2 · 1.2 % is 5.1 %
+        places = [text.index("0.25× 0.24× – 0.26× 1.00×"), text.index("2.00× 1.90× – 2.10× 1.00×")]
+        self.assertEqual(places, sorted(places))
+        self.assertIn("With a winner then and none here: NCL 1×64×77", text)
+
+    def test_says_that_nothing_can_be_compared(self):
+        text = self.compared(lambda earlier: earlier.update(verdicts=[]))
+        self.assertIn("No layer of this device has a generated kernel in both", text)
+
+
 class EmptyTest(unittest.TestCase):
     def test_says_so(self):
-        text = Reader(rendered({"format": "convtune-export", "schema": 2})).text
+        text = Reader(rendered({"format": "convtune-export", "schema": 3})).text
         self.assertIn("The database is empty", text)
 
     def test_a_device_without_measurements_says_so(self):
@@ -178,14 +218,24 @@ class HostileTest(unittest.TestCase):
         problem = example.problem() | {"dtype": "it's; rm -rf $HOME"}
         command = shlex.split(words.shell("plan", problem))
         self.assertEqual(command[:3], ["convtune", "plan", "--problem"])
-        self.assertEqual(json.loads(command[3]), problem)
+        self.assertEqual(json.loads(command[3]), {
+            "length": 256, "in_channels": 64, "out_channels": 64, "kernel_size": 3, "padding": [1, 1],
+            "has_bias": True, "layout": "NCL", "dtype": "it's; rm -rf $HOME"})
+
+    def test_shell_lines_hold_what_differs_from_the_command_lines_defaults(self):
+        problem = example.problem(99, 8, 4, 1, 2, 3, 2) | {"activation": "gelu", "layout": "NLC",
+                                                           "has_bias": False}
+        self.assertEqual(words.shell("tune", problem, db="a b.db"),
+                         "convtune tune --problem '{\"length\":99,\"in_channels\":8,"
+                         "\"out_channels\":4,\"kernel_size\":1,\"stride\":2,\"dilation\":3,"
+                         "\"num_groups\":2,\"activation\":\"gelu\"}' --db 'a b.db'")
 
 
 class ManyTest(unittest.TestCase):
     def test_a_thousand_layers_make_a_page_of_some_megabytes(self):
         html = rendered(example.export(1000))
         self.assertEqual(Reader(html).tags.count("details"), 1000)
-        self.assertLess(len(html), 8_000_000)
+        self.assertLess(len(html), 6_000_000)
 
     def test_two_devices_are_two_chapters(self):
         document = example.export(4)

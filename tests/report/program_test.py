@@ -62,7 +62,7 @@ class ProgramTest(unittest.TestCase):
         self.assertGreater(layer["candidates"], 0)
 
     def test_an_empty_database_has_a_table_with_a_header_only(self):
-        self.run_program("--csv", "layers.csv", text='{"format":"convtune-export","schema":2}')
+        self.run_program("--csv", "layers.csv", text='{"format":"convtune-export","schema":3}')
         self.assertEqual(len((self.folder / "layers.csv").read_text().splitlines()), 1)
 
     def test_what_is_no_export_ends_with_4_and_writes_nothing(self):
@@ -70,6 +70,25 @@ class ProgramTest(unittest.TestCase):
         self.assertEqual(done.returncode, 4)
         self.assertIn("convtune db export", done.stderr)
         self.assertEqual(list(self.folder.iterdir()), [])
+
+    def test_a_regression_ends_with_1_and_the_page_is_written(self):
+        document, earlier = example.export(2), example.export(2)
+        earlier["verdicts"][1]["best_generated_seconds"] /= 2
+        (self.folder / "earlier.json").write_text(json.dumps(earlier))
+        done = self.run_program("--against", "earlier.json", "--json", "figures.json",
+                                text=json.dumps(document))
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("1 layer became slower", done.stderr)
+        self.assertIn("1 layer of 2 became slower than in the earlier database",
+                      (self.folder / "report.html").read_text())
+        layers = json.loads((self.folder / "figures.json").read_text())["layers"]
+        ratios = sorted(layer["generated_over_earlier"] for layer in layers)
+        self.assertEqual([round(r, 9) for r in ratios], [0.5, 1])
+
+    def test_an_earlier_file_that_is_no_export_ends_with_4(self):
+        (self.folder / "earlier.json").write_text("{}")
+        done = self.run_program("--against", "earlier.json", text=json.dumps(example.export(1)))
+        self.assertEqual(done.returncode, 4)
 
     def test_a_page_that_cannot_be_written_ends_with_4(self):
         (self.folder / "file").write_text("")

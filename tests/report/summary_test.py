@@ -3,10 +3,11 @@ import math
 import random
 import unittest
 
+import compare
 import example
 import load
 import summary
-from summary import Standing
+from compare import Standing
 
 
 def layer(times, winner, default="a{}"):
@@ -14,15 +15,16 @@ def layer(times, winner, default="a{}"):
     vendor's."""
     problem = example.problem()
     generated = min((c for c in times if c != "vendor{}"), key=times.get)
-    rows = [load.Measurement(c, "vendor" if c == "vendor{}" else "generated", "ok", "", (t,) * 8, 1, 1, 0, "", "run") for c, t in times.items()]
+    rows = [load.Measurement(c, "vendor" if c == "vendor{}" else "generated", "ok", "",
+                             (t,) * 8, 1, 1, 0, 0, "", "run") for c, t in times.items()]
     verdict = load.Verdict(
         winner=winner, origin="vendor" if winner == "vendor{}" else "generated", tied=(),
         seconds=times[winner], noise=0.01, confidence=0.99, default_config=default,
         default_seconds=times.get(default), default_noise=0.01, best_generated=generated,
         best_generated_seconds=times[generated], best_generated_noise=0.01,
         best_vendor="vendor{}" if "vendor{}" in times else "",
-        best_vendor_seconds=times.get("vendor{}"), best_vendor_noise=0.01, candidates=len(rows), measured=len(rows),
-        complete=True, decided_at="")
+        best_vendor_seconds=times.get("vendor{}"), best_vendor_noise=0.01, candidates=len(rows),
+        measured=len(rows), complete=True, decided_at="", run="run")
     return load.Layer(problem, [], rows, verdict)
 
 
@@ -86,21 +88,112 @@ class MedianIntervalTest(unittest.TestCase):
     def test_ends_just_inside_the_critical_values_of_the_sign_test(self):
         critical = {8: 0, 10: 0, 11: 0, 12: 1, 15: 2, 20: 3, 25: 5, 30: 7}  # two-sided, 1 %
         for count, value in critical.items():
-            low, high = summary.median_interval(range(1, count + 1), 0.99)
+            low, high = compare.median_interval(range(1, count + 1), 0.99)
             self.assertEqual((low, high), (value + 1, count - value), count)
 
     def test_too_few_values_have_none(self):
-        self.assertIsNone(summary.median_interval([1.0] * 7, 0.99))
-        self.assertIsNone(summary.median_interval([], 0.99))
+        self.assertIsNone(compare.median_interval([1.0] * 7, 0.99))
+        self.assertIsNone(compare.median_interval([], 0.99))
 
     def test_misses_the_median_as_often_as_it_says(self):
         rng = random.Random(7)
         missed = 0
         for _ in range(4000):
-            low, high = summary.median_interval([rng.expovariate(1) for _ in range(21)], 0.9)
+            low, high = compare.median_interval([rng.expovariate(1) for _ in range(21)], 0.9)
             missed += not low <= math.log(2) <= high
         self.assertLess(missed / 4000, 0.1)
         self.assertGreater(missed / 4000, 0.05)
+
+
+class ApartTest(unittest.TestCase):
+    """Of kernels that did not run in turns."""
+
+    def against_peer(self, generated, peer):
+        found = layer({"a{}": 2.0, "b{}": 1.0}, "b{}")
+        object.__setattr__(found.measurements[1], "samples", tuple(generated))
+        found.measurements.append(load.Measurement("torch_conv1d{}", "vendor", "ok", "", tuple(peer),
+                                                   None, None, 0, 0, "", "later"))
+        return summary.row(found).over_peer
+
+    def test_the_fastest_peer_counts(self):
+        found = layer({"a{}": 2.0}, "a{}")
+        for name, seconds in (("torch_conv1d{}", 6.0), ("torch_compile{}", 3.0)):
+            found.measurements.append(load.Measurement(name, "vendor", "ok", "", (seconds,) * 9, None,
+                                                       None, 0, 0, "", "later"))
+        row = summary.row(found)
+        self.assertEqual((row.over_peer.ratio, row.peer), (1.5, "torch_compile{}"))
+        self.assertEqual(summarised(found).peers, ["torch_compile"])
+
+    def test_samples_that_do_not_meet_are_proven_apart(self):
+        one, other = [1.0 + 0.01 * i for i in range(9)], [2.0 + 0.01 * i for i in range(9)]
+        found = self.against_peer(one, other)
+        # All nine samples bound each median: the sign test at half a percent.
+        self.assertAlmostEqual(found.interval[0], 2.0 / 1.08)
+        self.assertAlmostEqual(found.interval[1], 2.08 / 1.0)
+        self.assertEqual(found.standing, Standing.faster)
+        self.assertEqual(self.against_peer(other, one).standing, Standing.slower)
+
+    def test_samples_that_meet_are_a_tie(self):
+        self.assertEqual(self.against_peer([1.0] * 8 + [1.2], [1.1] * 9).standing, Standing.tie)
+
+    def test_eight_samples_prove_nothing(self):
+        self.assertEqual(self.against_peer([1.0] * 8, [2.0] * 8).standing, Standing.tie)
+
+    def test_without_a_peer_there_is_nothing_to_compare(self):
+        self.assertIsNone(summary.row(layer({"a{}": 2.0, "vendor{}": 1.0}, "a{}")).over_peer)
+
+
+class EarlierTest(unittest.TestCase):
+    def against(self, then, now, then_noise=0.01, now_noise=0.01):
+        """A layer whose best generated kernel took `then` and takes `now`."""
+        before = layer({"a{}": then}, "a{}").verdict
+        object.__setattr__(before, "best_generated_noise", then_noise)
+        found = layer({"a{}": now}, "a{}")
+        object.__setattr__(found.verdict, "best_generated_noise", now_noise)
+        return summary.row(found, before).over_earlier
+
+    def test_the_ratio_is_then_over_now(self):
+        self.assertEqual(self.against(3.0, 2.0).ratio, 1.5)
+
+    def test_three_combined_spreads_are_noise(self):
+        # 3 · √(0.03² + 0.04²) = 0.15
+        self.assertEqual(self.against(1.0, 1.14, 0.03, 0.04).standing, Standing.tie)
+        self.assertEqual(self.against(1.0, 1.16, 0.03, 0.04).standing, Standing.slower)
+        self.assertEqual(self.against(1.14, 1.0, 0.03, 0.04).standing, Standing.tie)
+        self.assertEqual(self.against(1.16, 1.0, 0.03, 0.04).standing, Standing.faster)
+
+    def test_two_percent_are_noise_on_the_quietest_machine(self):
+        self.assertEqual(self.against(1.0, 1.019, 0, 0).standing, Standing.tie)
+        self.assertEqual(self.against(1.0, 1.021, 0, 0).standing, Standing.slower)
+
+    def test_of_times_that_scatter_widely_nothing_is_said(self):
+        self.assertEqual(self.against(1.0, 9.0, 0.21, 0.01).standing, Standing.unreliable)
+
+    def devices(self, then, now):
+        problems = [example.problem(length=length) for length in range(10, 10 + len(now))]
+        found = []
+        for times in (then, now):
+            layers = []
+            for problem, seconds in zip(problems, times):
+                if seconds is not None:
+                    each = layer({"a{}": seconds}, "a{}")
+                    each.problem = problem
+                    layers.append(each)
+            found.append(load.Device("cpu:x", {}, [], layers))
+        return found
+
+    def test_layers_are_matched_by_problem_and_regressions_come_first(self):
+        then, now = self.devices([1.0, 1.0, 1.0, 1.0, None, 1.0], [0.5, 4.0, 1.0, 2.0, 1.0, None])
+        found = summary.summarise(now, then)
+        self.assertEqual([r.over_earlier.ratio for r in found.changed()], [0.25, 0.5, 2.0])
+        total = found.over_earlier
+        self.assertEqual((total.layers, total.slower, total.ties, total.faster), (4, 2, 1, 1))
+        self.assertEqual(len(found.lost), 1)
+        self.assertIn("1×64×14 ", found.rows[[r.over_earlier for r in found.rows].index(None)].name)
+
+    def test_without_an_earlier_database_there_is_nothing_to_compare(self):
+        found = summarised(layer({"a{}": 2.0}, "a{}"))
+        self.assertEqual((found.over_earlier.layers, found.changed(), found.lost), (0, [], []))
 
 
 class SummaryTest(unittest.TestCase):
@@ -154,7 +247,8 @@ class FailuresTest(unittest.TestCase):
                                         ("b{x=2}", "failed", "needs 128 registers"),
                                         ("b{x=3}", "timed_out", "needs 128 registers")):
             one.measurements.append(
-                load.Measurement(config, "generated", outcome, reason, (), None, None, None, "", ""))
+                load.Measurement(config, "generated", outcome, reason, (), None, None, None, 0, "",
+                                 ""))
         self.assertEqual(summary.failures([summary.row(one)]),
                          [("failed", "b", "needs 96 registers", 2, 1),
                           ("timed_out", "b", "needs 128 registers", 1, 1)])

@@ -74,6 +74,9 @@ class Scratch:
             return f"its example is of another command: {line}"
         if path == ("db", "merge"):
             shutil.copy(self.folder / "convtune.db", self.folder / words[-1])
+        if "--against" in words:
+            earlier = words[words.index("--against") + 1]
+            shutil.copy(self.folder / "convtune.db", self.folder / earlier)
         accepted = {DONE}
         if path == ("compile",):
             accepted.add(NO_COMPILER)

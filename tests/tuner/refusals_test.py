@@ -23,6 +23,7 @@ REFUSALS = [
     (["db", "import", "--db", "new.db", "text"], STORAGE, "text: the import is refused"),
     (["db", "import", "--db", "new.db", "."], STORAGE, ". is a folder"),
     (["db", "merge", "--db", "new.db", "text"], STORAGE, "text"),
+    (["report", "--against", "nowhere.db", "--db", "nowhere.db"], STORAGE, "nowhere.db: nothing has"),
     (["report", "--output", "data"], INVALID, "data is a database"),
     (["compile", "--layers", ""], INVALID, "a list of layers nor a file called ''"),
     (["compile", "--layers", "nested.json"], INVALID, "nested.json: it is nested deeper than 64"),

@@ -26,6 +26,7 @@ namespace fs = std::filesystem;
 
 struct Options {
   fs::path database = default_database();
+  fs::path earlier;
   fs::path page = "report.html";
   fs::path csv, json;
 };
@@ -33,7 +34,8 @@ struct Options {
 /// An open file without a name: it is gone when this process is, however it ends.
 using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
 
-File temporary_file(std::string_view content) {
+File exported(const fs::path& database) {
+  const std::string content = Store(database, Store::Access::read).export_json();
   File file(std::tmpfile(), std::fclose);
   if (!file || std::fwrite(content.data(), 1, content.size(), file.get()) != content.size() ||
       std::fflush(file.get()) != 0) {
@@ -70,14 +72,21 @@ fs::path program() {
                           places.front().string()));
 }
 
-/// The exit code of `command`, run with `input` as its standard input.
-int run(std::vector<std::string> command, std::FILE* input) {
+/// Where the program finds the earlier database's export.
+constexpr int earlier_descriptor = 3;
+
+/// The exit code of `command`, run with `input` as its standard input and `earlier`, if there is
+/// one, as its earlier_descriptor.
+int run(std::vector<std::string> command, std::FILE* input, std::FILE* earlier) {
   std::vector<char*> arguments;
   for (std::string& word : command) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, fileno(input), STDIN_FILENO);
+  if (earlier != nullptr) {
+    posix_spawn_file_actions_adddup2(&actions, fileno(earlier), earlier_descriptor);
+  }
   pid_t child = 0;
   const int error =
       posix_spawnp(&child, arguments[0], &actions, nullptr, arguments.data(), environ);
@@ -96,18 +105,24 @@ int run(std::vector<std::string> command, std::FILE* input) {
 
 int report(const Options& options) {
   for (const fs::path& path : {options.page, options.csv, options.json}) require_no_database(path);
-  const std::string text = Store(options.database, Store::Access::read).export_json();
+  const File now = exported(options.database);
+  const File earlier =
+      options.earlier.empty() ? File(nullptr, std::fclose) : exported(options.earlier);
   std::vector<std::string> command = {python(), program(), "--output", options.page};
+  if (earlier) {
+    command.insert(command.end(), {"--against", fmt::format("/dev/fd/{}", earlier_descriptor)});
+  }
   for (const auto& [flag, path] : {std::pair{"--csv", options.csv}, {"--json", options.json}}) {
     if (!path.empty()) command.insert(command.end(), {flag, path});
   }
-  const int code = run(std::move(command), temporary_file(text).get());
+  const int code = run(std::move(command), now.get(), earlier.get());
+  const bool written = code == 0 || (earlier && code == 1);
   const auto files = {options.page, options.csv, options.json};
-  if (code != 0 || std::ranges::find(files, "-") != files.end()) return code;
+  if (!written || std::ranges::find(files, "-") != files.end()) return code;
   for (const fs::path& path : files) {
     if (!path.empty()) fmt::print("{}\n", fs::absolute(path).string());
   }
-  return 0;
+  return code;
 }
 
 }  // namespace
@@ -117,12 +132,17 @@ void add_report(CLI::App& app, Action& action) {
   CLI::App* command =
       app.add_subcommand("report", "Write the database as one HTML page, and as CSV and JSON");
   command->add_option("--db", options->database, "Database file")->capture_default_str();
+  command->add_option("--against", options->earlier,
+                      "An earlier database file to compare with: what became slower comes first");
   command->add_option("--output", options->page, "The page")->capture_default_str();
   command->add_option("--csv", options->csv, "Also write the table of layers as CSV");
   command->add_option("--json", options->json, "Also write all figures as JSON");
   command->footer(
+      "Against an earlier database the exit code is 1 if a layer became slower by more than its\n"
+      "noise, or if nothing can be compared; the page is written all the same.\n\n"
       "Examples:\n"
-      "  convtune report --output report.html --csv layers.csv --json figures.json");
+      "  convtune report --output report.html --csv layers.csv --json figures.json\n"
+      "  convtune report --against earlier.db");
   command->callback([options, &action] { action = [options] { return report(*options); }; });
 }
 

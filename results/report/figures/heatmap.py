@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import style
 import words
+from compare import Standing
 from matplotlib.colors import LinearSegmentedColormap, Normalize
-from summary import Standing
 
 MOST_BASES = 6
 _VARIED = ("stride", "dilation", "num_groups", "padding")

@@ -1,24 +1,28 @@
-"""How far repeated runs of one candidate scatter."""
+"""How far repeated runs of one candidate scatter: overall, as the sweeps went on, and from round to
+round of the finals."""
+
+import statistics
 
 import style
 import words
 
-TALLEST = 0.3  # relative spread at which the histogram ends
+TALLEST = 0.3  # relative spread at which the axes end
+MOST_STEPS = 120  # of the trace: neighbours share one
+LEAST_ROUNDS = 8  # of finals that are shown round by round
+MOST_MARKS = 12  # sweeps whose beginnings are marked
 
 
-def draw(summary, name):
-    every = [m.noise for r in summary.rows for m in r.measured if m.noise is not None]
+def _histogram(summary, name, every):
     winners = [r.verdict.noise for r in summary.decided if r.verdict.noise is not None]
-    if not every:
-        return []
     top = min(TALLEST, max([0.02, *every, *winners]))
     beyond = sum(n > top for n in every)
     edges = [100 * top * i / 40 for i in range(41)]
     with style.canvas(2.2) as (drawn, axes):
         axes.hist([100 * min(n, top) for n in every], bins=edges, color=style.CLOUD,
                   label=f"candidates ({len(every):,})")
-        axes.plot([100 * min(n, top) for n in winners], [0] * len(winners), "|",
-                  color=style.GAIN, markersize=11, markeredgewidth=0.9, clip_on=False,
+        style.ticks(axes, [100 * min(n, top) for n in winners], 0, color=style.GAIN,
+                    linewidth=0.9)
+        axes.plot([], [], "|", color=style.GAIN, markersize=9,
                   label=f"winners in the finals ({len(winners):,})")
         axes.set_xlim(0, 100 * top)
         axes.set_xlabel("relative spread of a candidate's samples (1.4826 · MAD / median, %)")
@@ -26,5 +30,93 @@ def draw(summary, name):
         axes.legend(loc="upper right")
         axes.grid(axis="y")
         last = f" The last bin holds all {words.count(beyond, 'candidate')} beyond." if beyond else ""
-        return [style.figure(drawn, name, "How far repeated runs of one candidate scatter. A "
-                             f"difference smaller than this is noise.{last}")]
+        return style.figure(drawn, name, "How far repeated runs of one candidate scatter. A "
+                            f"difference smaller than this is noise.{last}")
+
+
+def trace(measurements):
+    """[(first place, median spread, spread of the widest tenth)] of neighbours in the order in
+    which they were measured, and [(place, date)] where a sweep begins. Places count from 1."""
+    ordered = sorted(measurements, key=lambda m: (m.measured_at, m.turn))
+    begins = [(place + 1, m.measured_at) for place, m in enumerate(ordered)
+              if place == 0 or m.run != ordered[place - 1].run]
+    length = max(1, -(-len(ordered) // MOST_STEPS))
+    steps = []
+    for first in range(0, len(ordered), length):
+        spreads = sorted(m.noise for m in ordered[first : first + length])
+        steps.append((first + 1, statistics.median(spreads), spreads[9 * (len(spreads) - 1) // 10]))
+    return steps, begins
+
+
+def _trace(name, measurements):
+    steps, begins = trace(measurements)
+    places, medians, widest = zip(*steps, (len(measurements) + 1, *steps[-1][1:]))
+    top = min(TALLEST, max(0.02, *widest) * 1.1)
+    with style.canvas(2.2) as (drawn, axes):
+        if widest != medians:
+            axes.fill_between(places, 0, [100 * w for w in widest], step="post", color=style.RULE,
+                              linewidth=0, label="nine tenths of neighbours lie below")
+        axes.step(places, [100 * m for m in medians], where="post", color=style.GAIN,
+                  linewidth=1.3, label="median of neighbours")
+        marked = begins[1:] if len(begins) <= MOST_MARKS else []
+        for place, date in marked:
+            axes.axvline(place, color=style.INK, linewidth=0.8, linestyle=(0, (4, 3)))
+            axes.annotate(date[:10], (place, 1), xycoords=axes.get_xaxis_transform(), xytext=(3, -2),
+                          textcoords="offset points", va="top", fontsize=7.5, color=style.MUTED)
+        axes.set_xlim(1, len(measurements) + 1)
+        axes.set_ylim(0, 100 * top)
+        axes.set_xlabel("candidates in the order in which they were measured (count)")
+        axes.set_ylabel("relative spread (%)")
+        axes.legend(loc="upper right")
+        axes.grid(axis="y")
+        lines = " Dashed lines: where another sweep begins." if marked else ""
+        return style.figure(
+            drawn, name, f"Noise in the course of {words.count(len(begins), 'sweep')}, from "
+            f"{begins[0][1]} on: the spread of {words.count(len(measurements), 'candidate')}. "
+            f"Where it rises, the machine was disturbed.{lines}")
+
+
+def rounds(rows):
+    """[[sample / median of the samples]] of the winners with LEAST_ROUNDS or more."""
+    winners = (r.layer.measurement(r.verdict.winner) for r in rows)
+    return [[s / m.seconds for s in m.samples] for m in winners
+            if m and len(m.samples) >= LEAST_ROUNDS]
+
+
+def _rounds(name, winners):
+    middle, low, high = [], [], []
+    for each in range(max(map(len, winners))):
+        ratios = [w[each] for w in winners if len(w) > each]
+        if 2 * len(ratios) < len(winners):
+            break
+        tenths = statistics.quantiles(ratios, n=10, method="inclusive") if ratios[1:] else ratios * 9
+        for line, tenth in zip((middle, low, high), (4, 0, 8)):
+            line.append(tenths[tenth])
+    places = range(1, len(middle) + 1)
+    with style.canvas(2.2) as (drawn, axes):
+        axes.fill_between(places, low, high, color=style.RULE, linewidth=0,
+                          label="eight tenths of layers")
+        axes.plot(places, middle, color=style.GAIN, linewidth=1.3, label="median layer")
+        axes.axhline(1, color=style.INK, linewidth=0.9)
+        axes.set_xlim(1, len(middle))
+        style.ratio_axis(axes, "y", min(0.97, *low), max(1.03, *high))
+        axes.set_xlabel("round of the finals (count)")
+        axes.set_ylabel("time over the winner’s\nmedian (ratio, log scale)")
+        axes.legend(loc="upper right", ncol=2)
+        axes.grid(axis="y")
+        return style.figure(
+            drawn, name, f"The winners of {words.count(len(winners), 'layer')} round by round. Times "
+            "that climb or fall together show clocks that change; clocks themselves are not stored.")
+
+
+def draw(summary, name):
+    known = [m for r in summary.rows for m in r.measured if m.noise is not None]
+    if not known:
+        return []
+    figures = [_histogram(summary, name, [m.noise for m in known])]
+    if len(known) > 1:
+        figures.append(_trace(f"{name}-trace", known))
+    winners = rounds(summary.decided)
+    if winners:
+        figures.append(_rounds(f"{name}-rounds", winners))
+    return figures

@@ -2,8 +2,8 @@
 
 import style
 import words
+from compare import CONFIDENCE, Standing
 from matplotlib.patches import Patch
-from summary import CONFIDENCE, Standing
 
 FEW = 40  # layers that still get a labelled bar each
 ENDS = 15  # labelled bars at each end, of more layers than that
@@ -33,7 +33,7 @@ def _legend(axes, standings):
 def _bars(axes, rows, pick):
     """One labelled bar a row, from 1.0 to its ratio, the largest on top."""
     comparisons = [pick(r) for r in rows]
-    low, high = _limits([c.ratio for c in comparisons])
+    low, high = _limits([v for c in comparisons for v in (c.ratio, *(c.interval or ()))])
     for y, (row, c) in enumerate(zip(rows, comparisons)):
         axes.barh(y, c.ratio - 1, left=1, height=0.68, linewidth=0.8, **_LOOKS[c.standing])
         reach = [*(c.interval or ()), c.ratio]
@@ -68,8 +68,7 @@ def _profile(axes, rows, pick):
                               [*steps[first:last], steps[last - 1]], step="post", linewidth=0.4,
                               **_LOOKS[standing])
     ties = [x + 0.5 for x, r in enumerate(rows, 1) if pick(r).standing is Standing.tie]
-    axes.plot(ties, [low] * len(ties), "|", color=style.INK, markersize=5, markeredgewidth=0.6,
-              clip_on=False)
+    style.ticks(axes, ties, 0, color=style.INK, linewidth=0.6)
     axes.axhline(1, color=style.INK, linewidth=0.9)
     axes.set_xlim(1, len(rows) + 1)
     axes.grid(axis="y")
@@ -78,8 +77,12 @@ def _profile(axes, rows, pick):
     _legend(axes, {Standing.slower, Standing.faster} if losses else {Standing.faster})
 
 
-def draw(summary, name, pick, against):
-    """`pick` takes a row's Comparison; `against` says with whom, in words for axis and caption."""
+IN_TURNS = f"the {CONFIDENCE:.0%} interval of the ratio, from rounds in which both ran in turn"
+
+
+def draw(summary, name, pick, against, interval=IN_TURNS):
+    """`pick` takes a row's Comparison; `against` says with whom and `interval` how the interval was
+    found, in words for axis and caption."""
     compared = [r for r in summary.rows if pick(r)]
     rows = sorted((r for r in compared if pick(r).standing is not Standing.unreliable),
                   key=lambda r: pick(r).ratio)
@@ -89,8 +92,7 @@ def draw(summary, name, pick, against):
     about = f"Best generated kernel against {against}."
     if len(rows) < len(compared):
         about += f" {words.count(len(compared) - len(rows), 'unreliable ratio')} left out."
-    whiskers = (f"The thin line is the {CONFIDENCE:.0%} interval of the ratio, from rounds in which "
-                "both ran in turn; a bar whose line meets 1.0 is a tie.")
+    whiskers = f"The thin line is {interval}; a bar whose line meets 1.0 is a tie."
     if len(rows) <= FEW:
         with style.canvas(0.9 + 0.235 * len(rows)) as (drawn, axes):
             _bars(axes, rows, pick)

@@ -6,6 +6,7 @@ import style
 import words
 
 FEW = 40  # layers that still get a strip each
+MOST_STEPS = 250  # of a curve
 SLOWEST = 25  # strips, of more layers than that: those that take the most time
 
 
@@ -64,6 +65,8 @@ def _curves(axes, rows):
     shown = [(sorted(times), *look) for times, *look in kinds if times]
     for times, label, colour, line in shown:
         shares = [100 * (i + 1) / len(times) for i in range(len(times))]
+        thinned = slice(None, None, -(-len(times) // MOST_STEPS))
+        times, shares = [*times[thinned], times[-1]], [*shares[thinned], 100]
         axes.step(times, shares, where="post", label=label, color=colour, linestyle=line,
                   linewidth=1.4)
     axes.axvline(1, color=style.GAIN, linewidth=1.4, label="best generated")

@@ -1,0 +1,75 @@
+"""What a layer shows when it is selected."""
+
+import statistics
+
+import words
+from load import family, settings
+
+
+def roles(row):
+    """[(roles, measurement)] of the kernels that matter and have samples."""
+    verdict = row.verdict
+    found = {}
+    for role, config in (("winner", verdict.winner), ("best generated", verdict.best_generated),
+                         ("best vendor", verdict.best_vendor),
+                         ("untuned default", verdict.default_config), ("fastest peer", row.peer)):
+        if config:
+            found.setdefault(config, []).append(role)
+    measured = [(", ".join(names), row.layer.measurement(config))
+                for config, names in found.items()]
+    return [(names, m) for names, m in measured if m and m.samples]
+
+
+def outcomes(row):
+    """"21 ok, 3 failed"."""
+    counts = {}
+    for m in row.layer.measurements:
+        counts[m.outcome] = counts.get(m.outcome, 0) + 1
+    return ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in counts.items())
+
+
+def quarters(row):
+    """The least, the quartiles and the most of the times of the right generated candidates, in
+    words; empty with fewer than four."""
+    times = [m.seconds for m in row.measured if m.origin == "generated"]
+    if len(times) < 4:
+        return ""
+    low, middle, high = statistics.quantiles(times, n=4, method="inclusive")
+    return (f"{words.seconds(min(times))} to {words.seconds(max(times))}, half of them between "
+            f"{words.seconds(low)} and {words.seconds(high)}, median {words.seconds(middle)}")
+
+
+def commands(device, row):
+    """Shell lines that show the plan, time it again, search again in a database of its own and,
+    where the best generated kernel is a CUDA kernel, print its source."""
+    problem, kind = row.layer.problem, device.properties.get("kind")
+    lines = [words.shell("plan", problem), words.shell("bench", problem)]
+    if row.verdict and kind:
+        run = next((r for r in device.runs if r.get("id") == row.verdict.run), {})
+        lines.append(words.shell("tune", problem, device=kind, seed=run.get("seed") or 0,
+                                 db="again.db"))
+    if row.verdict and kind == "cuda" and row.verdict.best_generated:
+        lines.append(words.shell("source", problem, config=row.verdict.best_generated,
+                                 arch=device.properties.get("arch") or "sm_90a"))
+    return lines
+
+
+def source(device, row):
+    """Where the code of the best generated kernel is to be seen."""
+    if device.properties.get("kind") == "cuda":
+        return ("A database holds no source; the last command prints that of the best generated "
+                "kernel.")
+    name = family(row.verdict.best_generated or row.verdict.winner)
+    return f"CPU kernels are part of the program and have no generated source; this one is {name}."
+
+
+def decided(device, row):
+    """When and by which command the winner was found."""
+    run = next((r for r in device.runs if r.get("id") == row.verdict.run), {})
+    return row.verdict.decided_at, run.get("command") or ""
+
+
+def globals_of_templates():
+    return {"words": words, "family": family, "settings": settings, "roles": roles,
+            "outcomes": outcomes, "quarters": quarters, "commands": commands, "source": source,
+            "decided": decided}
