@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Both commands as a newcomer runs them: a clone of HEAD with an empty HOME, in a bare Debian 12 that
-# has git, a C++ compiler and Python. Needs root (chroot) and a Debian mirror.
+# has git, a C++ compiler and Python. Needs root (chroot) and a Debian mirror. The logs of the tests in
+# there end in build/logs/fresh.
 set -euo pipefail
 
 not_here() { echo "$*" && exit 77; }
@@ -8,7 +9,13 @@ not_here() { echo "$*" && exit 77; }
 command -v debootstrap >/dev/null || not_here "debootstrap is missing: run scripts/setup.sh --long"
 
 root=$(mktemp -d)
-trap 'rm -rf --one-file-system "$root"' EXIT
+chmod 755 "$root" # the tests also run as other users
+logs=build/logs/fresh
+keep_logs() {
+  rm -rf "$logs"
+  cp -r "$root/home/new/convtune/build/logs" "$logs" 2>/dev/null
+}
+trap 'keep_logs; rm -rf --one-file-system "$root"' EXIT
 
 # shellcheck disable=SC2016 # apt expands it
 mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Codename: bookworm' |
