@@ -144,6 +144,12 @@ def count_axis(axes, most):
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
 
 
+def legend_above(axes, **keywords):
+    """A legend in one line above the axes, where it hides nothing."""
+    keywords = {"ncol": 4, "borderaxespad": 0.2} | keywords
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), **keywords)
+
+
 def decade_axis(axes, which):
     """Makes axis "x" or "y" logarithmic, labelled in plain numbers."""
     getattr(axes, f"set_{which}scale")("log")

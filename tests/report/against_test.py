@@ -44,6 +44,12 @@ class ExitCodeTest(unittest.TestCase):
             self.assertEqual(code, 1)
             self.assertIn("nothing can be compared", said)
 
+    def test_a_comparison_that_is_unreliable_throughout_is_0(self):
+        code, said = self.compare(
+            lambda e: [v.update(best_generated_noise=0.5) for v in e["verdicts"]])
+        self.assertEqual(code, 0)
+        self.assertIn("of 3 layers nothing can be said", said)
+
     def test_says_of_what_nothing_can_be_said(self):
         code, said = self.compare(lambda e: e["verdicts"][1].update(
             best_generated_noise=0.5, best_generated_seconds=1e-9))

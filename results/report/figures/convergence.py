@@ -73,7 +73,7 @@ def draw(summary, name):
         style.ratio_axis(axes, "y", 0.98, max(1.1, worst) * 1.05)
         axes.set_xlabel("candidates measured (count, log scale)")
         axes.set_ylabel("best so far over best at the end\n(ratio of times, log scale)")
-        axes.legend(loc="upper right")
+        style.legend_above(axes)
         axes.grid(True)
         return [style.figure(
             drawn, name, f"Search on {words.count(len(curves), 'layer')}: the time of the best "

@@ -27,7 +27,7 @@ def _histogram(summary, name, every):
         axes.set_xlim(0, 100 * top)
         axes.set_xlabel("relative spread of a candidate's samples (1.4826 · MAD / median, %)")
         axes.set_ylabel("candidates (count)")
-        axes.legend(loc="upper right")
+        style.legend_above(axes)
         axes.grid(axis="y")
         last = f" The last bin holds all {words.count(beyond, 'candidate')} beyond." if beyond else ""
         return style.figure(drawn, name, "How far repeated runs of one candidate scatter. A "
@@ -52,12 +52,14 @@ def _trace(name, measurements):
     steps, begins = trace(measurements)
     places, medians, widest = zip(*steps, (len(measurements) + 1, *steps[-1][1:]))
     top = min(TALLEST, max(0.02, *widest) * 1.1)
+    beyond = max(widest) > top
     with style.canvas(2.2) as (drawn, axes):
         if widest != medians:
-            axes.fill_between(places, 0, [100 * w for w in widest], step="post", color=style.RULE,
-                              linewidth=0, label="nine tenths of neighbours lie below")
-        axes.step(places, [100 * m for m in medians], where="post", color=style.GAIN,
-                  linewidth=1.3, label="median of neighbours")
+            axes.fill_between(places, 0, [100 * min(w, top) for w in widest], step="post",
+                              color=style.RULE, linewidth=0,
+                              label="nine tenths of neighbours lie below")
+        axes.step(places, [100 * min(m, top) for m in medians], where="post", color=style.GAIN,
+                  linewidth=1.3, label="median of neighbours", clip_on=False)
         marked = begins[1:] if len(begins) <= MOST_MARKS else []
         for place, date in marked:
             axes.axvline(place, color=style.INK, linewidth=0.8, linestyle=(0, (4, 3)))
@@ -67,13 +69,14 @@ def _trace(name, measurements):
         axes.set_ylim(0, 100 * top)
         axes.set_xlabel("candidates in the order in which they were measured (count)")
         axes.set_ylabel("relative spread (%)")
-        axes.legend(loc="upper right")
+        style.legend_above(axes)
         axes.grid(axis="y")
         lines = " Dashed lines: where another sweep begins." if marked else ""
+        edge = " What is beyond the axis lies on its edge." if beyond else ""
         return style.figure(
             drawn, name, f"Noise in the course of {words.count(len(begins), 'sweep')}, from "
             f"{begins[0][1]} on: the spread of {words.count(len(measurements), 'candidate')}. "
-            f"Where it rises, the machine was disturbed.{lines}")
+            f"Where it rises, the machine was disturbed.{lines}{edge}")
 
 
 def rounds(rows):
@@ -102,7 +105,7 @@ def _rounds(name, winners):
         style.ratio_axis(axes, "y", min(0.97, *low), max(1.03, *high))
         axes.set_xlabel("round of the finals (count)")
         axes.set_ylabel("time over the winner’s\nmedian (ratio, log scale)")
-        axes.legend(loc="upper right", ncol=2)
+        style.legend_above(axes)
         axes.grid(axis="y")
         return style.figure(
             drawn, name, f"The winners of {words.count(len(winners), 'layer')} round by round. Times "

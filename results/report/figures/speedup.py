@@ -26,8 +26,7 @@ def _limits(ratios):
 def _legend(axes, standings):
     handles = [Patch(label=_MEANINGS[s], linewidth=0.8, **_LOOKS[s])
                for s in Standing if s in standings]
-    axes.legend(handles=handles, loc="lower right", bbox_to_anchor=(1, 1), ncol=3,
-                borderaxespad=0.2, handlelength=1.4, columnspacing=1.4)
+    style.legend_above(axes, handles=handles, handlelength=1.4, columnspacing=1.4)
 
 
 def _bars(axes, rows, pick):

@@ -104,8 +104,7 @@ def draw(summary, name):
         with style.canvas(1.1 + 0.225 * len(rows)) as (drawn, axes):
             _strips(axes, rows)
             axes.set_xlabel(_LABEL)
-            axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncol=4, borderaxespad=0.2,
-                        handletextpad=0.2, columnspacing=1.2)
+            style.legend_above(axes, handletextpad=0.2, columnspacing=1.2)
             which = f"The {len(rows)} slowest layers" if figures else "Every layer"
             figures.append(style.figure(
                 drawn, name, f"{which}, slowest first, with the time of the best generated kernel "
