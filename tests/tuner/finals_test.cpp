@@ -56,7 +56,7 @@ TEST(PlayFinals, DisqualifiesWhoseWorkerDoesNotLast) {
                  R"("config":"good{}","source_digest":"digest","origin":"generated",)"
                  R"("outcome":"ok","reason":"","samples":[1,1,1,1,1,1,1,1,1,1],)"
                  R"("worst_error_ratio":0,"checked_outputs":1,"bytes":1,"flops":1,)"
-                 R"("measured_at":"","run":""}]}'; done)"});
+                 R"("measured_at":"","turn":0,"run":""}]}'; done)"});
   const Finals finals = play_finals(worker, problem, {measured("good{}", 1), measured("bad{}", 1)},
                                     "good{}", 100, {});
   EXPECT_THAT(configs_of(finals.standing), testing::ElementsAre("good{}"));
