@@ -9,6 +9,7 @@ from pytorch import errors_on_threads, fill_with_integers, integers, torch, wide
 import convtune
 import convtune.torch
 from convtune.torch.operator import Convolution
+from convtune.torch.packed import PackedWeights
 
 # in_channels, out_channels, kernel_size, and the rest
 LAYERS = [
@@ -46,7 +47,8 @@ class Conv1dTest(unittest.TestCase):
 
     def assert_equal(self, found, expected):
         self.assertEqual(found.shape, expected.shape)
-        self.assertTrue(torch.equal(found.double(), expected.double()), f"{found}, not {expected}")
+        if not torch.equal(found.double(), expected.double()):
+            self.fail(f"{found} is not {expected}")
 
     def test_equals_pytorch_in_every_dtype(self):
         for arguments in LAYERS:
@@ -174,6 +176,10 @@ class Conv1dTest(unittest.TestCase):
                 module(x)
             self.assertIn(reason, str(caught.exception))
             self.assertNotIn("\n", str(caught.exception))
+        number = PackedWeights().number  # which is gone at once
+        with self.assertRaisesRegex(convtune.Error, "compiled or exported from is gone; keep it"):
+            torch.ops.convtune.conv1d(torch.zeros(1, 4, 9), module.weight.detach(), None, 1, (0, 0),
+                                      1, 1, "ieee", "nearest_or_heuristic", number)
         with self.assertRaisesRegex(convtune.Error, "math is fast; it must be ieee, tf32x3 or tf32"):
             convtune.torch.Conv1d(4, 6, 3, math="fast")(torch.zeros(1, 4, 9))
 

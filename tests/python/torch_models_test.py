@@ -180,7 +180,8 @@ class RecordTest(unittest.TestCase):
     def test_lists_what_the_layers_convolve(self):
         layers = convtune.torch.record(ConformerConvolution(), torch.zeros(2, 75, 24))
         common = {"model": "ConformerConvolution", "batch": 2, "length": 75, "stride": 1,
-                  "dilation": 1, "has_bias": True, "dtype": "float32", "layout": "NCL", "calls_per_forward": 1}
+                  "dilation": 1, "has_bias": True, "dtype": "float32", "layout": "NCL",
+                  "calls_per_forward": 1}
         self.assertEqual(json.loads(json.dumps(layers)), [
             common | {"layer": "widen", "in_channels": 24, "out_channels": 48, "kernel_size": 1,
                       "padding": [0, 0], "num_groups": 1},

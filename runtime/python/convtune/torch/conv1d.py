@@ -42,7 +42,10 @@ class Conv1d(torch.nn.Conv1d):
     `math` and `policy` are those of convtune.Conv1D. Unlike PyTorch, which lets a GPU round float32
     to TF32, convtune does so only with math="tf32".
 
-    A write through `weight.data` is one that PyTorch does not count: call repack() after it."""
+    A write through `weight.data` is one that PyTorch does not count: call repack() after it. A
+    weight that is computed anew in each call, by weight_norm say, is compared with the packed one
+    in each call: remove weight_norm where speed counts. A CUDA graph must be captured after a first
+    call, and anew when the weights have changed."""
 
     math = "ieee"
     policy = "nearest_or_heuristic"
@@ -58,6 +61,7 @@ class Conv1d(torch.nn.Conv1d):
 
     def _conv_forward(self, input, weight, bias):
         x, weight, bias, padding = arguments(self, input, weight, bias)
-        y = Convolution.apply(x, weight, bias, self.stride[0], padding, self.dilation[0],
-                              self.groups, self.math, self.policy, self._packed.number)
+        convolve = Convolution.apply if torch.is_grad_enabled() else torch.ops.convtune.conv1d
+        y = convolve(x, weight, bias, self.stride[0], padding, self.dilation[0], self.groups,
+                     self.math, self.policy, self._packed.number)
         return y.squeeze(0) if input.dim() == 2 else y

@@ -33,8 +33,9 @@ def _convolutions(model):
 
 def replace(model, *, math="ieee", policy="nearest_or_heuristic"):
     """Makes every Conv1d of `model` in float32, float16 or bfloat16 a convtune.torch.Conv1d, in its
-    place: parameters, hooks, weight_norm and names stay as they are. So do subclasses of
-    torch.nn.Conv1d, whose _conv_forward is then convtune's. Returns `model`."""
+    place: parameters, hooks, weight_norm and names stay as they are. A subclass of torch.nn.Conv1d
+    keeps what it does around its base's convolution; its new class cannot be pickled, so save the
+    state_dict(). Returns `model`."""
     for module in _convolutions(model).values():
         if isinstance(module, Conv1d) or module.weight.dtype not in DTYPES:
             continue

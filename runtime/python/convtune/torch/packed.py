@@ -87,4 +87,8 @@ class PackedWeights:
 
 def numbered(number):
     """PackedWeights by their number, which is how an operator can name them."""
-    return _all[number]
+    found = _all.get(number)
+    if found is None:
+        raise _library.Error("the convtune.torch.Conv1d that this was compiled or exported from is "
+                             "gone; keep it as long as what was made of it")
+    return found
