@@ -4,6 +4,9 @@ import sys
 
 import summary
 import words
+from compare import Standing
+
+MOST_NAMED = 20  # regressions on stderr; the page has more
 
 
 def summaries(export, earlier):
@@ -15,10 +18,14 @@ def summaries(export, earlier):
 def exit_code(compared):
     """Of a comparison; stderr says what is behind it."""
     totals = [found.over_earlier for _, found in compared]
-    slower = sum(t.slower for t in totals)
+    slower = [r for _, found in compared for r in found.changed()
+              if r.over_earlier.standing is Standing.slower]
     if slower:
-        print(f"convtune: {words.count(slower, 'layer')} became slower by more than noise; the "
-              "page names them first", file=sys.stderr)
+        print(f"convtune: {words.count(len(slower), 'layer')} became slower by more than noise:",
+              file=sys.stderr)
+    for row in slower[:MOST_NAMED]:
+        print(f"  {row.name}: {words.seconds(row.then.best_generated_seconds)} then, "
+              f"{words.seconds(row.verdict.best_generated_seconds)} now", file=sys.stderr)
     unreliable = sum(t.unreliable for t in totals)
     if unreliable:
         print(f"convtune: of {words.count(unreliable, 'layer')} nothing can be said: the times "

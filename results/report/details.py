@@ -2,6 +2,7 @@
 
 import statistics
 
+import strip
 import words
 from load import family, settings
 
@@ -72,4 +73,4 @@ def decided(device, row):
 def globals_of_templates():
     return {"words": words, "family": family, "settings": settings, "roles": roles,
             "outcomes": outcomes, "quarters": quarters, "commands": commands, "source": source,
-            "decided": decided}
+            "decided": decided, "strip_of": strip.draw}

@@ -24,7 +24,7 @@ probe() {
 <script>
 addEventListener("load", () => {
   for (const layer of document.querySelectorAll("details")) layer.open = true;
-  const figures = [...document.querySelectorAll("svg")];
+  const figures = [...document.querySelectorAll("figure svg")];
   const empty = figures.filter(svg => {
     const box = svg.getBoundingClientRect();
     return box.width < 50 || box.height < 20 || svg.querySelectorAll("path, use, rect").length < 5;
