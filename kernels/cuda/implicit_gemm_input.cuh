@@ -101,13 +101,14 @@ struct XPart {
 
 /// A piece's place in its part.
 struct PiecePlace {
-  int row = 0;
+  int row = 0;  ///< its first
   int chunk = 0;
 };
 
-/// Of the thread's i-th piece. Eight neighbouring threads store to different banks: in NLC they
-/// have neighbouring chunks of a row or two, in NCL 8/vec neighbouring runs of positions by vec
-/// chunks; the warp as a whole has 32 neighbouring positions, for coalesced loads.
+/// Of the thread's i-th piece. With rows of 128 bytes eight neighbouring threads store to different
+/// banks: in NLC they have neighbouring chunks of a row, in NCL 8/length neighbouring runs of
+/// positions by `length` chunks; the warp as a whole has 32 neighbouring positions, for coalesced
+/// loads.
 template <ImplicitGemmConfig config>
 PiecePlace piece_place(int i) {
   using Part = XPart<config>;

@@ -175,6 +175,46 @@ TEST(ImplicitGemm, HasAFewDozenConfigs) {
   }
 }
 
+TEST(ImplicitGemm, PutsEightRowsIntoDifferentBanks) {
+  for (const int row_bytes : {64, 128}) {
+    for (int chunk = 0; chunk < row_bytes / 16; ++chunk) {
+      for (int first = 0; first < 16; ++first) {
+        std::set<int> places;
+        for (int row = first; row < first + 8; ++row)
+          places.insert((row * row_bytes / 16 + cuda::swizzled_chunk(row_bytes, row, chunk)) % 8);
+        EXPECT_EQ(places.size(), 8U) << row_bytes << " bytes, chunk " << chunk << ", row " << first;
+      }
+    }
+  }
+}
+
+TEST(ImplicitGemm, FindsWhatATapReadsInTheTileItShares) {
+  for (const std::int64_t stride : {1, 2, 3, 4, 6}) {
+    for (const std::int64_t dilation : {1, 2, 3, 4, 9}) {
+      const Problem problem = {.length = 100,
+                               .in_channels = 64,
+                               .out_channels = 64,
+                               .kernel_size = 7,
+                               .stride = stride,
+                               .dilation = dilation,
+                               .dtype = DType::float16};
+      const ImplicitGemmConfig c = {.tile_l = 32, .shares_rows = true};
+      const auto shape = conv_shape(problem);
+      const auto sharing = cuda::tap_sharing(c, shape);
+      std::int64_t taps = 0;
+      for (std::int64_t tile = 0; tile < sharing.tiles(7); ++tile) {
+        for (std::int64_t nth = 0; nth < sharing.taps_of(tile, 7); ++nth, ++taps) {
+          const std::int64_t row = 31 + nth * sharing.shift;  // of the tile's last output
+          EXPECT_LT(row, cuda::x_rows(c, shape));
+          EXPECT_EQ(row * stride + tile * dilation,
+                    31 * stride + (tile + nth * sharing.period) * dilation);
+        }
+      }
+      EXPECT_EQ(taps, 7);
+    }
+  }
+}
+
 TEST(ImplicitGemm, FillsTilesWithPositionsOfManyShortRows) {
   const Problem problem = {.batch = 64,
                            .length = 4,
