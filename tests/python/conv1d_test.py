@@ -4,12 +4,15 @@ import ctypes
 import gc
 import inspect
 import json
+import re
 import struct
 import tempfile
+import textwrap
 import threading
 import unittest
 import weakref
 from pathlib import Path
+from unittest import mock
 
 import numpy
 
@@ -201,6 +204,23 @@ class Conv1DTest(unittest.TestCase):
             with self.assertRaisesRegex(convtune.Error, "x lies on cuda:3; it must lie on cpu"):
                 conv(x, stream=stream)
             self.assertEqual(x.stream, asked)
+
+    def test_works_on_the_stream_of_the_caller(self):
+        conv = loaded()
+        handle = conv._handle = mock.Mock(device="cuda:3")
+        handle.output_length.return_value = 2
+        memory, y = numpy.ones((1, 3, 1), "float32"), numpy.zeros((1, 2, 1), "float32")
+        x, out = OnlyDLPack(memory, device=(2, 3)), OnlyDLPack(y, device=(2, 3))
+        conv(x, out=out, stream=77)
+        handle.run.assert_called_once_with(1, 3, memory.ctypes.data, y.ctypes.data, 77)
+        self.assertEqual((x.stream, out.stream), (77, 77))
+
+    def test_does_what_the_readme_says(self):
+        readme = (Path(__file__).parents[2] / "README.md").read_text()
+        code = re.search(r"^`convtune\.Conv1D`[^:]+:\n\n((?:    .+\n)+)", readme, re.MULTILINE)[1]
+        names = {"convtune": convtune, "numpy": numpy}
+        exec(textwrap.dedent(code), names)
+        self.assertEqual(names["y"][0, :, 0].tolist(), [4] + [6] * 98 + [4])
 
     def test_may_be_loaded_while_others_run_it(self):
         conv = loaded()
