@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <numeric>
 
@@ -142,6 +143,18 @@ std::vector<Parameter> parameters() {
   };
 }
 
+Cost cost(const Problem& p, const Config& config) {
+  const HaloConfig c = halo_config(p, config);
+  const auto shape = conv_shape(p);
+  const double positions =
+      static_cast<double>(shape.batch * cuda::length_blocks(c, shape) * cuda::block_l(c));
+  const auto elements = static_cast<double>(input_elements(p) + output_elements(p));
+  return {.bytes = elements * static_cast<double>(size_of(p.dtype)) +
+                   static_cast<double>(packed_bytes(c, shape)),
+          .flops = 2 * positions * static_cast<double>(packed_weights(c, shape)),
+          .arithmetic = is_matrix(p) ? Arithmetic::mma_16_bits : Arithmetic::lanes};
+}
+
 Config config_of(std::int64_t tile_l, std::int64_t tile_c, std::int64_t slices,
                  std::int64_t split) {
   return {
@@ -167,42 +180,39 @@ std::int64_t most_default_sums(const Problem& p) {
   return p.kernel_size * in_channels_per_group(p) <= 64 ? most_sums / 2 : most_sums;
 }
 
-// The longest tile that leaves every SM two blocks, or else a split. The warps lie along the
-// channels where the tiles of a block then share their window of x, or, in NLC, its lines.
+/// Slices in the order of preference, the best last: along the channels where tiles of a block then
+/// share their window of x, or, in NLC, its lines; else along the length.
+std::array<std::int64_t, 3> preferred_slices(const Problem& p, std::int64_t tile_c) {
+  const bool shared = p.layout == Layout::NLC || out_channels_per_group(p) > tile_c;
+  return shared ? std::array<std::int64_t, 3>{1, 2, 4} : std::array<std::int64_t, 3>{4, 2, 1};
+}
+
+// The longest tile that leaves every SM two blocks and computes little beyond the output. Where
+// none leaves as many, what gives the most blocks.
 Config default_config(const Problem& p, const DeviceProperties& device) {
   const std::int64_t tile_c = default_tile_c(p);
   Config best = config_of(least_tile_l(p), tile_c, 1, 1);
   if (!indices_fit_64_bits(p)) return best;
-  const bool side_by_side = p.layout == Layout::NLC || out_channels_per_group(p) > tile_c;
   const std::int64_t longest = most_default_sums(p) * cuda::warp_lanes / tile_c;
+  const std::int64_t enough = 2L * device.units;
   std::int64_t most_blocks = 0;
+  double least_flops = std::numeric_limits<double>::infinity();
   for (const std::int64_t split : {4, 1}) {
-    for (const std::int64_t slices : {1, 2, 4}) {
-      for (const std::int64_t tile_l : {16, 32, 64, 128, 256}) {
+    for (const std::int64_t tile_l : {16, 32, 64, 128, 256}) {
+      for (const std::int64_t slices : preferred_slices(p, tile_c)) {
         const Config config = config_of(tile_l, tile_c, slices, split);
-        if ((slices > 1 && !side_by_side) || tile_l > longest ||
-            broken_constraint(cuda_halo(), p, config, device) != nullptr)
+        if (tile_l > longest || broken_constraint(cuda_halo(), p, config, device) != nullptr)
           continue;
         const std::int64_t grid = blocks(halo_config(p, config), conv_shape(p));
-        if (grid < 2L * device.units && grid <= most_blocks) continue;
+        const double flops = cost(p, config).flops;
+        if (grid < enough ? grid <= most_blocks : flops > 1.1 * least_flops) continue;
         best = config;
         most_blocks = std::max(most_blocks, grid);
+        if (grid >= enough) least_flops = std::min(least_flops, flops);
       }
     }
   }
   return best;
-}
-
-Cost cost(const Problem& p, const Config& config) {
-  const HaloConfig c = halo_config(p, config);
-  const auto shape = conv_shape(p);
-  const double positions =
-      static_cast<double>(shape.batch * cuda::length_blocks(c, shape) * cuda::block_l(c));
-  const auto elements = static_cast<double>(input_elements(p) + output_elements(p));
-  return {.bytes = elements * static_cast<double>(size_of(p.dtype)) +
-                   static_cast<double>(packed_bytes(c, shape)),
-          .flops = 2 * positions * static_cast<double>(packed_weights(c, shape)),
-          .arithmetic = is_matrix(p) ? Arithmetic::mma_16_bits : Arithmetic::lanes};
 }
 
 std::string instantiation_for(const Problem& problem, const Config& config) {

@@ -63,6 +63,29 @@ HaloPlace<Index> halo_place(const ConvShape<Index>& shape, Index tiles) {
   return place;
 }
 
+/// A warp's place in its block.
+template <class Index>
+struct HaloWarp {
+  int slice;     ///< along the channels
+  int part;      ///< of a split
+  int position;  ///< its tile's first, within the block
+  bool exists;   ///< whether y has the tile
+  Index tile;    ///< of all groups
+};
+
+template <HaloConfig config, class Index>
+HaloWarp<Index> halo_warp(const ConvShape<Index>& shape, const HaloPlace<Index>& place,
+                          Index tiles) {
+  HaloWarp<Index> warp;
+  warp.slice = warp_index() % config.slices;
+  warp.part = warp_index() / config.slices % config.split;
+  warp.position = warp_index() / (config.slices * config.split) * config.tile_l;
+  warp.exists =
+      tiles == 1 ? place.group + warp.slice < shape.groups : place.tile + warp.slice < tiles;
+  warp.tile = place.group * tiles + place.tile + warp.slice;
+  return warp;
+}
+
 /// Loads what lies `offset` bytes into the packed weights, by whole vectors.
 template <class Plan>
 Plan load_plan(const void* packed, int offset) {
@@ -119,7 +142,8 @@ void store_block(const ConvShape<Index>& shape, int tiles_per_group, const HaloO
 template <HaloConfig config>
 void conv1d_halo(const ConvArgs& args) {
   static_assert(halo_warps % (config.slices * config.split) == 0);
-  static_assert(fragments_l(config) * fragments_c(config) > 0);
+  static_assert(fragments_l(config) > 0 && step_rows(config) > 0);
+  static_assert(!is_matrix(config) || fragments_c(config) == 1 || fragments_c(config) % 2 == 0);
   using T = Element<config.dtype>;
   using Index = IndexOf<config.index_bits>;
 
@@ -128,28 +152,24 @@ void conv1d_halo(const ConvArgs& args) {
   const HaloPlace<Index> place = halo_place<config, Index>(shape, plan.tiles_per_group);
   const auto in = halo_input<config>(shape, plan, place, static_cast<const T*>(args.x));
 
-  const int slice = warp_index() % config.slices;
-  const int part = warp_index() / config.slices % config.split;
-  const int position = warp_index() / (config.slices * config.split) * config.tile_l;
+  const auto warp = halo_warp<config, Index>(shape, place, plan.tiles_per_group);
   const bool groups_apart = plan.tiles_per_group == 1;  // each slice is a group
-  const bool busy = groups_apart ? slice < in.groups : place.tile + slice < plan.tiles_per_group;
-  const Index tile = place.group * plan.tiles_per_group + place.tile + slice;
 
   const Index steps = plan.steps;
   const Index tile_size = tile_weights<Index>(config, plan.chunks, steps);
   const char* packed = static_cast<const char*>(args.packed);
   const int* table = reinterpret_cast<const int*>(packed + table_offset);
   const T* weights =
-      reinterpret_cast<const T*>(packed + weights_offset(config, steps)) + tile * tile_size;
+      reinterpret_cast<const T*>(packed + weights_offset(config, steps)) + warp.tile * tile_size;
 
   auto* words = reinterpret_cast<unsigned*>(shared_memory());
-  const unsigned* mine = words + (groups_apart ? slice * plan.group_pitch : 0) + position;
+  const unsigned* mine = words + (groups_apart ? warp.slice * plan.group_pitch : 0) + warp.position;
   stage_fixed_rows<config>(plan, in, static_cast<int>(shape.taps), words);
   HaloSums<config> sums = {};
   for (int chunk = 0; chunk < plan.chunks; ++chunk) {
     stage<config, Index>(plan, in, chunk, words);
     block_barrier();
-    if (busy) multiply_chunk<config>(mine, table, weights, plan.steps, part, sums);
+    if (warp.exists) multiply_chunk<config>(mine, table, weights, plan.steps, warp.part, sums);
     weights += plan.steps * step_weights(config);
     block_barrier();
   }
@@ -157,14 +177,14 @@ void conv1d_halo(const ConvArgs& args) {
   const auto out_plan = load_plan<HaloOutPlan>(args.packed, sizeof(HaloPlan));
   auto* out = reinterpret_cast<T*>(shared_memory());
   if constexpr (config.split > 1)
-    add_parts<config>(sums, part, reinterpret_cast<float*>(shared_memory() + out_plan.bytes));
-  if (busy && part == 0) {
+    add_parts<config>(sums, warp.part, reinterpret_cast<float*>(shared_memory() + out_plan.bytes));
+  if (warp.exists && warp.part == 0) {
     const Index all_weights = shape.groups * plan.tiles_per_group * tile_size;
     const auto* bias =
         reinterpret_cast<const float*>(packed + bias_offset(config, steps, all_weights)) +
-        tile * config.tile_c;
+        warp.tile * config.tile_c;
     const int columns = groups_apart ? static_cast<int>(shape.out_channels) : config.tile_c;
-    put_tile<config>(out_plan, sums, bias, position, slice * columns, columns, out);
+    put_tile<config>(out_plan, sums, bias, warp.position, warp.slice * columns, columns, out);
   }
   block_barrier();
   store_block<config>(shape, plan.tiles_per_group, out_plan, place, out, static_cast<T*>(args.y));

@@ -39,43 +39,52 @@ void add_parts(HaloSums<config>& sums, int part, float* parts) {
   }
 }
 
-/// Puts a warp's sums into the block's tile: adds the bias, activates and rounds. `position` and
-/// `column` are the tile's first, of `channels` that exist.
+/// Neighbouring channels that a thread has sums of.
+constexpr int neighbours(HaloConfig c) {
+  if (is_matrix(c)) return 2;
+  return c.tile_c < 4 ? c.tile_c : 4;
+}
+
+/// Neighbouring channels of one position, from fragment (i, c): adds the bias, activates, rounds.
 template <HaloConfig config, class T>
-void put_tile(const HaloOutPlan& plan, HaloSums<config>& sums, const float* bias, int position,
-              int column, int channels, T* out) {
-  constexpr bool nlc = config.layout == Layout::NLC;
-  constexpr int widest = config.tile_c < 4 ? config.tile_c : 4;
-  constexpr int width = is_matrix(config) ? 2 : widest;  // neighbouring channels of a thread
-  constexpr int halves = is_matrix(config) ? 2 : 1;      // positions of a fragment
-  constexpr int step = is_matrix(config) ? 1 : width;
+Vector<T, neighbours(config)> finished(const HaloSums<config>& sums,
+                                       const float (&bias)[neighbours(config)], int i, int half,
+                                       int c) {
+  float values[neighbours(config)];
   CONVTUNE_UNROLL
-  for (int c = 0; c < fragments_c(config); c += step) {
+  for (int v = 0; v < neighbours(config); ++v) {
+    const float sum = is_matrix(config) ? sums[i][c][half * 2 + v] : sums[i][c + v][0];
+    values[v] = activate<config.activation>(sum + bias[v]);
+  }
+  return rounded<T>(values);
+}
+
+/// Puts a warp's sums into the block's tile. `position` and `column` are its first ones, `channels`
+/// what it may fill.
+template <HaloConfig config, class T>
+void put_tile(const HaloOutPlan& plan, const HaloSums<config>& sums, const float* bias,
+              int position, int column, int channels, T* out) {
+  constexpr bool nlc = config.layout == Layout::NLC;
+  constexpr int width = neighbours(config);
+  constexpr int halves = is_matrix(config) ? 2 : 1;  // positions of a fragment
+  CONVTUNE_UNROLL
+  for (int c = 0; c < fragments_c(config); c += is_matrix(config) ? 1 : width) {
     const int channel = sum_channel<config>(c, 0);
+    const int to = column + channel;
     float offset[width];
     load_floats(bias + channel, offset);
-    const bool whole = nlc && channel + width <= channels && (column + channel) % width == 0 &&
-                       plan.pitch % width == 0;
+    const bool as_vector = nlc && channel + width <= channels && to % width == 0;
     CONVTUNE_UNROLL
     for (int i = 0; i < fragments_l(config) * halves; ++i) {
-      const int half = i % halves;
-      const int at = position + sum_position<config>(i / halves, half * 2);
-      float values[width];
-      CONVTUNE_UNROLL
-      for (int v = 0; v < width; ++v) {
-        const float sum =
-            is_matrix(config) ? sums[i / halves][c][half * 2 + v] : sums[i / halves][c + v][0];
-        values[v] = activate<config.activation>(sum + offset[v]);
-      }
-      const Vector<T, width> rounded_values = rounded<T>(values);
-      if (whole) {
-        store_shared(out + at * plan.pitch + column + channel, rounded_values);
+      const int at = position + sum_position<config>(i / halves, i % halves * 2);
+      const auto values = finished<config, T>(sums, offset, i / halves, i % halves, c);
+      if (as_vector) {
+        store_shared(out + at * plan.pitch + to, values);
       } else {
         CONVTUNE_UNROLL
         for (int v = 0; v < width; ++v) {
-          const int to = column + channel + v;
           if (channel + v < channels)
-            out[nlc ? at * plan.pitch + to : to * plan.pitch + at] = rounded_values.at[v];
+            out[nlc ? at * plan.pitch + to + v : (to + v) * plan.pitch + at] = values.at[v];
         }
       }
     }
