@@ -47,7 +47,7 @@ struct ConvShape {
   Index pad_left = 0;
 };
 
-/// The run-time arguments of every generated kernel: its only parameter, passed by value.
+/// The run-time arguments of every generated kernel, passed by value.
 struct ConvArgs {
   const void* x = nullptr;       ///< as the problem's layout has it
   const void* packed = nullptr;  ///< weights and bias in the family's own order

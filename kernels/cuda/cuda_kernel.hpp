@@ -8,6 +8,7 @@
 
 #include "kernels/config.hpp"
 #include "kernels/cuda/conv_args.hpp"
+#include "kernels/cuda/tensor_map.hpp"
 #include "kernels/device_properties.hpp"
 #include "kernels/problem.hpp"
 
@@ -45,8 +46,12 @@ struct CudaKernel {
   /// Bytes that x and y must be aligned to.
   std::size_t (*alignment)(const Problem&, const Config&);
   /// Blocks that an SM is to have registers for: what a thread may take. Without it the compiler
-  /// guesses, and may spill a few where that lets one more block in.
+  /// guesses, and may spill a few where that lets one more block in. Kernels whose warpgroups trade
+  /// registers must have it.
   int (*blocks_per_sm)(const Problem&, const Config&) = nullptr;
+  /// For a kernel of two parameters, ConvArgs and TensorMaps: what the second is made from, without
+  /// the addresses of x and of the packed weights.
+  cuda::TensorMapsArgs (*tensor_maps)(const Problem&, const Config&) = nullptr;
 };
 
 }  // namespace convtune

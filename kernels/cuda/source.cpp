@@ -27,19 +27,22 @@ std::string launch_bounds(const CudaKernel& kernel, const Problem& problem, cons
 Source write_source(const CudaKernel& kernel, const Problem& problem, const Config& config,
                     const DeviceProperties& device) {
   const LaunchGeometry launch = kernel.geometry(problem, config, device);
+  const bool takes_maps = kernel.tensor_maps != nullptr;
   Source source;
-  source.text = fmt::format(R"(#include "kernels/cuda/{}"
+  source.text =
+      fmt::format(R"(#include "kernels/cuda/{}"
 
 using namespace convtune;
 using namespace convtune::cuda;
 
 extern "C" __global__ void __launch_bounds__({})
-{}(const __grid_constant__ ConvArgs args) {{
-  {}(args);
+{}(const __grid_constant__ ConvArgs args{}) {{
+  {}(args{});
 }}
 )",
-                            kernel.header, launch_bounds(kernel, problem, config, launch),
-                            kernel_symbol, kernel.instantiation(problem, config));
+                  kernel.header, launch_bounds(kernel, problem, config, launch), kernel_symbol,
+                  takes_maps ? ", const __grid_constant__ TensorMaps maps" : "",
+                  kernel.instantiation(problem, config), takes_maps ? ", maps" : "");
   source.headers = included_headers(source.text);
   source.digest = digest_of(source.text, source.headers);
   return source;

@@ -8,7 +8,8 @@
 
 namespace convtune {
 
-/// Name of the one kernel of every generated unit. Its only parameter is a cuda::ConvArgs.
+/// Name of the one kernel of every generated unit. Its parameters are a cuda::ConvArgs and, if the
+/// family loads by the copy engine, cuda::TensorMaps.
 inline constexpr const char* kernel_symbol = "convtune_kernel";
 
 /// What is compiled for a candidate. Equal text means an equal cubin: sizes that the family does

@@ -53,6 +53,17 @@ constexpr Int64 box_bytes(const TensorMapArgs& a) {
   return bytes;
 }
 
+/// The tensors that a kernel loads by the copy engine: its second parameter, and what that is made
+/// from.
+struct TensorMaps {
+  TensorMap x;
+  TensorMap weights;
+};
+struct TensorMapsArgs {
+  TensorMapArgs x;
+  TensorMapArgs weights;
+};
+
 /// Why the driver would refuse to make a TensorMap of `args`, in a sentence, or null.
 const char* broken_rule(const TensorMapArgs& args);
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <bit>
+#include <optional>
 
 #include "generator/cubin_cache.hpp"
 #include "kernels/cuda/cuda_kernel.hpp"
@@ -11,6 +12,7 @@
 #include "kernels/problem_json.hpp"
 #include "runtime/cuda/context.hpp"
 #include "runtime/cuda/cuda_vendor.hpp"
+#include "runtime/cuda/tensor_map.hpp"
 #include "runtime/shared_values.hpp"
 
 namespace convtune {
@@ -104,13 +106,16 @@ class CudaExecutable final : public Executable {
  public:
   CudaExecutable(SharedContext context, std::shared_ptr<const LoadedKernel> kernel,
                  std::shared_ptr<const CudaMemory> packed, const LaunchGeometry& launch,
-                 const cuda::ConvArgs& args, std::size_t alignment)
+                 const cuda::ConvArgs& args, const std::optional<cuda::TensorMapsArgs>& maps,
+                 std::size_t alignment)
       : context_(std::move(context)),
         kernel_(std::move(kernel)),
         packed_(std::move(packed)),
         launch_(launch),
         args_(args),
-        alignment_(alignment) {}
+        alignment_(alignment) {
+    if (maps) maps_.emplace(context_->driver, *maps, args.packed);
+  }
 
   ~CudaExecutable() override {
     try {
@@ -125,7 +130,9 @@ class CudaExecutable final : public Executable {
     cuda::ConvArgs args = args_;
     args.x = x;
     args.y = y;
-    void* parameters[] = {&args};
+    cuda::TensorMaps maps;
+    if (maps_) maps = maps_->at(x);
+    void* parameters[] = {&args, &maps};
     const Driver& driver = context_->driver;
     check(driver,
           driver.cuLaunchKernel(kernel_->function, launch_.grid[0], launch_.grid[1],
@@ -144,6 +151,7 @@ class CudaExecutable final : public Executable {
   LaunchGeometry launch_;
   cuda::ConvArgs args_;
   std::size_t alignment_;
+  std::optional<TensorMapsOf> maps_;  ///< of a kernel that takes some
 };
 
 class CudaDevice final : public Device {
@@ -208,8 +216,10 @@ class CudaDevice final : public Device {
       return memory;
     });
     const cuda::ConvArgs args = {.packed = pointer_of(*packed), .shape = conv_shape(problem)};
+    std::optional<cuda::TensorMapsArgs> maps;
+    if (kernel->tensor_maps != nullptr) maps = kernel->tensor_maps(problem, config);
     return std::make_unique<CudaExecutable>(context_, std::move(loaded), std::move(packed), launch,
-                                            args, kernel->alignment(problem, config));
+                                            args, maps, kernel->alignment(problem, config));
   }
 
  private:

@@ -53,4 +53,23 @@ cuda::TensorMap encode_tensor_map(const Driver& driver, const cuda::TensorMapArg
   return map;
 }
 
+TensorMapsOf::TensorMapsOf(const Driver& driver, const cuda::TensorMapsArgs& args,
+                           const void* packed)
+    : driver_(driver), x_(args.x) {
+  cuda::TensorMapArgs weights = args.weights;
+  weights.data = packed;
+  maps_.weights = encode_tensor_map(driver, weights);
+}
+
+cuda::TensorMaps TensorMapsOf::at(const void* x) const {
+  const std::scoped_lock lock(mutex_);
+  if (x != mapped_x_) {
+    cuda::TensorMapArgs args = x_;
+    args.data = x;
+    maps_.x = encode_tensor_map(driver_, args);
+    mapped_x_ = x;
+  }
+  return maps_;
+}
+
 }  // namespace convtune

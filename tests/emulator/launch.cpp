@@ -25,6 +25,7 @@ Report launch(const LaunchGeometry& geometry, const std::function<void()>& threa
               const Options& options) {
   if (const auto reason = refused(geometry)) return {.error = *reason};
   counts = {};
+  running.blocks = geometry.grid[0];
   Block block(geometry, thread, options);
   Report report;
   for (unsigned i = 0; i < geometry.grid[0] && report.error.empty(); ++i)

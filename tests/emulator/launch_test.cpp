@@ -6,6 +6,7 @@
 
 #include "kernels/cuda/device/barrier.cuh"
 #include "kernels/cuda/device/shared.cuh"
+#include "tests/emulator/cases/grid.cuh"
 #include "tests/emulator/emulated.hpp"
 
 namespace convtune::cuda {
@@ -19,6 +20,12 @@ TEST(Launch, RunsEveryThreadOfEveryBlockOnce) {
                                [&] { ++seen[block_index() * 96 + thread_index()]; });
   EXPECT_EQ(report.error, "");
   EXPECT_THAT(seen, testing::Each(1));
+}
+
+TEST(Launch, TellsEveryBlockHowManyThereAre) {
+  const LaunchGeometry five = {.grid = {5, 1, 1}, .block = {64, 1, 1}};
+  EXPECT_THAT(run_case(grid_case, five, {}, 10),
+              testing::ElementsAre(0, 5, 1, 5, 2, 5, 3, 5, 4, 5));
 }
 
 TEST(Launch, StopsAtTheFirstProblemAndSaysWhere) {

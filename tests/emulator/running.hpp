@@ -20,6 +20,7 @@ struct Location {
 /// The emulated thread that runs on this OS thread.
 struct Running {
   unsigned block = 0;
+  unsigned blocks = 0;  ///< of the grid
   unsigned thread = 0;
 };
 inline thread_local Running running;

@@ -12,6 +12,7 @@
 namespace convtune::cuda {
 
 inline unsigned block_index() { return blockIdx.x; }
+inline unsigned block_count() { return gridDim.x; }
 inline unsigned thread_index() { return threadIdx.x; }
 
 }  // namespace convtune::cuda
@@ -29,6 +30,7 @@ namespace convtune::cuda {
 using emulator::Location;
 
 inline unsigned block_index() { return emulator::running.block; }
+inline unsigned block_count() { return emulator::running.blocks; }
 inline unsigned thread_index() { return emulator::running.thread; }
 
 }  // namespace convtune::cuda

@@ -9,6 +9,7 @@
 #include "kernels/dtype.hpp"
 #include "kernels/error.hpp"
 #include "tests/emulator/cases/copy_async.cuh"
+#include "tests/emulator/cases/grid.cuh"
 #include "tests/emulator/cases/matrix.cuh"
 #include "tests/emulator/cases/mbarrier.cuh"
 #include "tests/emulator/cases/tf32.cuh"
@@ -61,7 +62,9 @@ std::vector<ConformanceCase> warp_cases() {
           {CONVTUNE_KERNEL(shared_case), .header = "warp.cuh", .geometry = block(128, 512),
            .in = random_words(128), .out_words = 128},
           {CONVTUNE_KERNEL(named_barrier_case), .header = "warp.cuh", .geometry = block(192, 256),
-           .in = random_words(256), .out_words = 256}};
+           .in = random_words(256), .out_words = 256},
+          {CONVTUNE_KERNEL(grid_case), .header = "grid.cuh",
+           .geometry = {.grid = {5, 1, 1}, .block = {64, 1, 1}}, .out_words = 10}};
 }
 
 ConformanceCase mma_input(ConformanceCase test, DType dtype) {

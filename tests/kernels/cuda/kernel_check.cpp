@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <numeric>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "kernels/cuda/cuda_kernel.hpp"
 #include "kernels/reference.hpp"
 #include "tests/emulator/launch.hpp"
+#include "tests/emulator/tensor_map.hpp"
 
 namespace convtune {
 namespace {
@@ -53,13 +55,21 @@ void expect_exact(const Problem& problem, const Array& y,
   }
 }
 
-}  // namespace
+cuda::TensorMaps make_maps(const CudaKernel& twin, const Problem& problem, const Config& config,
+                           const void* x, const void* packed) {
+  if (twin.tensor_maps == nullptr) return {};
+  cuda::TensorMapsArgs args = twin.tensor_maps(problem, config);
+  args.x.data = x;
+  args.weights.data = packed;
+  return {emulator::make_tensor_map(args.x), emulator::make_tensor_map(args.weights)};
+}
 
-void check_kernel(const Family& family, const Problem& problem, const Config& config,
-                  void (*thread)(const cuda::ConvArgs&), Data data, std::mt19937& random) {
+using Kernel = std::function<void(const cuda::ConvArgs&, const cuda::TensorMaps&)>;
+
+void check(const Family& family, const Problem& problem, const Config& config, const Kernel& kernel,
+           Data data, std::mt19937& random, const DeviceProperties& device) {
   SCOPED_TRACE(describe(problem));
   const CudaKernel& twin = *family.cuda;
-  const DeviceProperties h200 = properties_of_arch("sm_90a");
   const std::size_t alignment = twin.alignment(problem, config);
   Array x(problem.dtype, input_elements(problem), alignment);
   Array weight(problem.dtype, weight_elements(problem), size_of(problem.dtype));
@@ -78,8 +88,9 @@ void check_kernel(const Family& family, const Problem& problem, const Config& co
   twin.pack(problem, config, weight.data(), bias_data, packed.data());
   const cuda::ConvArgs args = {
       .x = x.data(), .packed = packed.data(), .y = y.data(), .shape = conv_shape(problem)};
+  const cuda::TensorMaps maps = make_maps(twin, problem, config, x.data(), packed.data());
   const emulator::Report report =
-      emulator::launch(twin.geometry(problem, config, h200), [&] { thread(args); },
+      emulator::launch(twin.geometry(problem, config, device), [&] { kernel(args, maps); },
                        {.global = {x.array(), packed.array(), y.writable_array()}});
   EXPECT_EQ(report.error, "");
   EXPECT_EQ(2.0 * static_cast<double>(report.counts.multiply_adds),
@@ -94,6 +105,23 @@ void check_kernel(const Family& family, const Problem& problem, const Config& co
   const bool exact =
       problem.activation == Activation::none || problem.activation == Activation::relu;
   if (data == Data::integers && exact) expect_exact(problem, y, expected);
+}
+
+}  // namespace
+
+void check_kernel(const Family& family, const Problem& problem, const Config& config,
+                  HostThread thread, Data data, std::mt19937& random) {
+  check(
+      family, problem, config,
+      [&](const cuda::ConvArgs& args, const cuda::TensorMaps&) { thread(args); }, data, random,
+      properties_of_arch("sm_90a"));
+}
+
+void check_kernel(const Family& family, const Problem& problem, const Config& config,
+                  MappedHostThread thread, Data data, std::mt19937& random, int units) {
+  DeviceProperties device = properties_of_arch("sm_90a");
+  device.units = units;
+  check(family, problem, config, thread, data, random, device);
 }
 
 }  // namespace convtune
