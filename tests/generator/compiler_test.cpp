@@ -11,6 +11,7 @@
 #include "kernels/cuda/direct.hpp"
 #include "kernels/cuda/halo.hpp"
 #include "kernels/cuda/implicit_gemm.hpp"
+#include "kernels/cuda/warpgroup_gemm.hpp"
 #include "tests/generator/covering_sample.hpp"
 #include "tests/refusal.hpp"
 
@@ -61,6 +62,11 @@ TEST_P(CompilerOn, BuildsEveryParameterValueWithoutWarnings) {
   }
 }
 
+std::string name_of_sample(const testing::TestParamInfo<CompilerOn::ParamType>& each) {
+  return std::string(std::get<0>(each.param)) + "_" +
+         std::string(std::get<1>(each.param).family().name);
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Architectures, CompilerOn,
     testing::Combine(testing::Values("sm_75", "sm_80", "sm_90a", "sm_100a", "sm_120"),
@@ -68,10 +74,12 @@ INSTANTIATE_TEST_SUITE_P(
                                      Sample{cuda_depthwise, depthwise_problems},
                                      Sample{cuda_halo, halo_problems},
                                      Sample{cuda_implicit_gemm, wide_problems})),
-    [](const auto& each) {
-      return std::string(std::get<0>(each.param)) + "_" +
-             std::string(std::get<1>(each.param).family().name);
-    });
+    name_of_sample);
+INSTANTIATE_TEST_SUITE_P(Hopper, CompilerOn,
+                         testing::Combine(testing::Values("sm_90a"),
+                                          testing::Values(Sample{cuda_warpgroup_gemm,
+                                                                 warpgroup_gemm_problems})),
+                         name_of_sample);
 
 TEST_F(Compiler, ReportsErrorsWithTheLog) {
   const std::string message =

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "kernels/cuda/direct.hpp"
+#include "kernels/cuda/warpgroup_gemm.hpp"
 
 namespace convtune {
 namespace {
@@ -37,6 +38,19 @@ TEST(Source, FollowsIncludesOnlyWhereTheyLead) {
                                    "kernels/enums.hpp"));
   EXPECT_THAT(names(included_headers("#include <cstdint>\n#include \"no/such.hpp\"\n")),
               testing::IsEmpty());
+}
+
+TEST(Source, AnnouncesTensorMapsAndResidentBlocksWhereTheFamilyHasThem) {
+  const Family& family = cuda_warpgroup_gemm();
+  Problem halves = problem;
+  halves.dtype = DType::float16;
+  const Config config = family.default_config(halves, h200);
+  EXPECT_THAT(write_source(*family.cuda, halves, config, h200).text,
+              testing::AllOf(testing::HasSubstr("__launch_bounds__(384, 1)"),
+                             testing::HasSubstr("const __grid_constant__ TensorMaps maps) {"),
+                             testing::HasSubstr("(args, maps);")));
+  EXPECT_THAT(source_of(problem).text, testing::AllOf(testing::HasSubstr("__launch_bounds__(128)"),
+                                                      testing::Not(testing::HasSubstr("maps"))));
 }
 
 TEST(Source, DigestIsTheFamilys) {

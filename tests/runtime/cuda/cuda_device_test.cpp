@@ -6,6 +6,8 @@
 #include <random>
 
 #include "kernels/cuda/direct.hpp"
+#include "kernels/cuda/warpgroup_gemm.hpp"
+#include "kernels/dtype.hpp"
 #include "kernels/reference.hpp"
 #include "tests/refusal.hpp"
 #include "tests/runtime/cuda/fake_driver.hpp"
@@ -88,6 +90,44 @@ TEST_F(CudaDeviceTest, RunsAgainWithoutCompilingOrAllocating) {
   EXPECT_EQ(fake_driver::state().launches, 3);
   EXPECT_EQ(fake_driver::state().compiled, 1);
   EXPECT_EQ(fake_driver::state().live_allocations, allocations);
+}
+
+TEST_F(CudaDeviceTest, MapsXWhereverItLies) {
+  const auto device = open();
+  const Problem problem = {.batch = 2,
+                           .length = 90,
+                           .in_channels = 8,
+                           .out_channels = 64,
+                           .kernel_size = 3,
+                           .padding = {1, 1},
+                           .dtype = DType::float16};
+  const Candidate candidate = {
+      .family = &cuda_warpgroup_gemm(),
+      .config = parse_config("cuda_warpgroup_gemm{tile_l=128,tile_c=64,teams=1}")};
+  const auto random_halves = [](std::int64_t count) {
+    std::vector<std::uint16_t> halves;
+    for (const float value : random_values(count)) halves.push_back(float16_from_float(value));
+    return halves;
+  };
+  const auto weight = random_halves(weight_elements(problem));
+  const auto executable = device->prepare(problem, candidate, weight.data(), nullptr);
+  std::vector<std::uint16_t> y(static_cast<std::size_t>(output_elements(problem)));
+  std::vector<std::int64_t> all(y.size());
+  std::iota(all.begin(), all.end(), 0);
+  const auto device_y = device->allocate(y.size() * 2);
+  const auto x_bytes = static_cast<std::size_t>(input_elements(problem)) * 2;
+  for (const auto& device_x : {device->allocate(x_bytes), device->allocate(x_bytes)}) {
+    const auto x = random_halves(input_elements(problem));
+    device->copy_in(device_x.get(), x.data(), x_bytes);
+    fake_driver::state().encoded_maps = 0;
+    for (int again = 0; again < 2; ++again)
+      executable->run(device_x.get(), device_y.get(), nullptr);
+    EXPECT_EQ(fake_driver::state().encoded_maps, 1);
+    device->synchronize();
+    device->copy_out(y.data(), device_y.get(), y.size() * 2);
+    const auto expected = reference_at(problem, x.data(), weight.data(), nullptr, all);
+    EXPECT_EQ(compare(problem, y.data(), all, expected).wrong, 0);
+  }
 }
 
 TEST_F(CudaDeviceTest, PropertiesAreTheDrivers) {

@@ -6,13 +6,17 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "kernels/cuda/direct.hpp"
+#include "kernels/cuda/warpgroup_gemm.hpp"
 #include "tests/emulator/launch.hpp"
+#include "tests/emulator/tensor_map.hpp"
 #include "tests/kernels/cuda/direct_kernels.hpp"
+#include "tests/kernels/cuda/warpgroup_gemm_kernels.hpp"
 
 namespace convtune::fake_driver {
 namespace {
@@ -21,12 +25,9 @@ using Clock = std::chrono::steady_clock;
 
 State current;
 
-using DirectKernel = HostKernel<cuda::DirectConfig>;
-
-/// A launch that a capture recorded.
+/// A launch, now or, recorded by a capture, later.
 struct Launch {
-  const DirectKernel* kernel = nullptr;
-  cuda::ConvArgs args;
+  std::function<void()> thread;
   LaunchGeometry geometry;
 };
 using Graph = std::vector<Launch>;
@@ -80,9 +81,25 @@ const char* unit_of(const void* image) {
 }
 
 CUresult run(const Launch& launch) {
-  const emulator::Report report =
-      emulator::launch(launch.geometry, [&] { launch.kernel->thread(launch.args); });
+  const emulator::Report report = emulator::launch(launch.geometry, launch.thread);
   return report.error.empty() ? CUDA_SUCCESS : CUDA_ERROR_LAUNCH_FAILED;
+}
+
+/// What a thread of the unit's kernel does, with a copy of its parameters.
+std::function<void()> thread_of(const std::string& unit, void** parameters) {
+  const auto is_of = [&](const auto& kernel) {
+    return unit.find(instantiation(kernel.config)) != std::string::npos;
+  };
+  const auto args = *static_cast<const cuda::ConvArgs*>(parameters[0]);
+  for (const auto& kernel : direct_kernels()) {
+    if (is_of(kernel)) return [&kernel, args] { kernel.thread(args); };
+  }
+  for (const auto& kernel : warpgroup_gemm_kernels()) {
+    if (!is_of(kernel)) continue;
+    const auto maps = *static_cast<const cuda::TensorMaps*>(parameters[1]);
+    return [&kernel, args, maps] { kernel.thread(args, maps); };
+  }
+  return nullptr;
 }
 
 /// A function is its module, and that the text of its unit.
@@ -93,19 +110,39 @@ CUresult launch(CUfunction function, unsigned grid_x, unsigned grid_y, unsigned 
   ++current.launches;
   current.running = true;
   if (current.launch_result != CUDA_SUCCESS) return current.launch_result;
-  const auto& unit = *reinterpret_cast<const std::string*>(function);
-  for (const DirectKernel& kernel : direct_kernels()) {
-    if (unit.find(instantiation(kernel.config)) == std::string::npos) continue;
-    const Launch launched = {.kernel = &kernel,
-                             .args = *static_cast<const cuda::ConvArgs*>(args[0]),
-                             .geometry = {.grid = {grid_x, grid_y, grid_z},
-                                          .block = {block_x, block_y, block_z},
-                                          .shared_bytes = shared_bytes}};
-    if (capturing == nullptr) return run(launched);
-    capturing->push_back(launched);
-    return CUDA_SUCCESS;
+  const Launch launched = {
+      .thread = thread_of(*reinterpret_cast<const std::string*>(function), args),
+      .geometry = {.grid = {grid_x, grid_y, grid_z},
+                   .block = {block_x, block_y, block_z},
+                   .shared_bytes = shared_bytes}};
+  if (launched.thread == nullptr) return CUDA_ERROR_NOT_FOUND;
+  if (capturing == nullptr) return run(launched);
+  capturing->push_back(launched);
+  return CUDA_SUCCESS;
+}
+
+/// Keeps the arguments for the emulator, as far as convtune uses them.
+CUresult encode_tensor_map(CUtensorMap* map, CUtensorMapDataType type, cuuint32_t rank, void* data,
+                           const cuuint64_t* size, const cuuint64_t* stride, const cuuint32_t* box,
+                           const cuuint32_t* step, CUtensorMapInterleave,
+                           CUtensorMapSwizzle swizzle, CUtensorMapL2promotion,
+                           CUtensorMapFloatOOBfill) {
+  ++current.encoded_maps;
+  cuda::TensorMapArgs args = {.dtype = DType::float32,
+                              .rank = static_cast<int>(rank),
+                              .data = data,
+                              .swizzle = static_cast<cuda::Swizzle>(swizzle)};
+  if (type == CU_TENSOR_MAP_DATA_TYPE_FLOAT16) args.dtype = DType::float16;
+  if (type == CU_TENSOR_MAP_DATA_TYPE_BFLOAT16) args.dtype = DType::bfloat16;
+  for (unsigned d = 0; d < rank; ++d) {
+    args.size[d] = static_cast<cuda::Int64>(size[d]);
+    args.box[d] = static_cast<int>(box[d]);
+    args.step[d] = static_cast<int>(step[d]);
+    if (d > 0) args.stride[d] = static_cast<cuda::Int64>(stride[d - 1]);
   }
-  return CUDA_ERROR_NOT_FOUND;
+  const cuda::TensorMap made = emulator::make_tensor_map(args);
+  std::memcpy(map, &made, sizeof made);
+  return CUDA_SUCCESS;
 }
 
 /// All that timing needs. A graph and its instance are one object, which the instance owns.
@@ -245,6 +282,7 @@ Driver make_table() {
     return with_context();
   };
   driver.cuLaunchKernel = launch;
+  driver.cuTensorMapEncodeTiled = encode_tensor_map;
   add_timing(driver);
   return driver;
 }

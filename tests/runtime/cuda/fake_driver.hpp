@@ -17,6 +17,7 @@ struct State {
   int contexts_retained = 0;
   int context_depth = 0;  ///< pushed and not popped
   int launches = 0;
+  int encoded_maps = 0;
   bool running = false;     ///< launched and not waited for
   int freed_too_early = 0;  ///< memory and modules released while something runs
   int compiled = 0;

@@ -1,0 +1,304 @@
+#include "kernels/cuda/warpgroup_gemm.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/cuda/constraints.hpp"
+#include "kernels/cuda/cuda_kernel.hpp"
+#include "kernels/cuda/source.hpp"
+
+namespace convtune {
+namespace {
+
+using cuda::Int64;
+using cuda::WarpgroupGemmConfig;
+
+constexpr std::string_view family_name = "cuda_warpgroup_gemm";
+constexpr std::int64_t copy_alignment = 16;
+constexpr std::int64_t longest_stride = 8;
+constexpr std::int64_t most_index = 0x7fffffff;
+
+bool is_nlc(const Problem& p) { return p.layout == Layout::NLC; }
+
+/// The distances between rows of x that the copy engine must be able to walk.
+bool x_rows_are_aligned(const Problem& p, const Config&, const DeviceProperties&) {
+  const std::int64_t row = is_nlc(p) ? in_channels_per_group(p) : p.length;
+  return row * static_cast<std::int64_t>(size_of(p.dtype)) % copy_alignment == 0;
+}
+
+bool stride_served(const Problem& p, const Config&, const DeviceProperties&) {
+  return p.stride <= (is_nlc(p) ? longest_stride : 1);
+}
+
+bool indices_fit_32_bits(const Problem& p, const Config& config, const DeviceProperties&) {
+  if (!indices_fit_64_bits(p)) return false;
+  const WarpgroupGemmConfig c = warpgroup_gemm_config(p, config);
+  const auto shape = conv_shape(p);
+  const Int64 last_read = (cuda::slabs_per_row(shape) + 1) * cuda::slab * shape.stride +
+                          shape.taps * shape.dilation + shape.pad_left;
+  return std::max({last_read, shape.length, shape.batch + c.tile_l,
+                   shape.groups * shape.in_channels, shape.groups * shape.out_channels,
+                   cuda::slabs(shape) + c.tile_l, cuda::tiles(c, shape),
+                   cuda::channel_tiles(c, shape) * cuda::steps(c, shape)}) <= most_index / 2 &&
+         cuda::tiles(c, shape) * cuda::steps(c, shape) <= most_index;
+}
+
+bool rows_fill_warpgroups(const Problem& p, const Config& config, const DeviceProperties&) {
+  const WarpgroupGemmConfig c = warpgroup_gemm_config(p, config);
+  const int rows = cuda::row_blocks(c);
+  return (rows == 1 || rows == 2) &&
+         rows * cuda::row_block * cuda::team_warpgroups(c) == cuda::tile_rows(c);
+}
+
+bool sums_fit_registers(const Problem& p, const Config& config, const DeviceProperties&) {
+  return cuda::thread_sums(warpgroup_gemm_config(p, config)) <= 128;
+}
+
+// A side may cover at most twice what there is, unless it is as short as it can be.
+bool length_used(const Problem& p, const Config& c, const DeviceProperties&) {
+  const std::int64_t shortest = is_nlc(p) ? 128 / c.at("teams") : 64;
+  return c.at("tile_l") <= shortest || c.at("tile_l") < 2 * cuda::slabs(conv_shape(p)) * cuda::slab;
+}
+
+bool channels_used(const Problem& p, const Config& c, const DeviceProperties&) {
+  const std::int64_t shortest = is_nlc(p) ? 64 : 128 / c.at("teams");
+  return c.at("tile_c") <= shortest || c.at("tile_c") < 2 * out_channels_per_group(p);
+}
+
+std::vector<Constraint> constraints() {
+  return {
+      {"sixteen_bits", "the dtype is float16 or bfloat16",
+       [](const Problem& p, const Config&, const DeviceProperties&) {
+         return p.dtype != DType::float32;
+       }},
+      {"device_is_hopper", "wgmma exists on sm_90a alone",
+       [](const Problem&, const Config&, const DeviceProperties& d) { return d.arch == "sm_90a"; }},
+      {"x_rows_are_aligned",
+       "a row of x, a group's channels in NLC or the length in NCL, is a multiple of 16 bytes",
+       x_rows_are_aligned},
+      {"stride_served", "the stride is at most 8 in NLC, 1 in NCL", stride_served},
+      {"indices_fit_32_bits", "positions, channels, tiles and steps stay below 2^30",
+       indices_fit_32_bits},
+      {"rows_fill_warpgroups", "each warpgroup has one or two blocks of 64 rows of a tile",
+       rows_fill_warpgroups},
+      {"sums_fit_registers", "a thread holds at most 128 sums", sums_fit_registers},
+      {"length_used", "a tile is less than twice as long as all rows, or as short as can be",
+       length_used},
+      {"channels_used", "a tile has less than twice a group's output channels, or as few as can be",
+       channels_used},
+  };
+}
+
+std::vector<Parameter> parameters() {
+  return {
+      {"tile_l", {64, 128, 256}, "output positions a tile"},
+      {"tile_c", {64, 128, 256}, "output channels a tile"},
+      {"teams", {1, 2}, "1: two warpgroups share a tile, 2: they take turns"},
+  };
+}
+
+Config config_of(std::int64_t tile_l, std::int64_t tile_c, std::int64_t teams) {
+  return {.family = std::string(family_name),
+          .settings = {{"tile_l", tile_l}, {"tile_c", tile_c}, {"teams", teams}}};
+}
+
+/// Cycles an SM needs, from what Hopper's tensor cores and L2 give each: tiles of the busiest SM
+/// times those of a step, the longer of multiplying and loading.
+double expected_cycles(const Problem& p, const Config& config, const DeviceProperties& device) {
+  constexpr double multiply_adds_per_cycle = 2048, bytes_per_cycle = 48;
+  const WarpgroupGemmConfig c = warpgroup_gemm_config(p, config);
+  const Int64 waves = cuda::divide_up(cuda::tiles(c, conv_shape(p)), Int64{device.units});
+  const double multiplies =
+      static_cast<double>(c.tile_l) * c.tile_c * cuda::chunk_channels(c) / multiply_adds_per_cycle;
+  const double loads = cuda::stage_bytes(c) / bytes_per_cycle;
+  return static_cast<double>(waves) * std::max(multiplies, loads);
+}
+
+// One team: with two, tiles are half as large, which loads more for the same products.
+Config default_config(const Problem& p, const DeviceProperties& device) {
+  Config best = is_nlc(p) ? config_of(128, 64, 1) : config_of(64, 128, 1);
+  if (!indices_fit_64_bits(p)) return best;
+  for (const auto& [tile_l, tile_c] :
+       {std::pair{128, 64}, {64, 128}, {128, 128}, {128, 256}, {256, 64}, {64, 256}, {256, 128}}) {
+    const Config config = config_of(tile_l, tile_c, 1);
+    if (rows_fill_warpgroups(p, config, device) && length_used(p, config, device) &&
+        channels_used(p, config, device) &&
+        expected_cycles(p, config, device) < expected_cycles(p, best, device))
+      best = config;
+  }
+  return best;
+}
+
+Cost cost(const Problem& p, const Config& config) {
+  const WarpgroupGemmConfig c = warpgroup_gemm_config(p, config);
+  const auto shape = conv_shape(p);
+  Int64 products = 0;
+  for (Int64 chunk = 0; chunk < cuda::chunks(c, shape); ++chunk)
+    products += shape.taps * cuda::products_of_chunk(c, shape, chunk);
+  const double depth = cuda::product_bytes / cuda::element_bytes(c);
+  const auto elements = static_cast<double>(input_elements(p) + output_elements(p));
+  return {.bytes = elements * static_cast<double>(size_of(p.dtype)) +
+                   static_cast<double>(cuda::packed_bytes(c, shape)),
+          .flops = 2 * static_cast<double>(cuda::tiles(c, shape)) * c.tile_l * c.tile_c *
+                   static_cast<double>(products) * depth};
+}
+
+std::string instantiation_for(const Problem& problem, const Config& config) {
+  return instantiation(warpgroup_gemm_config(problem, config));
+}
+
+LaunchGeometry geometry(const Problem& problem, const Config& config,
+                        const DeviceProperties& device) {
+  const WarpgroupGemmConfig c = warpgroup_gemm_config(problem, config);
+  const Int64 tiles = cuda::tiles(c, conv_shape(problem));
+  return {.grid = {static_cast<unsigned>(std::min<Int64>(tiles, device.units)), 1, 1},
+          .block = {static_cast<unsigned>(cuda::gemm_threads), 1, 1},
+          .shared_bytes = static_cast<unsigned>(cuda::shared_bytes(c))};
+}
+
+std::size_t packed_bytes(const Problem& problem, const Config& config) {
+  return static_cast<std::size_t>(
+      cuda::packed_bytes(warpgroup_gemm_config(problem, config), conv_shape(problem)));
+}
+
+std::int64_t weight_index(const Problem& p, std::int64_t k, std::int64_t ci, std::int64_t co) {
+  const std::int64_t channels = in_channels_per_group(p);
+  if (is_nlc(p)) return (k * channels + ci) * p.out_channels + co;
+  return (co * channels + ci) * p.kernel_size + k;
+}
+
+/// Packs one output channel's weights. `to` is its row of the tile's first step.
+void pack_channel(const Problem& p, const WarpgroupGemmConfig& c, const char* weight,
+                  std::int64_t co, char* to) {
+  const auto element = static_cast<std::int64_t>(size_of(p.dtype));
+  const std::int64_t in_chunk = cuda::chunk_channels(c);
+  for (std::int64_t ci = 0; ci < in_channels_per_group(p); ++ci) {
+    for (std::int64_t k = 0; k < p.kernel_size; ++k) {
+      const std::int64_t step = ci / in_chunk * p.kernel_size + k;
+      std::memcpy(to + step * cuda::weights_stage_bytes(c) + ci % in_chunk * element,
+                  weight + weight_index(p, k, ci, co) * element, static_cast<std::size_t>(element));
+    }
+  }
+}
+
+void pack(const Problem& problem, const Config& config, const void* weight, const void* bias,
+          void* packed) {
+  const WarpgroupGemmConfig c = warpgroup_gemm_config(problem, config);
+  const auto shape = conv_shape(problem);
+  std::memset(packed, 0, packed_bytes(problem, config));
+  char* const to = static_cast<char*>(packed);
+  auto* const bias_to = reinterpret_cast<float*>(to + cuda::bias_offset(c, shape));
+  const std::int64_t tile_bytes = cuda::steps(c, shape) * cuda::weights_stage_bytes(c);
+  for (std::int64_t co = 0; co < problem.out_channels; ++co) {
+    const std::int64_t in_group = co % shape.out_channels;
+    const std::int64_t tile =
+        co / shape.out_channels * cuda::tiles_per_group(c, shape) + in_group / c.tile_c;
+    const std::int64_t row = in_group % c.tile_c;
+    pack_channel(problem, c, static_cast<const char*>(weight), co,
+                 to + tile * tile_bytes + row * cuda::chunk_bytes);
+    if (bias != nullptr) bias_to[tile * c.tile_c + row] = load_element(bias, problem.dtype, co);
+  }
+}
+
+std::size_t alignment(const Problem&, const Config&) { return copy_alignment; }
+int blocks_per_sm(const Problem&, const Config&) { return 1; }
+
+/// x with the group as a dimension of its own, so that channels behind a group's last read as
+/// zeros.
+cuda::TensorMapArgs map_of_x(const Problem& p, const WarpgroupGemmConfig& c) {
+  const auto shape = conv_shape(p);
+  const Int64 element = cuda::element_bytes(c);
+  const Int64 row = (is_nlc(p) ? p.in_channels : p.length) * element;
+  const Int64 group = shape.in_channels * (is_nlc(p) ? element : row);
+  const Int64 batch = input_elements(p) / p.batch * element;
+  cuda::TensorMapArgs map = {.dtype = p.dtype,
+                             .rank = 4,
+                             .stride = {element, row, group, batch},
+                             .swizzle = cuda::Swizzle::bytes_128};
+  if (is_nlc(p)) {
+    const Int64 positions = cuda::slab / cuda::copies_per_slab(shape);
+    const int box[] = {cuda::chunk_channels(c), static_cast<int>(positions * p.stride), 1, 1};
+    const Int64 size[] = {shape.in_channels, p.length, p.num_groups, p.batch};
+    std::ranges::copy(box, map.box);
+    std::ranges::copy(size, map.size);
+    map.step[1] = static_cast<int>(p.stride);
+  } else {
+    const int box[] = {cuda::slab, cuda::chunk_channels(c), 1, 1};
+    const Int64 size[] = {p.length, shape.in_channels, p.num_groups, p.batch};
+    std::ranges::copy(box, map.box);
+    std::ranges::copy(size, map.size);
+  }
+  return map;
+}
+
+cuda::TensorMapsArgs tensor_maps(const Problem& problem, const Config& config) {
+  const WarpgroupGemmConfig c = warpgroup_gemm_config(problem, config);
+  const auto shape = conv_shape(problem);
+  const Int64 blocks = cuda::channel_tiles(c, shape) * cuda::steps(c, shape);
+  return {.x = map_of_x(problem, c),
+          .weights = {
+              .dtype = problem.dtype,
+              .rank = 3,
+              .size = {cuda::chunk_channels(c), c.tile_c, blocks},
+              .stride = {cuda::element_bytes(c), cuda::chunk_bytes, cuda::weights_stage_bytes(c)},
+              .box = {cuda::chunk_channels(c), c.tile_c, 1},
+              .swizzle = cuda::Swizzle::bytes_128}};
+}
+
+constexpr CudaKernel kernel = {.header = "warpgroup_gemm.cuh",
+                               .instantiation = instantiation_for,
+                               .geometry = geometry,
+                               .packed_bytes = packed_bytes,
+                               .pack = pack,
+                               .alignment = alignment,
+                               .blocks_per_sm = blocks_per_sm,
+                               .tensor_maps = tensor_maps};
+
+std::string source_digest(const Problem& problem, const Config& config,
+                          const DeviceProperties& device) {
+  return write_source(kernel, problem, config, device).digest;
+}
+
+int widest_store(const Problem& p) {
+  const std::int64_t row = is_nlc(p) ? out_channels_per_group(p) : output_length(p);
+  int vec = static_cast<int>(16 / size_of(p.dtype));
+  while (row % vec != 0) vec /= 2;
+  return vec;
+}
+
+}  // namespace
+
+WarpgroupGemmConfig warpgroup_gemm_config(const Problem& p, const Config& config) {
+  return {.dtype = p.dtype,
+          .layout = p.layout,
+          .activation = p.activation,
+          .tile_l = static_cast<int>(config.at("tile_l")),
+          .tile_c = static_cast<int>(config.at("tile_c")),
+          .teams = static_cast<int>(config.at("teams")),
+          .vec_y = widest_store(p)};
+}
+
+std::string instantiation(const WarpgroupGemmConfig& c) {
+  return fmt::format(
+      "conv1d_warpgroup_gemm<WarpgroupGemmConfig{{.dtype = DType::{}, .layout = Layout::{}, "
+      ".activation = Activation::{}, .tile_l = {}, .tile_c = {}, .teams = {}, .vec_y = {}}}>",
+      name(c.dtype), name(c.layout), name(c.activation), c.tile_l, c.tile_c, c.teams, c.vec_y);
+}
+
+const Family& cuda_warpgroup_gemm() {
+  static const Family family = {.name = family_name,
+                                .device = DeviceKind::cuda,
+                                .origin = Origin::generated,
+                                .summary = "TMA and wgmma: dense and wide groups, 16 bits, sm_90a",
+                                .parameters = parameters(),
+                                .constraints = constraints(),
+                                .default_config = default_config,
+                                .cost = cost,
+                                .source_digest = source_digest,
+                                .cuda = &kernel};
+  return family;
+}
+
+}  // namespace convtune

@@ -1,0 +1,218 @@
+#pragma once
+
+#include "kernels/cuda/conv_args.hpp"
+#include "kernels/cuda/device/barrier.cuh"
+#include "kernels/cuda/device/mbarrier.cuh"
+#include "kernels/cuda/device/registers.cuh"
+#include "kernels/cuda/device/shared.cuh"
+#include "kernels/cuda/device/tma.cuh"
+#include "kernels/cuda/device/wgmma.cuh"
+#include "kernels/cuda/warpgroup_gemm_config.hpp"
+#include "kernels/cuda/warpgroup_gemm_store.cuh"
+#include "kernels/cuda/warpgroup_gemm_tile.cuh"
+
+namespace convtune::cuda {
+
+// Conv1D as a matrix product of Hopper's warpgroups, for dense convolutions and wide groups.
+//
+//   y[n, t, co] = act(bias[co] + sum over k, ci of
+//                     x[n, t*stride + k*dilation - pad_left, group(co)*Cin/G + ci] * w[k, ci, co])
+//
+//             NLC                                    NCL
+//   y tile    positions x output channels            output channels x positions
+//   A         x, rows of channels (k-major)          weights (k-major)
+//   B         weights (k-major)                      x, rows of positions (mn-major)
+//
+// Neither layout is transposed anywhere. A step multiplies one tap of 128 bytes of input channels:
+//
+//   warpgroup 2, one thread      x: a 64 x 128 byte box a slab, at t*stride + k*dilation - pad_left
+//     (producer)                 weights: one box, packed in the order of the steps
+//        |  ring of stages       what lies outside x or the group arrives as zeros: the padding
+//        v
+//   warpgroups 0, 1              wgmma into registers; a stage is given back when the next one's
+//     (consumers)                products have been started; then bias, activation and stores
+//
+// The grid has as many blocks as the GPU has SMs. Block b computes tiles b, b + blocks, ...; the
+// producer runs ahead into the next tile while the consumers store. With two teams the consumers
+// take turns with whole tiles: one stores while the other multiplies.
+
+/// Starts the copies of one step, which arrive at ring.full(n).
+template <WarpgroupGemmConfig config>
+void load_step(const ConvShape<Int32>& shape, const TensorMaps& maps, const StageRing<config>& ring,
+               const GemmTile& tile, int chunk, int tap, unsigned n) {
+  const int channel = chunk * chunk_channels(config);
+  const int copies = copies_per_slab(shape);
+  mbarrier_arrive_expect(ring.full(n), stage_bytes(config));
+  CONVTUNE_UNROLL
+  for (int s = 0; s < config.tile_l / slab; ++s) {
+    const SlabPlace place = slab_place(shape, tile.first_slab + s);
+    const int first = place.first * shape.stride + tap * shape.dilation - shape.pad_left;
+    for (int copy = 0; copy < copies; ++copy) {
+      const int position = first + copy * (slab / copies) * shape.stride;
+      const unsigned to =
+          ring.x(n) + static_cast<unsigned>((s * copies + copy) * slab / copies * chunk_bytes);
+      if constexpr (config.layout == Layout::NLC)
+        tma_load(to, maps.x, ring.full(n), channel, position, tile.group, place.batch);
+      else
+        tma_load(to, maps.x, ring.full(n), position, channel, tile.group, place.batch);
+    }
+  }
+  const int block = tile.channel_tile * steps(config, shape) + chunk * shape.taps + tap;
+  tma_load(ring.weights(n), maps.weights, ring.full(n), 0, 0, block);
+}
+
+template <WarpgroupGemmConfig config>
+void produce(const ConvShape<Int32>& shape, const TensorMaps& maps, const StageRing<config>& ring) {
+  const auto last = static_cast<unsigned>(tiles(config, shape));
+  unsigned n = 0;
+  for (unsigned index = block_index(); index < last; index += block_count()) {
+    const GemmTile tile = gemm_tile<config>(shape, index);
+    for (int chunk = 0; chunk < chunks(config, shape); ++chunk) {
+      for (int tap = 0; tap < shape.taps; ++tap, ++n) {
+        mbarrier_wait(ring.empty(n), StageRing<config>::parity(n) ^ 1);
+        load_step<config>(shape, maps, ring, tile, chunk, tap, n);
+      }
+    }
+  }
+}
+
+template <int blocks, int count>
+void start_products(float (&sums)[blocks][count]) {
+  if constexpr (blocks == 1)
+    wgmma_fence(sums[0]);
+  else
+    wgmma_fence(sums[0], sums[1]);
+}
+template <int pending, int blocks, int count>
+void finish_products(float (&sums)[blocks][count]) {
+  if constexpr (blocks == 1)
+    wgmma_wait<pending>(sums[0]);
+  else
+    wgmma_wait<pending>(sums[0], sums[1]);
+}
+
+/// sums += product `i` of step n. `member` counts the warpgroups of a team.
+template <WarpgroupGemmConfig config>
+void multiply(const StageRing<config>& ring, unsigned n, int member, int i,
+              GemmSums<config>& sums) {
+  constexpr bool nlc = config.layout == Layout::NLC;
+  constexpr int atom = 8 * chunk_bytes;  // of the swizzle
+  constexpr Major b_major = nlc ? Major::k : Major::mn;
+  constexpr unsigned b_step = nlc ? product_bytes : 2 * atom;
+  const unsigned b = nlc ? ring.weights(n) : ring.x(n);
+  const unsigned a = (nlc ? ring.x(n) : ring.weights(n)) +
+                     static_cast<unsigned>(member * row_blocks(config) * row_block * chunk_bytes);
+  CONVTUNE_UNROLL
+  for (int block = 0; block < row_blocks(config); ++block)
+    wgmma<config.dtype, tile_columns(config), b_major>(
+        sums[block],
+        matrix_descriptor(
+            a + static_cast<unsigned>(block * row_block * chunk_bytes + i * product_bytes), 0, atom,
+            Swizzle::bytes_128),
+        matrix_descriptor(b + static_cast<unsigned>(i) * b_step, slab * chunk_bytes, atom,
+                          Swizzle::bytes_128));
+}
+
+/// Adds `count` steps from the ring's step n on, each of `products` wgmmas, and gives each back
+/// when the products of the next have been started.
+template <WarpgroupGemmConfig config, int products>
+void multiply_steps(const StageRing<config>& ring, unsigned n, int count, int member,
+                    GemmSums<config>& sums) {
+  const auto give_back = [&](unsigned step) {
+    if (lane_index() == 0) mbarrier_arrive(ring.empty(step));
+  };
+  for (int i = 0; i < count; ++i, ++n) {
+    mbarrier_wait(ring.full(n), StageRing<config>::parity(n));
+    start_products(sums);
+    CONVTUNE_UNROLL
+    for (int product = 0; product < products; ++product)
+      multiply<config>(ring, n, member, product, sums);
+    wgmma_commit();
+    finish_products<1>(sums);
+    if (i > 0) give_back(n - 1);
+  }
+  finish_products<0>(sums);
+  if (count > 0) give_back(n - 1);
+}
+
+/// Adds a tile's products, of which the ring's step n is the first.
+template <WarpgroupGemmConfig config>
+void multiply_tile(const ConvShape<Int32>& shape, const StageRing<config>& ring, unsigned n,
+                   int member, GemmSums<config>& sums) {
+  constexpr int all = chunk_bytes / product_bytes;
+  const int last_chunk = chunks(config, shape) - 1;
+  const int in_last = products_of_chunk(config, shape, last_chunk);
+  const int full_steps = (in_last == all ? last_chunk + 1 : last_chunk) * shape.taps;
+  multiply_steps<config, all>(ring, n, full_steps, member, sums);
+  n += static_cast<unsigned>(full_steps);
+  if (in_last == 1) multiply_steps<config, 1>(ring, n, shape.taps, member, sums);
+  if (in_last == 2) multiply_steps<config, 2>(ring, n, shape.taps, member, sums);
+  if (in_last == 3) multiply_steps<config, 3>(ring, n, shape.taps, member, sums);
+}
+
+/// Adds the products of a block's tile `i` when it is the team's turn. Parities tell only
+/// neighbouring rounds of the ring apart, so a team must not wait for a step before the other has
+/// seen all steps before it.
+template <WarpgroupGemmConfig config>
+void multiply_in_turn(const ConvShape<Int32>& shape, const StageRing<config>& ring, unsigned i,
+                      int team, int member, GemmSums<config>& sums) {
+  const unsigned first = i * static_cast<unsigned>(steps(config, shape));
+  if constexpr (config.teams == 1) {
+    multiply_tile<config>(shape, ring, first, member, sums);
+  } else {
+    const int turn = static_cast<int>(i) / config.teams;
+    mbarrier_wait(ring.turn(team), team == 0 ? (turn + 1) % 2 : turn % 2);
+    multiply_tile<config>(shape, ring, first, member, sums);
+    if (lane_index() == 0) mbarrier_arrive(ring.turn(1 - team));
+  }
+}
+
+template <WarpgroupGemmConfig config>
+void consume(const ConvArgs& args, const ConvShape<Int32>& shape, const StageRing<config>& ring) {
+  const int warpgroup = warp_index() / 4;
+  const int team = warpgroup / team_warpgroups(config);
+  const int member = warpgroup % team_warpgroups(config);
+  const int first_row = member * row_blocks(config) * row_block + warp_index() % 4 * patch_rows;
+  const auto last = static_cast<unsigned>(tiles(config, shape));
+  for (unsigned i = static_cast<unsigned>(team);; i += config.teams) {
+    const unsigned index = block_index() + i * block_count();
+    if (index >= last) break;
+    GemmSums<config> sums = {};
+    multiply_in_turn<config>(shape, ring, i, team, member, sums);
+    store_sums<config>(args, shape, gemm_tile<config>(shape, index), first_row, sums);
+  }
+}
+
+/// Makes the ring's barriers: a step is brought by one thread, and multiplied and given back by all
+/// warps of a team.
+template <WarpgroupGemmConfig config>
+void make_barriers(const StageRing<config>& ring) {
+  if (thread_index() == 0) {
+    for (unsigned n = 0; n < StageRing<config>::count; ++n) {
+      mbarrier_init(ring.full(n), 1);
+      mbarrier_init(ring.empty(n), 4 * team_warpgroups(config));
+    }
+    for (int team = 0; team < config.teams; ++team)
+      mbarrier_init(ring.turn(team), 4 * team_warpgroups(config));
+    mbarrier_init_fence();
+  }
+  block_barrier();
+}
+
+template <WarpgroupGemmConfig config>
+void conv1d_warpgroup_gemm(const ConvArgs& args, const TensorMaps& maps) {
+  static_assert(row_blocks(config) == 1 || row_blocks(config) == 2);
+  static_assert(thread_sums(config) <= 128, "the sums fit a consumer's registers");
+  const ConvShape<Int32> shape = shape_as<Int32>(args.shape);
+  const StageRing<config> ring = {shared_address(shared_memory())};
+  make_barriers(ring);
+  if (warp_index() / 4 == gemm_consumers) {
+    give_registers<40>();
+    if (thread_index() == 128 * gemm_consumers) produce<config>(shape, maps, ring);
+  } else {
+    take_registers<232>();
+    consume<config>(args, shape, ring);
+  }
+}
+
+}  // namespace convtune::cuda

@@ -1,0 +1,64 @@
+#pragma once
+
+#include "kernels/cuda/device/platform.cuh"
+#include "kernels/cuda/warpgroup_gemm_config.hpp"
+
+// What the producer and the consumers of conv1d_warpgroup_gemm agree on: the tiles of a block, and
+// the ring of stages that hands operands over.
+
+namespace convtune::cuda {
+
+/// One tile of the output.
+struct GemmTile {
+  int first_slab;
+  int channel_tile;  ///< of all groups
+  int group;
+  int group_channel;  ///< first channel, within the group
+};
+
+/// Channel tiles come first, so that blocks which run together share their window of x, while the
+/// weights stay in L2.
+template <WarpgroupGemmConfig config>
+GemmTile gemm_tile(const ConvShape<Int32>& shape, unsigned index) {
+  const auto tile = static_cast<int>(index);
+  const int along_c = channel_tiles(config, shape);
+  const int along_group = tiles_per_group(config, shape);
+  GemmTile at;
+  at.first_slab = tile / along_c * (config.tile_l / slab);
+  at.channel_tile = tile % along_c;
+  at.group = at.channel_tile / along_group;
+  at.group_channel = at.channel_tile % along_group * config.tile_c;
+  return at;
+}
+
+/// Where a slab lies.
+struct SlabPlace {
+  int batch;  ///< may lie behind the last
+  int first;  ///< output position
+};
+inline SlabPlace slab_place(const ConvShape<Int32>& shape, int index) {
+  const int per_row = slabs_per_row(shape);
+  return {index / per_row, index % per_row * slab};
+}
+
+/// A block's stages, used round and round: step n, counted over all tiles of the block, is in stage
+/// n % stages. Names are shared addresses.
+template <WarpgroupGemmConfig config>
+struct StageRing {
+  unsigned base;
+
+  static constexpr unsigned count = stages(config);
+  unsigned x(unsigned n) const { return base + n % count * stage_bytes(config); }
+  unsigned weights(unsigned n) const { return x(n) + x_stage_bytes(config); }
+  /// Ends a phase when the operands of a step are there.
+  unsigned full(unsigned n) const { return base + barriers_offset(config) + n % count * 8; }
+  /// Ends a phase when they have been multiplied.
+  unsigned empty(unsigned n) const { return full(n) + count * 8; }
+  /// Ends a phase when it is this team's turn to multiply, which the other's warps tell.
+  unsigned turn(int team) const {
+    return base + barriers_offset(config) + 8 * (2 * count + static_cast<unsigned>(team));
+  }
+  static int parity(unsigned n) { return static_cast<int>(n / count % 2); }
+};
+
+}  // namespace convtune::cuda

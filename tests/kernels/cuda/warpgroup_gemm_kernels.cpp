@@ -1,0 +1,37 @@
+#include "tests/kernels/cuda/warpgroup_gemm_kernels.hpp"
+
+#include "kernels/cuda/warpgroup_gemm.cuh"
+
+namespace convtune {
+namespace {
+
+using cuda::WarpgroupGemmConfig;
+using enum DType;
+using enum Layout;
+
+template <WarpgroupGemmConfig config>
+constexpr HostKernel<WarpgroupGemmConfig, MappedHostThread> built() {
+  return {config, cuda::conv1d_warpgroup_gemm<config>};
+}
+
+// dtype, layout, activation, tile_l, tile_c, teams, vec_y
+constexpr HostKernel<WarpgroupGemmConfig, MappedHostThread> kernels[] = {
+    built<WarpgroupGemmConfig{float16, NLC, Activation::none, 128, 64, 1, 8}>(),
+    built<WarpgroupGemmConfig{float16, NLC, Activation::gelu, 64, 64, 2, 1}>(),
+    built<WarpgroupGemmConfig{bfloat16, NLC, Activation::relu, 256, 128, 1, 2}>(),
+    built<WarpgroupGemmConfig{bfloat16, NLC, Activation::none, 128, 256, 1, 8}>(),
+    built<WarpgroupGemmConfig{bfloat16, NLC, Activation::none, 128, 128, 2, 4}>(),
+    built<WarpgroupGemmConfig{float16, NCL, Activation::none, 64, 128, 1, 8}>(),
+    built<WarpgroupGemmConfig{float16, NCL, Activation::silu, 64, 64, 2, 1}>(),
+    built<WarpgroupGemmConfig{bfloat16, NCL, Activation::relu, 128, 256, 1, 2}>(),
+    built<WarpgroupGemmConfig{bfloat16, NCL, Activation::none, 256, 128, 1, 8}>(),
+    built<WarpgroupGemmConfig{bfloat16, NCL, Activation::tanh, 128, 128, 2, 4}>(),
+};
+
+}  // namespace
+
+std::span<const HostKernel<WarpgroupGemmConfig, MappedHostThread>> warpgroup_gemm_kernels() {
+  return kernels;
+}
+
+}  // namespace convtune

@@ -1,0 +1,217 @@
+#include "kernels/cuda/warpgroup_gemm.hpp"
+
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <random>
+#include <set>
+
+#include "kernels/cuda/cuda_kernel.hpp"
+#include "tests/kernels/cuda/warpgroup_gemm_kernels.hpp"
+
+namespace convtune {
+namespace {
+
+using cuda::WarpgroupGemmConfig;
+
+const DeviceProperties h200 = properties_of_arch("sm_90a");
+
+/// A problem with outputs for a part of a slab, whole ones, one more, and several tiles; channels
+/// for parts of chunks and of tiles; enough steps to go round the ring.
+Problem draw_problem(const WarpgroupGemmConfig& c, std::mt19937& random) {
+  const bool nlc = c.layout == Layout::NLC;
+  Problem p;
+  p.batch = pick(random, {1, 2, 3});
+  p.kernel_size = pick(random, {1, 2, 3, 5});
+  p.stride = nlc ? pick(random, {1, 1, 2, 3, 4, 5, 8}) : 1;
+  p.dilation = pick(random, {1, 1, 2, 3, 7});
+  p.num_groups = pick(random, {1, 1, 2, 3});
+  const int unit = nlc ? 8 : 1;
+  p.in_channels = p.num_groups * unit * pick(random, {1, 2, 4, 5, 8, 9, 17});
+  p.out_channels = p.num_groups * pick(random, {c.vec_y, 24, c.tile_c - c.vec_y, c.tile_c,
+                                                c.tile_c + c.vec_y, 2 * c.tile_c + 9});
+  const std::int64_t span = p.dilation * (p.kernel_size - 1);
+  const int out = pick(random, {1, 63, 64, 65, c.tile_l - 1, c.tile_l, c.tile_l + 8, 3 * 64 + 5});
+  p.padding = pick<Padding>(random, {{0, 0}, {span, 0}, {span / 2, span / 2}, {2, 3}, {0, 1}});
+  p.length = (out - 1) * p.stride + span + 1 - p.padding.left - p.padding.right +
+             static_cast<std::int64_t>(random() % 8);
+  p.has_bias = random() % 2 == 0;
+  p.dtype = c.dtype;
+  p.layout = c.layout;
+  p.activation = c.activation;
+  return p;
+}
+
+Config config_for(const WarpgroupGemmConfig& c) {
+  return {.family = "cuda_warpgroup_gemm",
+          .settings = {{"tile_l", c.tile_l}, {"tile_c", c.tile_c}, {"teams", c.teams}}};
+}
+
+bool is_valid(const Problem& problem) {
+  return problem.length >= 1 && problem.length + problem.padding.left + problem.padding.right >
+                                    problem.dilation * (problem.kernel_size - 1);
+}
+
+std::string_view broken_by(const Problem& problem, const Config& config,
+                           const DeviceProperties& device = h200) {
+  const Constraint* broken = broken_constraint(cuda_warpgroup_gemm(), problem, config, device);
+  return broken == nullptr ? "" : broken->name;
+}
+
+/// A drawn problem that the host twin would serve with exactly this kernel.
+std::optional<Problem> problem_for(const WarpgroupGemmConfig& config, std::mt19937& random) {
+  for (int attempt = 0; attempt < 20000; ++attempt) {
+    const Problem problem = draw_problem(config, random);
+    if (!is_valid(problem) || !broken_by(problem, config_for(config)).empty()) continue;
+    const double flops = cuda_warpgroup_gemm().cost(problem, config_for(config)).flops;
+    if (flops < 1e8 && warpgroup_gemm_config(problem, config_for(config)) == config) return problem;
+  }
+  return std::nullopt;
+}
+
+class WarpgroupGemmOnHost : public testing::TestWithParam<std::size_t> {};
+
+TEST_P(WarpgroupGemmOnHost, EqualsTheReference) {
+  const auto& kernel = warpgroup_gemm_kernels()[GetParam()];
+  std::mt19937 random(static_cast<unsigned>(GetParam()));
+  for (int i = 0; i < 24; ++i) {
+    const std::optional<Problem> problem = problem_for(kernel.config, random);
+    ASSERT_TRUE(problem) << "no drawn problem needs this kernel";
+    check_kernel(cuda_warpgroup_gemm(), *problem, config_for(kernel.config), kernel.thread,
+                 static_cast<Data>(i % 3), random, pick(random, {1, 2, 3}));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Kernels, WarpgroupGemmOnHost,
+                         testing::Range<std::size_t>(0, warpgroup_gemm_kernels().size()));
+
+TEST(WarpgroupGemmHostKernels, HaveEveryValueOfEveryParameter) {
+  for (const Parameter& parameter : cuda_warpgroup_gemm().parameters) {
+    std::set<std::int64_t> values;
+    for (const auto& kernel : warpgroup_gemm_kernels())
+      values.insert(config_for(kernel.config).at(parameter.name));
+    EXPECT_EQ(values, std::set(parameter.values.begin(), parameter.values.end())) << parameter.name;
+  }
+}
+
+TEST(WarpgroupGemm, DefaultKeepsEveryConstraintThatAnyConfigKeeps) {
+  std::mt19937 random(1);
+  for (int i = 0; i < 500; ++i) {
+    const auto& kernel = warpgroup_gemm_kernels()[random() % warpgroup_gemm_kernels().size()];
+    const Problem problem = draw_problem(kernel.config, random);
+    if (!is_valid(problem) || !broken_by(problem, config_for(kernel.config)).empty()) continue;
+    const Config config = cuda_warpgroup_gemm().default_config(problem, h200);
+    EXPECT_EQ(broken_by(problem, config), "") << describe(problem) << " " << to_text(config);
+  }
+}
+
+const Problem served = {.length = 3000,
+                        .in_channels = 384,
+                        .out_channels = 384,
+                        .kernel_size = 3,
+                        .dtype = DType::float16};
+
+std::string_view default_broken_by(const Problem& problem, const DeviceProperties& device = h200) {
+  return broken_by(problem, cuda_warpgroup_gemm().default_config(problem, device), device);
+}
+
+TEST(WarpgroupGemm, NamesWhatItDoesNotServe) {
+  EXPECT_EQ(default_broken_by(served), "");
+  EXPECT_EQ(default_broken_by(served, properties_of_arch("sm_100a")), "device_is_hopper");
+  Problem other = served;
+  other.dtype = DType::float32;
+  EXPECT_EQ(default_broken_by(other), "sixteen_bits");
+  other = served;
+  other.in_channels = 380;
+  EXPECT_EQ(default_broken_by(other), "x_rows_are_aligned");
+  other.layout = Layout::NCL;
+  EXPECT_EQ(default_broken_by(other), "");
+  other.length = 3001;
+  EXPECT_EQ(default_broken_by(other), "x_rows_are_aligned");
+  other.length = 3000;
+  other.stride = 2;
+  EXPECT_EQ(default_broken_by(other), "stride_served");
+  other = served;
+  other.stride = 9;
+  EXPECT_EQ(default_broken_by(other), "stride_served");
+  other = served;
+  other.padding.left = std::int64_t{1} << 30;
+  EXPECT_EQ(default_broken_by(other), "indices_fit_32_bits");
+  other.padding.left = std::int64_t{1} << 40;
+  EXPECT_EQ(default_broken_by(other), "indices_fit_32_bits");
+}
+
+TEST(WarpgroupGemm, BakesInNothingButWhatItNames) {
+  Problem other = served;
+  other.batch = 7;
+  other.length = 200;
+  other.in_channels = 64;
+  other.out_channels = 80;
+  other.num_groups = 2;
+  other.kernel_size = 11;
+  other.stride = 5;
+  other.dilation = 3;
+  other.padding = {1, 4};
+  other.has_bias = true;
+  const Config config = config_for({.tile_l = 128, .tile_c = 64});
+  const CudaKernel& twin = *cuda_warpgroup_gemm().cuda;
+  EXPECT_EQ(twin.instantiation(served, config), twin.instantiation(other, config));
+  other.out_channels = 86;  // rows of y are no longer aligned to 16 bytes
+  EXPECT_NE(twin.instantiation(served, config), twin.instantiation(other, config));
+}
+
+TEST(WarpgroupGemm, DefaultFillsTheGpuWithTheLargestTiles) {
+  Problem problem = served;
+  const auto tile = [&] {
+    const Config config = cuda_warpgroup_gemm().default_config(problem, h200);
+    return std::pair(config.at("tile_l"), config.at("tile_c"));
+  };
+  problem.batch = 64;
+  problem.out_channels = 512;
+  EXPECT_EQ(tile(), std::pair(std::int64_t{128}, std::int64_t{256}));
+  problem.batch = 1;
+  problem.length = 1500;
+  EXPECT_EQ(tile(), std::pair(std::int64_t{128}, std::int64_t{64}));  // 96 tiles
+  problem.batch = 64;
+  problem.out_channels = 64;
+  EXPECT_EQ(tile(), std::pair(std::int64_t{256}, std::int64_t{64}));
+}
+
+TEST(WarpgroupGemm, MapsXWithItsGroupsAndStride) {
+  Problem problem = served;
+  problem.batch = 5;
+  problem.num_groups = 4;
+  problem.stride = 3;
+  const Config config = config_for({.tile_l = 128, .tile_c = 64});
+  const auto nlc = cuda_warpgroup_gemm().cuda->tensor_maps(problem, config).x;
+  EXPECT_EQ(std::vector(nlc.size, nlc.size + 4), (std::vector<cuda::Int64>{96, 3000, 4, 5}));
+  EXPECT_EQ(std::vector(nlc.stride + 1, nlc.stride + 4),
+            (std::vector<cuda::Int64>{768, 192, 2304000}));
+  EXPECT_EQ(std::vector(nlc.box, nlc.box + 4), (std::vector<int>{64, 192, 1, 1}));
+  EXPECT_EQ(nlc.step[1], 3);
+  problem.stride = 8;
+  EXPECT_EQ(cuda_warpgroup_gemm().cuda->tensor_maps(problem, config).x.box[1], 256);
+  problem.stride = 1;
+  problem.layout = Layout::NCL;
+  const auto ncl = cuda_warpgroup_gemm().cuda->tensor_maps(problem, config).x;
+  EXPECT_EQ(std::vector(ncl.size, ncl.size + 4), (std::vector<cuda::Int64>{3000, 96, 4, 5}));
+  EXPECT_EQ(std::vector(ncl.stride + 1, ncl.stride + 4),
+            (std::vector<cuda::Int64>{6000, 576000, 2304000}));
+  EXPECT_EQ(std::vector(ncl.box, ncl.box + 4), (std::vector<int>{64, 64, 1, 1}));
+}
+
+TEST(WarpgroupGemm, CostCountsTailsAndPackedWeights) {
+  // Two rows of 65 positions, which are four slabs, and 80 input channels: five products a tap.
+  const Problem problem = {.batch = 2,
+                           .length = 65,
+                           .in_channels = 80,
+                           .out_channels = 65,
+                           .kernel_size = 1,
+                           .dtype = DType::float16};
+  const Cost cost = cuda_warpgroup_gemm().cost(problem, config_for({.tile_l = 128, .tile_c = 64}));
+  EXPECT_EQ(cost.flops, 2.0 * (2 * 128) * (2 * 64) * 80);
+  EXPECT_EQ(cost.bytes, 2 * 65 * (80 + 65) * 2.0 + 2 * 2 * 64 * 64 * 2 + 2 * 64 * 4);
+}
+
+}  // namespace
+}  // namespace convtune
