@@ -25,10 +25,20 @@ Rates cpu_rates(const DeviceProperties& device) {
 
 /// Multiply-adds an SM executes each cycle.
 double multiply_adds_per_cycle(Arithmetic arithmetic, int capability) {
-  if (arithmetic == Arithmetic::lanes) return capability <= 80 ? 64 : 128;
   const bool datacentre = capability == 80 || capability == 90 || capability / 10 == 10;
-  const double of_16_bits = datacentre ? 1024 : 512;
-  return arithmetic == Arithmetic::mma_16_bits ? of_16_bits : of_16_bits / 2;
+  const double mma_of_16_bits = datacentre ? 1024 : 512;
+  switch (arithmetic) {
+    case Arithmetic::mma_16_bits:
+      return mma_of_16_bits;
+    case Arithmetic::mma_tf32:
+      return mma_of_16_bits / 2;
+    case Arithmetic::wgmma_16_bits:
+      return 2048;
+    case Arithmetic::wgmma_tf32:
+      return 1024;
+    default:
+      return capability <= 80 ? 64 : 128;
+  }
 }
 
 Rates cuda_rates(Arithmetic arithmetic, const DeviceProperties& device) {

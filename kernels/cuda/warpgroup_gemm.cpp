@@ -142,7 +142,8 @@ Cost cost(const Problem& p, const Config& config) {
   return {.bytes = elements * static_cast<double>(size_of(p.dtype)) +
                    static_cast<double>(cuda::packed_bytes(c, shape)),
           .flops = 2 * static_cast<double>(cuda::tiles(c, shape)) * c.tile_l * c.tile_c *
-                   static_cast<double>(products) * depth};
+                   static_cast<double>(products) * depth,
+          .arithmetic = Arithmetic::wgmma_16_bits};
 }
 
 std::string instantiation_for(const Problem& problem, const Config& config) {
@@ -161,12 +162,6 @@ LaunchGeometry geometry(const Problem& problem, const Config& config,
 std::size_t packed_bytes(const Problem& problem, const Config& config) {
   return static_cast<std::size_t>(
       cuda::packed_bytes(warpgroup_gemm_config(problem, config), conv_shape(problem)));
-}
-
-std::int64_t weight_index(const Problem& p, std::int64_t k, std::int64_t ci, std::int64_t co) {
-  const std::int64_t channels = in_channels_per_group(p);
-  if (is_nlc(p)) return (k * channels + ci) * p.out_channels + co;
-  return (co * channels + ci) * p.kernel_size + k;
 }
 
 /// Packs one output channel's weights. `to` is its row of the tile's first step.

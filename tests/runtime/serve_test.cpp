@@ -177,6 +177,8 @@ TEST(CostModel, KnowsThatTensorCoresAreFaster) {
       return estimated_seconds({.bytes = 1, .flops = 1e12, .arithmetic = arithmetic},
                                properties_of_arch(arch));
     };
+    EXPECT_LT(seconds(Arithmetic::wgmma_16_bits), seconds(Arithmetic::mma_16_bits));
+    EXPECT_LT(seconds(Arithmetic::wgmma_tf32), seconds(Arithmetic::mma_tf32));
     EXPECT_LT(seconds(Arithmetic::mma_16_bits), seconds(Arithmetic::mma_tf32));
     EXPECT_LT(seconds(Arithmetic::mma_tf32), seconds(Arithmetic::lanes));
   }
