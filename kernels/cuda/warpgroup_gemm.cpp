@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
+#include <cmath>
 #include <cstring>
 
 #include "kernels/cuda/constraints.hpp"
@@ -56,6 +58,10 @@ bool sums_fit_registers(const Problem& p, const Config& config, const DeviceProp
   return cuda::thread_sums(warpgroup_gemm_config(p, config)) <= 128;
 }
 
+bool stages_overlap(const Problem& p, const Config& c, const DeviceProperties&) {
+  return cuda::stages(warpgroup_gemm_config(p, c)) >= 3;
+}
+
 // A side may cover at most twice what there is, unless it is as short as it can be.
 bool length_used(const Problem& p, const Config& c, const DeviceProperties&) {
   const std::int64_t shortest = is_nlc(p) ? 128 / c.at("teams") : 64;
@@ -69,9 +75,13 @@ bool channels_used(const Problem& p, const Config& c, const DeviceProperties&) {
 
 std::vector<Constraint> constraints() {
   return {
-      {"sixteen_bits", "the dtype is float16 or bfloat16",
+      {"tensor_core_math", "16-bit types, or float32 with math tf32 or tf32x3",
        [](const Problem& p, const Config&, const DeviceProperties&) {
-         return p.dtype != DType::float32;
+         return p.dtype != DType::float32 || p.math != Math::ieee;
+       }},
+      {"tf32_in_nlc", "float32 is served in NLC alone, for wgmma transposes 16-bit types only",
+       [](const Problem& p, const Config&, const DeviceProperties&) {
+         return p.dtype != DType::float32 || is_nlc(p);
        }},
       {"device_is_hopper", "wgmma exists on sm_90a alone",
        [](const Problem&, const Config&, const DeviceProperties& d) { return d.arch == "sm_90a"; }},
@@ -84,6 +94,7 @@ std::vector<Constraint> constraints() {
       {"rows_fill_warpgroups", "each warpgroup has one or two blocks of 64 rows of a tile",
        rows_fill_warpgroups},
       {"sums_fit_registers", "a thread holds at most 128 sums", sums_fit_registers},
+      {"stages_overlap", "three stages at least fit shared memory", stages_overlap},
       {"length_used", "a tile is less than twice as long as all rows, or as short as can be",
        length_used},
       {"channels_used", "a tile has less than twice a group's output channels, or as few as can be",
@@ -104,14 +115,16 @@ Config config_of(std::int64_t tile_l, std::int64_t tile_c, std::int64_t teams) {
           .settings = {{"tile_l", tile_l}, {"tile_c", tile_c}, {"teams", teams}}};
 }
 
+int wgmmas_of_a_product(const Problem& p) { return p.math == Math::tf32x3 ? 3 : 1; }
+
 /// Cycles an SM needs, from what Hopper's tensor cores and L2 give each: tiles of the busiest SM
 /// times those of a step, the longer of multiplying and loading.
 double expected_cycles(const Problem& p, const Config& config, const DeviceProperties& device) {
-  constexpr double multiply_adds_per_cycle = 2048, bytes_per_cycle = 48;
+  constexpr double chunk_sums_per_cycle = 32, bytes_per_cycle = 48;
   const WarpgroupGemmConfig c = warpgroup_gemm_config(p, config);
   const Int64 waves = cuda::divide_up(cuda::tiles(c, conv_shape(p)), Int64{device.units});
   const double multiplies =
-      static_cast<double>(c.tile_l) * c.tile_c * cuda::chunk_channels(c) / multiply_adds_per_cycle;
+      wgmmas_of_a_product(p) * static_cast<double>(c.tile_l) * c.tile_c / chunk_sums_per_cycle;
   const double loads = cuda::stage_bytes(c) / bytes_per_cycle;
   return static_cast<double>(waves) * std::max(multiplies, loads);
 }
@@ -124,7 +137,7 @@ Config default_config(const Problem& p, const DeviceProperties& device) {
        {std::pair{128, 64}, {64, 128}, {128, 128}, {128, 256}, {256, 64}, {64, 256}, {256, 128}}) {
     const Config config = config_of(tile_l, tile_c, 1);
     if (rows_fill_warpgroups(p, config, device) && length_used(p, config, device) &&
-        channels_used(p, config, device) &&
+        channels_used(p, config, device) && stages_overlap(p, config, device) &&
         expected_cycles(p, config, device) < expected_cycles(p, best, device))
       best = config;
   }
@@ -139,11 +152,12 @@ Cost cost(const Problem& p, const Config& config) {
     products += shape.taps * cuda::products_of_chunk(c, shape, chunk);
   const double depth = cuda::product_bytes / cuda::element_bytes(c);
   const auto elements = static_cast<double>(input_elements(p) + output_elements(p));
-  return {.bytes = elements * static_cast<double>(size_of(p.dtype)) +
-                   static_cast<double>(cuda::packed_bytes(c, shape)),
-          .flops = 2 * static_cast<double>(cuda::tiles(c, shape)) * c.tile_l * c.tile_c *
-                   static_cast<double>(products) * depth,
-          .arithmetic = Arithmetic::wgmma_16_bits};
+  return {
+      .bytes = elements * static_cast<double>(size_of(p.dtype)) +
+               static_cast<double>(cuda::packed_bytes(c, shape)),
+      .flops = 2 * static_cast<double>(cuda::tiles(c, shape)) * c.tile_l * c.tile_c *
+               static_cast<double>(products * wgmmas_of_a_product(p)) * depth,
+      .arithmetic = p.dtype == DType::float32 ? Arithmetic::wgmma_tf32 : Arithmetic::wgmma_16_bits};
 }
 
 std::string instantiation_for(const Problem& problem, const Config& config) {
@@ -164,16 +178,32 @@ std::size_t packed_bytes(const Problem& problem, const Config& config) {
       cuda::packed_bytes(warpgroup_gemm_config(problem, config), conv_shape(problem)));
 }
 
+/// Rounds to nearest, ties away from zero, as the GPU's conversion does.
+float rounded_to_tf32(float value) {
+  if (!std::isfinite(value)) return value;
+  return std::bit_cast<float>((std::bit_cast<std::uint32_t>(value) + 0x1000U) & 0xffffe000U);
+}
+
+/// Stores weight `index` in all its parts.
+void pack_weight(const Problem& p, const WarpgroupGemmConfig& c, const void* weight,
+                 std::int64_t index, char* to) {
+  const float value = load_element(weight, p.dtype, index);
+  const float big = p.dtype == DType::float32 ? rounded_to_tf32(value) : value;
+  store_element(to, p.dtype, 0, big);
+  if (cuda::weight_parts(c) == 2)
+    store_element(to + cuda::weights_bytes(c), p.dtype, 0, rounded_to_tf32(value - big));
+}
+
 /// Packs one output channel's weights. `to` is its row of the tile's first step.
-void pack_channel(const Problem& p, const WarpgroupGemmConfig& c, const char* weight,
+void pack_channel(const Problem& p, const WarpgroupGemmConfig& c, const void* weight,
                   std::int64_t co, char* to) {
-  const auto element = static_cast<std::int64_t>(size_of(p.dtype));
   const std::int64_t in_chunk = cuda::chunk_channels(c);
   for (std::int64_t ci = 0; ci < in_channels_per_group(p); ++ci) {
     for (std::int64_t k = 0; k < p.kernel_size; ++k) {
       const std::int64_t step = ci / in_chunk * p.kernel_size + k;
-      std::memcpy(to + step * cuda::weights_stage_bytes(c) + ci % in_chunk * element,
-                  weight + weight_index(p, k, ci, co) * element, static_cast<std::size_t>(element));
+      pack_weight(
+          p, c, weight, weight_index(p, k, ci, co),
+          to + step * cuda::weights_stage_bytes(c) + ci % in_chunk * cuda::element_bytes(c));
     }
   }
 }
@@ -191,8 +221,7 @@ void pack(const Problem& problem, const Config& config, const void* weight, cons
     const std::int64_t tile =
         co / shape.out_channels * cuda::tiles_per_group(c, shape) + in_group / c.tile_c;
     const std::int64_t row = in_group % c.tile_c;
-    pack_channel(problem, c, static_cast<const char*>(weight), co,
-                 to + tile * tile_bytes + row * cuda::chunk_bytes);
+    pack_channel(problem, c, weight, co, to + tile * tile_bytes + row * cuda::chunk_bytes);
     if (bias != nullptr) bias_to[tile * c.tile_c + row] = load_element(bias, problem.dtype, co);
   }
 }
@@ -231,15 +260,15 @@ cuda::TensorMapArgs map_of_x(const Problem& p, const WarpgroupGemmConfig& c) {
 cuda::TensorMapsArgs tensor_maps(const Problem& problem, const Config& config) {
   const WarpgroupGemmConfig c = warpgroup_gemm_config(problem, config);
   const auto shape = conv_shape(problem);
-  const Int64 blocks = cuda::channel_tiles(c, shape) * cuda::steps(c, shape);
+  const Int64 blocks =
+      cuda::channel_tiles(c, shape) * cuda::steps(c, shape) * cuda::weight_parts(c);
   return {.x = map_of_x(problem, c),
-          .weights = {
-              .dtype = problem.dtype,
-              .rank = 3,
-              .size = {cuda::chunk_channels(c), c.tile_c, blocks},
-              .stride = {cuda::element_bytes(c), cuda::chunk_bytes, cuda::weights_stage_bytes(c)},
-              .box = {cuda::chunk_channels(c), c.tile_c, 1},
-              .swizzle = cuda::Swizzle::bytes_128}};
+          .weights = {.dtype = problem.dtype,
+                      .rank = 3,
+                      .size = {cuda::chunk_channels(c), c.tile_c, blocks},
+                      .stride = {cuda::element_bytes(c), cuda::chunk_bytes, cuda::weights_bytes(c)},
+                      .box = {cuda::chunk_channels(c), c.tile_c, 1},
+                      .swizzle = cuda::Swizzle::bytes_128}};
 }
 
 constexpr CudaKernel kernel = {.header = "warpgroup_gemm.cuh",
@@ -267,6 +296,7 @@ int widest_store(const Problem& p) {
 
 WarpgroupGemmConfig warpgroup_gemm_config(const Problem& p, const Config& config) {
   return {.dtype = p.dtype,
+          .math = p.math,
           .layout = p.layout,
           .activation = p.activation,
           .tile_l = static_cast<int>(config.at("tile_l")),
@@ -277,16 +307,18 @@ WarpgroupGemmConfig warpgroup_gemm_config(const Problem& p, const Config& config
 
 std::string instantiation(const WarpgroupGemmConfig& c) {
   return fmt::format(
-      "conv1d_warpgroup_gemm<WarpgroupGemmConfig{{.dtype = DType::{}, .layout = Layout::{}, "
-      ".activation = Activation::{}, .tile_l = {}, .tile_c = {}, .teams = {}, .vec_y = {}}}>",
-      name(c.dtype), name(c.layout), name(c.activation), c.tile_l, c.tile_c, c.teams, c.vec_y);
+      "conv1d_warpgroup_gemm<WarpgroupGemmConfig{{.dtype = DType::{}, .math = Math::{}, "
+      ".layout = Layout::{}, .activation = Activation::{}, .tile_l = {}, .tile_c = {}, .teams = "
+      "{}, .vec_y = {}}}>",
+      name(c.dtype), name(c.math), name(c.layout), name(c.activation), c.tile_l, c.tile_c, c.teams,
+      c.vec_y);
 }
 
 const Family& cuda_warpgroup_gemm() {
   static const Family family = {.name = family_name,
                                 .device = DeviceKind::cuda,
                                 .origin = Origin::generated,
-                                .summary = "TMA and wgmma: dense and wide groups, 16 bits, sm_90a",
+                                .summary = "TMA and wgmma: dense and wide groups, sm_90a",
                                 .parameters = parameters(),
                                 .constraints = constraints(),
                                 .default_config = default_config,

@@ -6,8 +6,8 @@
 #include "kernels/cuda/device/registers.cuh"
 #include "kernels/cuda/device/shared.cuh"
 #include "kernels/cuda/device/tma.cuh"
-#include "kernels/cuda/device/wgmma.cuh"
 #include "kernels/cuda/warpgroup_gemm_config.hpp"
+#include "kernels/cuda/warpgroup_gemm_multiply.cuh"
 #include "kernels/cuda/warpgroup_gemm_store.cuh"
 #include "kernels/cuda/warpgroup_gemm_tile.cuh"
 
@@ -57,8 +57,10 @@ void load_step(const ConvShape<Int32>& shape, const TensorMaps& maps, const Stag
         tma_load(to, maps.x, ring.full(n), position, channel, tile.group, place.batch);
     }
   }
-  const int block = tile.channel_tile * steps(config, shape) + chunk * shape.taps + tap;
-  tma_load(ring.weights(n), maps.weights, ring.full(n), 0, 0, block);
+  constexpr int parts = weight_parts(config);
+  const int step = tile.channel_tile * steps(config, shape) + chunk * shape.taps + tap;
+  for (int part = 0; part < parts; ++part)
+    tma_load(ring.weights(n, part), maps.weights, ring.full(n), 0, 0, step * parts + part);
 }
 
 template <WarpgroupGemmConfig config>
@@ -74,80 +76,6 @@ void produce(const ConvShape<Int32>& shape, const TensorMaps& maps, const StageR
       }
     }
   }
-}
-
-template <int blocks, int count>
-void start_products(float (&sums)[blocks][count]) {
-  if constexpr (blocks == 1)
-    wgmma_fence(sums[0]);
-  else
-    wgmma_fence(sums[0], sums[1]);
-}
-template <int pending, int blocks, int count>
-void finish_products(float (&sums)[blocks][count]) {
-  if constexpr (blocks == 1)
-    wgmma_wait<pending>(sums[0]);
-  else
-    wgmma_wait<pending>(sums[0], sums[1]);
-}
-
-/// sums += product `i` of step n. `member` counts the warpgroups of a team.
-template <WarpgroupGemmConfig config>
-void multiply(const StageRing<config>& ring, unsigned n, int member, int i,
-              GemmSums<config>& sums) {
-  constexpr bool nlc = config.layout == Layout::NLC;
-  constexpr int atom = 8 * chunk_bytes;  // of the swizzle
-  constexpr Major b_major = nlc ? Major::k : Major::mn;
-  constexpr unsigned b_step = nlc ? product_bytes : 2 * atom;
-  const unsigned b = nlc ? ring.weights(n) : ring.x(n);
-  const unsigned a = (nlc ? ring.x(n) : ring.weights(n)) +
-                     static_cast<unsigned>(member * row_blocks(config) * row_block * chunk_bytes);
-  CONVTUNE_UNROLL
-  for (int block = 0; block < row_blocks(config); ++block)
-    wgmma<config.dtype, tile_columns(config), b_major>(
-        sums[block],
-        matrix_descriptor(
-            a + static_cast<unsigned>(block * row_block * chunk_bytes + i * product_bytes), 0, atom,
-            Swizzle::bytes_128),
-        matrix_descriptor(b + static_cast<unsigned>(i) * b_step, slab * chunk_bytes, atom,
-                          Swizzle::bytes_128));
-}
-
-/// Adds `count` steps from the ring's step n on, each of `products` wgmmas, and gives each back
-/// when the products of the next have been started.
-template <WarpgroupGemmConfig config, int products>
-void multiply_steps(const StageRing<config>& ring, unsigned n, int count, int member,
-                    GemmSums<config>& sums) {
-  const auto give_back = [&](unsigned step) {
-    if (lane_index() == 0) mbarrier_arrive(ring.empty(step));
-  };
-  for (int i = 0; i < count; ++i, ++n) {
-    mbarrier_wait(ring.full(n), StageRing<config>::parity(n));
-    start_products(sums);
-    CONVTUNE_UNROLL
-    for (int product = 0; product < products; ++product)
-      multiply<config>(ring, n, member, product, sums);
-    wgmma_commit();
-    finish_products<1>(sums);
-    if (i > 0) give_back(n - 1);
-  }
-  finish_products<0>(sums);
-  if (count > 0) give_back(n - 1);
-}
-
-/// Adds a tile's products, of which the ring's step n is the first.
-template <WarpgroupGemmConfig config>
-void multiply_tile(const ConvShape<Int32>& shape, const StageRing<config>& ring, unsigned n,
-                   int member, GemmSums<config>& sums) {
-  constexpr int all = chunk_bytes / product_bytes;
-  const int last_chunk = chunks(config, shape) - 1;
-  const int in_last = products_of_chunk(config, shape, last_chunk);
-  const int full_steps = (in_last == all ? last_chunk + 1 : last_chunk) * shape.taps;
-  multiply_steps<config, all>(ring, n, full_steps, member, sums);
-  n += static_cast<unsigned>(full_steps);
-  if (in_last == 1) multiply_steps<config, 1>(ring, n, shape.taps, member, sums);
-  if (in_last == 2) multiply_steps<config, 2>(ring, n, shape.taps, member, sums);
-  if (in_last == 3) multiply_steps<config, 3>(ring, n, shape.taps, member, sums);
 }
 
 /// Adds the products of a block's tile `i` when it is the team's turn. Parities tell only

@@ -6,7 +6,7 @@
 namespace convtune {
 
 /// Matrix products of Hopper's warpgroups, fed by the copy engine: dense convolutions and wide
-/// groups of 16-bit types on sm_90a. Host twin of warpgroup_gemm.cuh.
+/// groups on sm_90a, 16-bit types in both layouts and TF32 in NLC. Host twin of warpgroup_gemm.cuh.
 const Family& cuda_warpgroup_gemm();
 
 /// What is baked into the kernel that serves `problem` with `config`.

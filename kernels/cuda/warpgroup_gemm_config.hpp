@@ -11,6 +11,7 @@ namespace convtune::cuda {
 /// argument.
 struct WarpgroupGemmConfig {
   DType dtype = DType::float16;
+  Math math = Math::ieee;  ///< tf32 or tf32x3 for float32
   Layout layout = Layout::NLC;
   Activation activation = Activation::none;
   int tile_l = 128;  ///< output positions a tile
@@ -56,7 +57,11 @@ constexpr int product_bytes = 32;
 /// Shared memory: stages of x slabs and weights, 4 KiB for each warp that stores, and two barriers
 /// a stage.
 constexpr int x_stage_bytes(WarpgroupGemmConfig c) { return c.tile_l * chunk_bytes; }
-constexpr int weights_stage_bytes(WarpgroupGemmConfig c) { return c.tile_c * chunk_bytes; }
+constexpr int weights_bytes(WarpgroupGemmConfig c) { return c.tile_c * chunk_bytes; }
+constexpr int weight_parts(WarpgroupGemmConfig c) { return c.math == Math::tf32x3 ? 2 : 1; }
+constexpr int weights_stage_bytes(WarpgroupGemmConfig c) {
+  return weight_parts(c) * weights_bytes(c);
+}
 constexpr int stage_bytes(WarpgroupGemmConfig c) {
   return x_stage_bytes(c) + weights_stage_bytes(c);
 }
@@ -120,8 +125,9 @@ constexpr Index copies_per_slab(const ConvShape<Index>& s) {
   return slab * s.stride > 256 ? 2 : 1;
 }
 
-/// Packed weights are [channel tile][chunk][tap][tile_c][chunk channels], short ones filled up with
-/// zeros, and behind them, at bias_offset bytes, the bias as float32 [channel tile][tile_c].
+/// Packed weights are [channel tile][chunk][tap][part][tile_c][chunk channels], short ones filled
+/// up with zeros, and behind them, at bias_offset bytes, the bias as float32 [channel
+/// tile][tile_c].
 template <class Index>
 constexpr Index bias_offset(WarpgroupGemmConfig c, const ConvShape<Index>& s) {
   return channel_tiles(c, s) * steps(c, s) * weights_stage_bytes(c);

@@ -6,6 +6,7 @@
 #include "kernels/cuda/device/convert.cuh"
 #include "kernels/cuda/device/element.cuh"
 #include "kernels/cuda/device/shared.cuh"
+#include "kernels/cuda/warpgroup_gemm_multiply.cuh"
 #include "kernels/cuda/warpgroup_gemm_tile.cuh"
 
 namespace convtune::cuda {
@@ -16,10 +17,6 @@ namespace convtune::cuda {
 
 constexpr int patch_rows = 16;
 constexpr int patch_columns = 64;
-
-/// A thread's sums of the tile: blocks of 64 rows, wgmma's order within.
-template <WarpgroupGemmConfig config>
-using GemmSums = float[row_blocks(config)][tile_columns(config) / 2];
 
 /// The part of y that a patch covers. Rows and columns may lie outside.
 template <class T>

@@ -49,7 +49,10 @@ struct StageRing {
 
   static constexpr unsigned count = stages(config);
   unsigned x(unsigned n) const { return base + n % count * stage_bytes(config); }
-  unsigned weights(unsigned n) const { return x(n) + x_stage_bytes(config); }
+  /// tf32x3 has two parts: the weights rounded to TF32, and what that left off.
+  unsigned weights(unsigned n, int part = 0) const {
+    return x(n) + x_stage_bytes(config) + static_cast<unsigned>(part * weights_bytes(config));
+  }
   /// Ends a phase when the operands of a step are there.
   unsigned full(unsigned n) const { return base + barriers_offset(config) + n % count * 8; }
   /// Ends a phase when they have been multiplied.

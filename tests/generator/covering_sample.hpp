@@ -92,20 +92,25 @@ inline std::vector<Problem> wide_problems() {
   return problems;
 }
 
-/// Dense convolutions and wide groups of 16-bit types in both layouts, with all activations and
-/// widths of stores.
+/// Dense convolutions and wide groups, 16-bit types in both layouts, with all activations and
+/// widths of stores, and TF32.
 inline std::vector<Problem> warpgroup_gemm_problems() {
   std::vector<Problem> problems;
-  for (int i = 0; i < 6; ++i) {
+  for (int i = 0; i < 8; ++i) {
     Problem p = {.batch = 8, .length = 3000, .in_channels = 384, .out_channels = 384};
     p.kernel_size = 3;
     p.dtype = i % 2 == 0 ? DType::bfloat16 : DType::float16;
     p.layout = static_cast<Layout>(i / 2 % 2);
-    p.activation = static_cast<Activation>(i);
+    p.activation = static_cast<Activation>(i % 6);
     if (i == 1) p.out_channels = 80;
     if (i == 2) p.padding = {1, 0};
     if (i == 4) p.num_groups = 6, p.out_channels = 378;
     if (i == 5) p.stride = 3;
+    if (i >= 6) {
+      p.dtype = DType::float32;
+      p.layout = Layout::NLC;
+      p.math = i == 6 ? Math::tf32 : Math::tf32x3;
+    }
     problems.push_back(p);
   }
   return problems;

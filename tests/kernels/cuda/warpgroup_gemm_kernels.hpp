@@ -7,7 +7,7 @@
 
 namespace convtune {
 
-/// A sample that has every value of every field, for both layouts and both dtypes.
+/// A sample that has every value of every field, for all dtypes, math modes and layouts.
 std::span<const HostKernel<cuda::WarpgroupGemmConfig, MappedHostThread>> warpgroup_gemm_kernels();
 
 }  // namespace convtune

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <optional>
 #include <random>
 #include <set>
@@ -26,7 +27,7 @@ Problem draw_problem(const WarpgroupGemmConfig& c, std::mt19937& random) {
   p.stride = nlc ? pick(random, {1, 1, 2, 3, 4, 5, 8}) : 1;
   p.dilation = pick(random, {1, 1, 2, 3, 7});
   p.num_groups = pick(random, {1, 1, 2, 3});
-  const int unit = nlc ? 8 : 1;
+  const int unit = nlc ? 16 / cuda::element_bytes(c) : 1;
   p.in_channels = p.num_groups * unit * pick(random, {1, 2, 4, 5, 8, 9, 17});
   p.out_channels = p.num_groups * pick(random, {c.vec_y, 24, c.tile_c - c.vec_y, c.tile_c,
                                                 c.tile_c + c.vec_y, 2 * c.tile_c + 9});
@@ -37,6 +38,7 @@ Problem draw_problem(const WarpgroupGemmConfig& c, std::mt19937& random) {
              static_cast<std::int64_t>(random() % 8);
   p.has_bias = random() % 2 == 0;
   p.dtype = c.dtype;
+  p.math = c.math;
   p.layout = c.layout;
   p.activation = c.activation;
   return p;
@@ -120,7 +122,11 @@ TEST(WarpgroupGemm, NamesWhatItDoesNotServe) {
   EXPECT_EQ(default_broken_by(served, properties_of_arch("sm_100a")), "device_is_hopper");
   Problem other = served;
   other.dtype = DType::float32;
-  EXPECT_EQ(default_broken_by(other), "sixteen_bits");
+  EXPECT_EQ(default_broken_by(other), "tensor_core_math");
+  other.math = Math::tf32x3;
+  EXPECT_EQ(default_broken_by(other), "");
+  other.layout = Layout::NCL;
+  EXPECT_EQ(default_broken_by(other), "tf32_in_nlc");
   other = served;
   other.in_channels = 380;
   EXPECT_EQ(default_broken_by(other), "x_rows_are_aligned");
@@ -198,6 +204,20 @@ TEST(WarpgroupGemm, MapsXWithItsGroupsAndStride) {
   EXPECT_EQ(std::vector(ncl.stride + 1, ncl.stride + 4),
             (std::vector<cuda::Int64>{6000, 576000, 2304000}));
   EXPECT_EQ(std::vector(ncl.box, ncl.box + 4), (std::vector<int>{64, 64, 1, 1}));
+}
+
+TEST(WarpgroupGemm, PacksWeightsRoundedToTf32WithWhatThatLeftOff) {
+  const float weight = 1.2349f;  // 1264.54 / 1024
+  Problem problem = {.length = 1, .in_channels = 4, .out_channels = 1, .kernel_size = 1};
+  problem.math = Math::tf32x3;
+  const Config config = config_for({.tile_l = 128, .tile_c = 64});
+  const CudaKernel& twin = *cuda_warpgroup_gemm().cuda;
+  std::vector<float> packed(twin.packed_bytes(problem, config) / sizeof(float));
+  twin.pack(problem, config, std::vector<float>(4, weight).data(), nullptr, packed.data());
+  const float big = packed[0], small = packed[64 * 32];
+  EXPECT_EQ(big, 1265.0f / 1024);
+  EXPECT_NEAR(small, weight - big, 0x1p-23);
+  EXPECT_EQ(std::fmod(small, 0x1p-22f), 0) << "more bits than TF32 has";
 }
 
 TEST(WarpgroupGemm, CostCountsTailsAndPackedWeights) {

@@ -1,0 +1,160 @@
+#pragma once
+
+#include "kernels/cuda/device/barrier.cuh"
+#include "kernels/cuda/device/mbarrier.cuh"
+#include "kernels/cuda/device/shared.cuh"
+#include "kernels/cuda/device/tf32.cuh"
+#include "kernels/cuda/device/wgmma.cuh"
+#include "kernels/cuda/warpgroup_gemm_tile.cuh"
+
+namespace convtune::cuda {
+
+// How a consumer warpgroup multiplies what the ring brings. 16-bit operands both come from shared
+// memory. float32 ones must be rounded to TF32, for wgmma cuts them off: the weights are when they
+// are packed, x on its way through registers.
+
+/// A thread's sums of the tile: blocks of 64 rows, wgmma's order within.
+template <WarpgroupGemmConfig config>
+using GemmSums = float[row_blocks(config)][tile_columns(config) / 2];
+
+template <int blocks, int count>
+void start_products(float (&sums)[blocks][count]) {
+  if constexpr (blocks == 1)
+    wgmma_fence(sums[0]);
+  else
+    wgmma_fence(sums[0], sums[1]);
+}
+template <int pending, int blocks, int count>
+void finish_products(float (&sums)[blocks][count]) {
+  if constexpr (blocks == 1)
+    wgmma_wait<pending>(sums[0]);
+  else
+    wgmma_wait<pending>(sums[0], sums[1]);
+}
+
+constexpr int swizzle_atom = 8 * chunk_bytes;
+
+/// The first row of a block of 64, of those that `member` of a team multiplies.
+template <WarpgroupGemmConfig config>
+constexpr int block_row(int member, int block) {
+  return (member * row_blocks(config) + block) * row_block;
+}
+
+/// Product `i` of step n, B's side.
+template <WarpgroupGemmConfig config>
+unsigned long long columns_of(const StageRing<config>& ring, unsigned n, int i, int part = 0) {
+  constexpr bool nlc = config.layout == Layout::NLC;
+  const unsigned operand = nlc ? ring.weights(n, part) : ring.x(n);
+  const int offset = i * (nlc ? product_bytes : 2 * swizzle_atom);
+  return matrix_descriptor(operand + static_cast<unsigned>(offset), slab * chunk_bytes,
+                           swizzle_atom, Swizzle::bytes_128);
+}
+
+/// sums += product `i` of step n, for 16-bit types.
+template <WarpgroupGemmConfig config>
+void multiply(const StageRing<config>& ring, unsigned n, int member, int i,
+              GemmSums<config>& sums) {
+  constexpr bool nlc = config.layout == Layout::NLC;
+  constexpr Major b_major = nlc ? Major::k : Major::mn;
+  CONVTUNE_UNROLL
+  for (int block = 0; block < row_blocks(config); ++block) {
+    const int offset = block_row<config>(member, block) * chunk_bytes + i * product_bytes;
+    const unsigned rows = (nlc ? ring.x(n) : ring.weights(n)) + static_cast<unsigned>(offset);
+    wgmma<config.dtype, tile_columns(config), b_major>(
+        sums[block], matrix_descriptor(rows, 0, swizzle_atom, Swizzle::bytes_128),
+        columns_of<config>(ring, n, i));
+  }
+}
+
+/// x of product `i` of step n in mma's fragments (device/matrix.cuh), split for tf32x3.
+template <WarpgroupGemmConfig config>
+void load_rows(const StageRing<config>& ring, unsigned n, int member, int i,
+               SplitTf32 (&a)[row_blocks(config)][4]) {
+  const char* const stage = shared_memory() + (ring.x(n) - ring.base);
+  CONVTUNE_UNROLL
+  for (int block = 0; block < row_blocks(config); ++block) {
+    CONVTUNE_UNROLL
+    for (int j = 0; j < 4; ++j) {
+      const int row =
+          block_row<config>(member, block) + warp_index() % 4 * 16 + lane_index() / 4 + j % 2 * 8;
+      const int bytes = row * chunk_bytes + i * product_bytes + (lane_index() % 4 + j / 2 * 4) * 4;
+      const auto at = swizzled(static_cast<unsigned>(bytes), Swizzle::bytes_128);
+      a[block][j] = split_tf32(load_shared<1>(reinterpret_cast<const float*>(stage + at)).at[0]);
+    }
+  }
+}
+
+/// sums += product `i` of step n, for float32. Small terms come first.
+template <WarpgroupGemmConfig config>
+void multiply(const StageRing<config>& ring, unsigned n, int i,
+              const SplitTf32 (&a)[row_blocks(config)][4], GemmSums<config>& sums) {
+  constexpr int columns = tile_columns(config);
+  CONVTUNE_UNROLL
+  for (int block = 0; block < row_blocks(config); ++block) {
+    const SplitTf32(&of)[4] = a[block];
+    const unsigned big[4] = {of[0].big, of[1].big, of[2].big, of[3].big};
+    const auto weights = columns_of<config>(ring, n, i);
+    if constexpr (config.math == Math::tf32x3) {
+      const unsigned small[4] = {of[0].small, of[1].small, of[2].small, of[3].small};
+      wgmma<config.dtype, columns>(sums[block], small, weights);
+      wgmma<config.dtype, columns>(sums[block], big, columns_of<config>(ring, n, i, 1));
+    }
+    wgmma<config.dtype, columns>(sums[block], big, weights);
+  }
+}
+
+/// Starts the first `products` of step n.
+template <WarpgroupGemmConfig config, int products>
+void start_step(const StageRing<config>& ring, unsigned n, int member, GemmSums<config>& sums) {
+  if constexpr (config.dtype != DType::float32) {
+    start_products(sums);
+    CONVTUNE_UNROLL
+    for (int i = 0; i < products; ++i) multiply<config>(ring, n, member, i, sums);
+  } else {
+    SplitTf32 a[products][row_blocks(config)][4];
+    CONVTUNE_UNROLL
+    for (int i = 0; i < products; ++i) load_rows<config>(ring, n, member, i, a[i]);
+    start_products(sums);
+    CONVTUNE_UNROLL
+    for (int i = 0; i < products; ++i) multiply<config>(ring, n, i, a[i], sums);
+  }
+  wgmma_commit();
+}
+
+/// Adds `count` steps from the ring's step n on, each of `products` products, and gives each back.
+/// 16-bit products run on while the next step's are started; those of float32 hold the registers
+/// that the next step's x needs.
+template <WarpgroupGemmConfig config, int products>
+void multiply_steps(const StageRing<config>& ring, unsigned n, int count, int member,
+                    GemmSums<config>& sums) {
+  constexpr int pending = config.dtype == DType::float32 ? 0 : 1;
+  const auto give_back = [&](unsigned step) {
+    if constexpr (config.dtype == DType::float32) warp_barrier();  // all lanes have read x
+    if (lane_index() == 0) mbarrier_arrive(ring.empty(step));
+  };
+  for (int i = 0; i < count; ++i, ++n) {
+    mbarrier_wait(ring.full(n), StageRing<config>::parity(n));
+    start_step<config, products>(ring, n, member, sums);
+    finish_products<pending>(sums);
+    if (i >= pending) give_back(n - pending);
+  }
+  finish_products<0>(sums);
+  if (pending > 0 && count > 0) give_back(n - 1);
+}
+
+/// Adds a tile's products, of which the ring's step n is the first.
+template <WarpgroupGemmConfig config>
+void multiply_tile(const ConvShape<Int32>& shape, const StageRing<config>& ring, unsigned n,
+                   int member, GemmSums<config>& sums) {
+  constexpr int all = chunk_bytes / product_bytes;
+  const int last_chunk = chunks(config, shape) - 1;
+  const int in_last = products_of_chunk(config, shape, last_chunk);
+  const int full_steps = (in_last == all ? last_chunk + 1 : last_chunk) * shape.taps;
+  multiply_steps<config, all>(ring, n, full_steps, member, sums);
+  n += static_cast<unsigned>(full_steps);
+  if (in_last == 1) multiply_steps<config, 1>(ring, n, shape.taps, member, sums);
+  if (in_last == 2) multiply_steps<config, 2>(ring, n, shape.taps, member, sums);
+  if (in_last == 3) multiply_steps<config, 3>(ring, n, shape.taps, member, sums);
+}
+
+}  // namespace convtune::cuda
