@@ -205,6 +205,16 @@ bool is_candidate(const Problem& p, const Config& c, const DeviceProperties& dev
   return broken_constraint(cuda_implicit_gemm(), p, c, device) == nullptr;
 }
 
+// 128 registers hold 64 sums, fragments and 16 words of x on their way, but not when fragments must
+// be rounded, too.
+int blocks_per_sm(const Problem& problem, const Config& config) {
+  const ImplicitGemmConfig c = with_narrow_indices(problem, config);
+  const int sums = c.tile_l * c.tile_c * c.split / cuda::threads(c);
+  const int words = cuda::copies_x(c) ? 0 : cuda::passing_words(c);
+  const bool are_few = sums <= 64 && words <= 16 && c.dtype != DType::float32;
+  return 65536 / (cuda::threads(c) * (are_few ? 128 : 256));
+}
+
 // For tiles of which an SM has room for two, what the busiest does, in products of a position and a
 // channel: those of its blocks, and their loads, of which each costs as much as 32 products.
 std::int64_t busiest(const Problem& p, const Config& c, const DeviceProperties& device) {
@@ -230,12 +240,16 @@ Config completed(const Problem& p, const Config& config, const DeviceProperties&
   return best;
 }
 
+// The tile that keeps the busiest SM shortest, of those that leave room for two blocks: one
+// multiplies while the other waits.
 Config default_config(const Problem& p, const DeviceProperties& device) {
   Config best = config_of({}, 128, 2, 0, 1);
   if (!indices_fit_64_bits(p)) return best;
   std::int64_t least = std::numeric_limits<std::int64_t>::max();
   const auto offer = [&](const Config& config) {
-    if (!is_candidate(p, config, device) || busiest(p, config, device) >= least) return;
+    if (!is_candidate(p, config, device) || blocks_per_sm(p, config) < 2 ||
+        busiest(p, config, device) >= least)
+      return;
     least = busiest(p, config, device);
     best = config;
   };
@@ -333,16 +347,6 @@ void pack(const Problem& problem, const Config& config, const void* weight, cons
 std::size_t alignment(const Problem& problem, const Config& config) {
   const ImplicitGemmConfig c = implicit_gemm_config(problem, config);
   return static_cast<std::size_t>(std::max(c.vec_x, c.vec_y)) * size_of(problem.dtype);
-}
-
-// 128 registers hold 64 sums, fragments and 16 words of x on their way, but not when fragments must
-// be rounded, too.
-int blocks_per_sm(const Problem& problem, const Config& config) {
-  const ImplicitGemmConfig c = implicit_gemm_config(problem, config);
-  const int sums = c.tile_l * c.tile_c * c.split / cuda::threads(c);
-  const int words = cuda::copies_x(c) ? 0 : cuda::passing_words(c);
-  const bool are_few = sums <= 64 && words <= 16 && c.dtype != DType::float32;
-  return 65536 / (cuda::threads(c) * (are_few ? 128 : 256));
 }
 
 constexpr CudaKernel kernel = {.header = "implicit_gemm.cuh",
