@@ -146,7 +146,7 @@ std::vector<Parameter> parameters() {
 Cost cost(const Problem& p, const Config& config) {
   const HaloConfig c = halo_config(p, config);
   const auto shape = conv_shape(p);
-  const double positions =
+  const auto positions =
       static_cast<double>(shape.batch * cuda::length_blocks(c, shape) * cuda::block_l(c));
   const auto elements = static_cast<double>(input_elements(p) + output_elements(p));
   return {.bytes = elements * static_cast<double>(size_of(p.dtype)) +
@@ -242,7 +242,7 @@ std::size_t alignment(const Problem& problem, const Config& config) {
 }
 
 int blocks_per_sm(const Problem&, const Config& config) {
-  return config.at("tile_l") * config.at("tile_c") <= 16 * cuda::warp_lanes ? 5 : 3;
+  return config.at("tile_l") * config.at("tile_c") / cuda::warp_lanes <= 16 ? 4 : 3;
 }
 
 constexpr CudaKernel kernel = {.header = "halo.cuh",

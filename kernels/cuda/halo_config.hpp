@@ -176,7 +176,8 @@ constexpr Int64 steps(HaloConfig c, const ConvShape<Int64>& s) {
 }
 
 constexpr Int64 group_pitch(HaloConfig c, const ConvShape<Int64>& s) {
-  return chunk_channels(c, s) * channel_pitch(c, s) + (c.folded ? 2 : 1) * block_l(c);
+  const Int64 fixed_rows = c.folded ? 2 : 1;
+  return chunk_channels(c, s) * channel_pitch(c, s) + fixed_rows * block_l(c);
 }
 
 /// A row of y's tile: whole vectors, and one more to spread the rows over the banks.
@@ -192,7 +193,8 @@ constexpr Int64 out_bytes(HaloConfig c, const ConvShape<Int64>& s) {
 /// Shared memory: x by chunks, then the tile of y and the sums that a split has to add.
 constexpr Int64 shared_bytes(HaloConfig c, const ConvShape<Int64>& s) {
   const Int64 in = staged_groups(c, s) * group_pitch(c, s) * 4;
-  const Int64 out = out_bytes(c, s) + (c.split - 1) * sums(c) * 32 * 4;
+  const Int64 parts = c.split - 1;
+  const Int64 out = out_bytes(c, s) + parts * sums(c) * warp_lanes * 4;
   return in > out ? in : out;
 }
 

@@ -26,16 +26,16 @@ void for_each_sum(HaloSums<config>& sums, const Visit& visit) {
 /// Adds up the parts of a split in the first warp. All threads call it.
 template <HaloConfig config>
 void add_parts(HaloSums<config>& sums, int part, float* parts) {
-  constexpr int size = cuda::sums(config) * 32;
+  constexpr int size = cuda::sums(config) * warp_lanes;
   if (part > 0) {
     float* to = parts + (part - 1) * size + lane_index();
-    for_each_sum<config>(sums, [to](float& sum, int i) { to[i * 32] = sum; });
+    for_each_sum<config>(sums, [to](float& sum, int i) { to[i * warp_lanes] = sum; });
   }
   block_barrier();
   if (part > 0) return;
   for (int other = 0; other < config.split - 1; ++other) {
     const float* from = parts + other * size + lane_index();
-    for_each_sum<config>(sums, [from](float& sum, int i) { sum += from[i * 32]; });
+    for_each_sum<config>(sums, [from](float& sum, int i) { sum += from[i * warp_lanes]; });
   }
 }
 

@@ -21,9 +21,9 @@ const DeviceProperties h200 = properties_of_arch("sm_90a");
 
 /// Input channels of a group and groups for a kernel: one channel, several words, many chunks.
 void draw_channels(const HaloConfig& c, std::mt19937& random, Problem& p) {
-  const std::int64_t inputs =
+  const auto inputs =
       pick<std::int64_t>(random, {c.vec_x, c.vec_x, 2, 3, 5, 8, 12, 24, 40, 33, 130});
-  const std::int64_t outputs = pick<std::int64_t>(
+  const auto outputs = pick<std::int64_t>(
       random, {1, 2, 4, c.tile_c, c.tile_c + 1, c.tile_c - 1, c.tile_c * c.slices,
                c.tile_c * c.slices + 2, c.tile_c * c.slices * 2 + 8});
   p.num_groups = c.folded ? 1 : pick<std::int64_t>(random, {1, 1, 2, 4, 6, 9});
