@@ -206,13 +206,14 @@ bool is_candidate(const Problem& p, const Config& c, const DeviceProperties& dev
 }
 
 // 128 registers hold 64 sums, fragments and 16 words of x on their way, but not when fragments must
-// be rounded, too.
+// be rounded, too; small blocks through which x passes have some more.
 int blocks_per_sm(const Problem& problem, const Config& config) {
   const ImplicitGemmConfig c = with_narrow_indices(problem, config);
   const int sums = c.tile_l * c.tile_c * c.split / cuda::threads(c);
   const int words = cuda::copies_x(c) ? 0 : cuda::passing_words(c);
   const bool are_few = sums <= 64 && words <= 16 && c.dtype != DType::float32;
-  return 65536 / (cuda::threads(c) * (are_few ? 128 : 256));
+  const int blocks = 65536 / (cuda::threads(c) * (are_few ? 128 : 256));
+  return cuda::copies_x(c) ? blocks : std::min(blocks, 3);
 }
 
 // For tiles of which an SM has room for two, what the busiest does, in products of a position and a
