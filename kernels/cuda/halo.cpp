@@ -242,7 +242,7 @@ std::size_t alignment(const Problem& problem, const Config& config) {
 }
 
 int blocks_per_sm(const Problem&, const Config& config) {
-  return config.at("tile_l") * config.at("tile_c") / cuda::warp_lanes <= 16 ? 4 : 3;
+  return config.at("tile_l") * config.at("tile_c") / cuda::warp_lanes <= 32 ? 4 : 3;
 }
 
 constexpr CudaKernel kernel = {.header = "halo.cuh",
