@@ -69,9 +69,9 @@ struct Family {
   /// The config used when nothing is tuned. Keeps all constraints that do not exclude the family.
   Config (*default_config)(const Problem&, const DeviceProperties&);
   Cost (*cost)(const Problem&, const Config&);
-  /// Digest of the code that computes (for a vendor, its name and version): a measurement is valid
-  /// as long as this stands.
-  std::string (*source_digest)(const Problem&, const Config&, const DeviceProperties&);
+  /// Digest of the code that computes (for a vendor, its name and version). Null for generated CUDA
+  /// families: it is that of what they generate. See source_digest() below.
+  std::string (*source_digest)(const Problem&, const Config&, const DeviceProperties&) = nullptr;
   /// For a vendor: the library and its version. Throws Error{unavailable} where it is not there.
   std::string (*library)() = nullptr;
   const CpuKernel* cpu = nullptr;  ///< set if device is cpu
@@ -83,6 +83,10 @@ struct Family {
 /// The first constraint that (problem, config, device) breaks, or null.
 const Constraint* broken_constraint(const Family& family, const Problem& problem,
                                     const Config& config, const DeviceProperties& device);
+
+/// Digest of the code that computes: a measurement is valid as long as this stands.
+std::string source_digest(const Family& family, const Problem& problem, const Config& config,
+                          const DeviceProperties& device);
 
 /// The generated families, CPU and CUDA: THE list. Vendor families are known to runtime only.
 std::span<const Family* const> generated_families();

@@ -31,13 +31,13 @@ const Quarantined* find(std::span<const Quarantined> quarantine, const Problem& 
                         const Candidate& candidate, const DeviceProperties& device) {
   const auto found = std::ranges::find_if(quarantine, [&](const Quarantined& each) {
     return each.config == to_text(candidate.config) &&
-           each.digest == candidate.family->source_digest(problem, candidate.config, device);
+           each.digest == source_digest(*candidate.family, problem, candidate.config, device);
   });
   return found == quarantine.end() ? nullptr : &*found;
 }
 
 bool is_current(const TunedPlan& plan, const Candidate& candidate, const DeviceProperties& device) {
-  return plan.digest == candidate.family->source_digest(plan.problem, candidate.config, device);
+  return plan.digest == source_digest(*candidate.family, plan.problem, candidate.config, device);
 }
 
 Plan exact_plan(const TunedPlan& tuned, Candidate candidate, const DeviceProperties& device) {

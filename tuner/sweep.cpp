@@ -89,7 +89,7 @@ std::string space_digest(const Problem& problem, const DeviceProperties& device,
   std::vector<std::string> texts;
   for (const Candidate& candidate : candidates) {
     texts.push_back(to_text(candidate.config) + " " +
-                    candidate.family->source_digest(problem, candidate.config, device) + "\n");
+                    source_digest(*candidate.family, problem, candidate.config, device) + "\n");
   }
   std::ranges::sort(texts);
   std::string all;
@@ -226,7 +226,7 @@ Key Sweep::key_of(const Problem& problem, const Candidate& candidate) const {
   return {.problem = problem,
           .device = identity(device),
           .config = to_text(candidate.config),
-          .source_digest = candidate.family->source_digest(problem, candidate.config, device)};
+          .source_digest = source_digest(*candidate.family, problem, candidate.config, device)};
 }
 
 void Sweep::screen(const Problem& problem, Screening& screening, double seconds,

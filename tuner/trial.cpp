@@ -161,7 +161,7 @@ std::vector<Entrant> prepare_all(Device& device, const TrialRequest& request,
           resolve(request.configs[i], request.problem, device.properties(), all_families());
       const Cost cost = candidate.family->cost(request.problem, candidate.config);
       measurement.key.source_digest =
-          candidate.family->source_digest(request.problem, candidate.config, device.properties());
+          source_digest(*candidate.family, request.problem, candidate.config, device.properties());
       measurement.origin = candidate.family->origin;
       measurement.bytes = cost.bytes;
       measurement.flops = cost.flops;

@@ -11,6 +11,12 @@ inline constexpr Constraint ieee_math = {
     "ieee_math", "the products are float32",
     [](const Problem& p, const Config&, const DeviceProperties&) { return p.math == Math::ieee; }};
 
+inline constexpr Constraint tensor_core_math = {
+    "tensor_core_math", "16-bit types, or float32 with math tf32 or tf32x3",
+    [](const Problem& p, const Config&, const DeviceProperties&) {
+      return p.dtype != DType::float32 || p.math != Math::ieee;
+    }};
+
 inline constexpr Constraint below_2_to_40 = {
     "indices_fit_64_bits", "tensors, stride, dilation and paddings stay below 2^40",
     [](const Problem& p, const Config&, const DeviceProperties&) {

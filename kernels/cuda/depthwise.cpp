@@ -8,7 +8,6 @@
 
 #include "kernels/cuda/constraints.hpp"
 #include "kernels/cuda/cuda_kernel.hpp"
-#include "kernels/cuda/source.hpp"
 
 namespace convtune {
 namespace {
@@ -253,11 +252,6 @@ constexpr CudaKernel kernel = {.header = "depthwise.cuh",
                                .pack = pack,
                                .alignment = alignment};
 
-std::string source_digest(const Problem& problem, const Config& config,
-                          const DeviceProperties& device) {
-  return write_source(kernel, problem, config, device).digest;
-}
-
 }  // namespace
 
 DepthwiseConfig depthwise_config(const Problem& p, const Config& config) {
@@ -301,7 +295,6 @@ const Family& cuda_depthwise() {
                                 .constraints = constraints(),
                                 .default_config = default_config,
                                 .cost = cost,
-                                .source_digest = source_digest,
                                 .cuda = &kernel};
   return family;
 }

@@ -8,7 +8,6 @@
 
 #include "kernels/cuda/constraints.hpp"
 #include "kernels/cuda/cuda_kernel.hpp"
-#include "kernels/cuda/source.hpp"
 
 namespace convtune {
 namespace {
@@ -196,11 +195,6 @@ constexpr CudaKernel kernel = {.header = "direct.cuh",
                                .pack = pack,
                                .alignment = alignment};
 
-std::string source_digest(const Problem& problem, const Config& config,
-                          const DeviceProperties& device) {
-  return write_source(kernel, problem, config, device).digest;
-}
-
 }  // namespace
 
 DirectConfig direct_config(const Problem& p, const Config& config) {
@@ -239,7 +233,6 @@ const Family& cuda_direct() {
                                 .constraints = constraints(),
                                 .default_config = default_config,
                                 .cost = cost,
-                                .source_digest = source_digest,
                                 .cuda = &kernel};
   return family;
 }

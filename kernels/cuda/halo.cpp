@@ -10,7 +10,6 @@
 #include "kernels/cuda/constraints.hpp"
 #include "kernels/cuda/cuda_kernel.hpp"
 #include "kernels/cuda/halo_pack.hpp"
-#include "kernels/cuda/source.hpp"
 
 namespace convtune {
 namespace {
@@ -253,11 +252,6 @@ constexpr CudaKernel kernel = {.header = "halo.cuh",
                                .alignment = alignment,
                                .blocks_per_sm = blocks_per_sm};
 
-std::string source_digest(const Problem& problem, const Config& config,
-                          const DeviceProperties& device) {
-  return write_source(kernel, problem, config, device).digest;
-}
-
 }  // namespace
 
 HaloConfig halo_config(const Problem& p, const Config& config) {
@@ -294,7 +288,6 @@ const Family& cuda_halo() {
       .constraints = constraints(),
       .default_config = default_config,
       .cost = cost,
-      .source_digest = source_digest,
       .cuda = &kernel};
   return family;
 }

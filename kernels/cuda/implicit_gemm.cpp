@@ -8,7 +8,6 @@
 
 #include "kernels/cuda/constraints.hpp"
 #include "kernels/cuda/cuda_kernel.hpp"
-#include "kernels/cuda/source.hpp"
 
 namespace convtune {
 namespace {
@@ -62,10 +61,6 @@ ImplicitGemmConfig with_narrow_indices(const Problem& p, const Config& config) {
       .vec_x = static_cast<int>(nlc ? widest(in_channels_per_group(p), vector) : along_l),
       .vec_y = static_cast<int>(widest(nlc ? out_channels_per_group(p) : output_length(p), vector)),
   };
-}
-
-bool uses_tensor_cores(const Problem& p, const Config&, const DeviceProperties&) {
-  return p.dtype != DType::float32 || p.math != Math::ieee;
 }
 
 bool has_wide_groups(const Problem& p, const Config&, const DeviceProperties&) {
@@ -142,7 +137,7 @@ std::int64_t shared_bytes(const Problem& p, const Config& c) {
 
 std::vector<Constraint> constraints() {
   return {
-      {"tensor_core_math", "16-bit types, or float32 with math tf32 or tf32x3", uses_tensor_cores},
+      tensor_core_math,
       below_2_to_40,
       ampere_or_later,
       {"wide_groups", "a group has at least 16 input and 16 output channels", has_wide_groups},
@@ -358,11 +353,6 @@ constexpr CudaKernel kernel = {.header = "implicit_gemm.cuh",
                                .alignment = alignment,
                                .blocks_per_sm = blocks_per_sm};
 
-std::string source_digest(const Problem& problem, const Config& config,
-                          const DeviceProperties& device) {
-  return write_source(kernel, problem, config, device).digest;
-}
-
 }  // namespace
 
 ImplicitGemmConfig implicit_gemm_config(const Problem& p, const Config& config) {
@@ -390,7 +380,6 @@ const Family& cuda_implicit_gemm() {
                                 .constraints = constraints(),
                                 .default_config = default_config,
                                 .cost = cost,
-                                .source_digest = source_digest,
                                 .cuda = &kernel};
   return family;
 }

@@ -9,7 +9,6 @@
 
 #include "kernels/cuda/constraints.hpp"
 #include "kernels/cuda/cuda_kernel.hpp"
-#include "kernels/cuda/source.hpp"
 
 namespace convtune {
 namespace {
@@ -75,10 +74,7 @@ bool channels_used(const Problem& p, const Config& c, const DeviceProperties&) {
 
 std::vector<Constraint> constraints() {
   return {
-      {"tensor_core_math", "16-bit types, or float32 with math tf32 or tf32x3",
-       [](const Problem& p, const Config&, const DeviceProperties&) {
-         return p.dtype != DType::float32 || p.math != Math::ieee;
-       }},
+      tensor_core_math,
       {"tf32_in_nlc", "float32 is served in NLC alone, for wgmma transposes 16-bit types only",
        [](const Problem& p, const Config&, const DeviceProperties&) {
          return p.dtype != DType::float32 || is_nlc(p);
@@ -280,11 +276,6 @@ constexpr CudaKernel kernel = {.header = "warpgroup_gemm.cuh",
                                .blocks_per_sm = blocks_per_sm,
                                .tensor_maps = tensor_maps};
 
-std::string source_digest(const Problem& problem, const Config& config,
-                          const DeviceProperties& device) {
-  return write_source(kernel, problem, config, device).digest;
-}
-
 int widest_store(const Problem& p) {
   const std::int64_t row = is_nlc(p) ? out_channels_per_group(p) : output_length(p);
   int vec = static_cast<int>(16 / size_of(p.dtype));
@@ -323,7 +314,6 @@ const Family& cuda_warpgroup_gemm() {
                                 .constraints = constraints(),
                                 .default_config = default_config,
                                 .cost = cost,
-                                .source_digest = source_digest,
                                 .cuda = &kernel};
   return family;
 }

@@ -39,7 +39,7 @@ void keep_plans(const Conv1dOptions& options, const TemporaryFolder& folder) {
     const Plan plan = heuristic_plan(verdict.problem, device);
     verdict.winner = to_text(plan.candidate.config);
     verdict.source_digest =
-        plan.candidate.family->source_digest(verdict.problem, plan.candidate.config, device);
+        source_digest(*plan.candidate.family, verdict.problem, plan.candidate.config, device);
     verdict.tied.clear();
     store.insert(verdict);
   }

@@ -314,7 +314,7 @@ TEST(CpuDigest, DiffersBetweenFamilies) {
   std::set<std::string> digests;
   for (const Family* family : families) {
     const DeviceProperties device = device_of(cpu_target());
-    digests.insert(family->source_digest(p, family->default_config(p, device), device));
+    digests.insert(source_digest(*family, p, family->default_config(p, device), device));
   }
   EXPECT_THAT(digests, SizeIs(families.size()));
   EXPECT_THAT(digests, Each(SizeIs(32)));

@@ -55,7 +55,7 @@ TEST(Source, AnnouncesTensorMapsAndResidentBlocksWhereTheFamilyHasThem) {
 
 TEST(Source, DigestIsTheFamilys) {
   const Family& family = cuda_direct();
-  EXPECT_EQ(family.source_digest(problem, family.default_config(problem, h200), h200),
+  EXPECT_EQ(source_digest(family, problem, family.default_config(problem, h200), h200),
             source_of(problem).digest);
 }
 

@@ -121,7 +121,7 @@ TEST_F(Cudnn, NamesEngineAndKnobsInTheDigest) {
   const Problem p = problem();
   std::set<std::string> digests;
   for (const Candidate& candidate : candidates(p)) {
-    digests.insert(cudnn().source_digest(p, candidate.config, hopper));
+    digests.insert(source_digest(cudnn(), p, candidate.config, hopper));
   }
   EXPECT_THAT(digests, SizeIs(candidates(p).size()));
   EXPECT_THAT(digests,
