@@ -65,6 +65,10 @@ constexpr ConvShape<Index> shape_as(const ConvShape<Int64>& s) {
 }
 
 template <class Index>
+constexpr Index smaller(Index a, Index b) {
+  return a < b ? a : b;
+}
+template <class Index>
 constexpr Index divide_up(Index value, Index by) {
   return (value + by - 1) / by;
 }

@@ -156,7 +156,7 @@ void conv1d_halo(const ConvArgs& args) {
   const bool groups_apart = plan.tiles_per_group == 1;  // each slice is a group
 
   const Index steps = plan.steps;
-  const Index tile_size = tile_weights<Index>(config, plan.chunks, steps);
+  const auto tile_size = tile_weights<Index>(config, plan.chunks, steps);
   const char* packed = static_cast<const char*>(args.packed);
   const int* table = reinterpret_cast<const int*>(packed + table_offset);
   const T* weights =

@@ -18,8 +18,8 @@ constexpr std::string_view family_name = "cuda_implicit_gemm";
 constexpr std::int64_t fewest_channels = 16;
 constexpr std::int64_t shortest_side = 32;
 constexpr std::int64_t longest_side = 256;
-constexpr std::int64_t small_tile = 64 * 64;
-constexpr std::int64_t largest_passing_tile = 128 * 128;
+constexpr std::int64_t small_tile = std::int64_t{64} * 64;
+constexpr std::int64_t largest_passing_tile = std::int64_t{128} * 128;
 
 std::int64_t element_bytes(const Problem& p) { return static_cast<std::int64_t>(size_of(p.dtype)); }
 
@@ -306,8 +306,8 @@ void pack_tile(const Problem& p, const ImplicitGemmConfig& c, const WeightTile& 
   for (int row = 0; row < tile.out_channels; ++row) {
     for (std::int64_t i = 0; i < tile.channels; ++i) {
       const auto chunk = static_cast<int>(i * element / 16);
-      const std::int64_t at = std::int64_t{row} * c.row_bytes +
-                              cuda::swizzled_chunk(c.row_bytes, row, chunk) * 16 + i * element % 16;
+      const std::int64_t place = cuda::swizzled_chunk(c.row_bytes, row, chunk);
+      const std::int64_t at = std::int64_t{row} * c.row_bytes + place * 16 + i * element % 16;
       const std::int64_t source = weight_index(p, tile.tap, tile.first_ci + i, tile.first_co + row);
       std::memcpy(to + at, from + source * element, static_cast<std::size_t>(element));
     }

@@ -19,7 +19,7 @@ namespace convtune::cuda {
 /// `count` floats; their address is aligned to all of them, or to 16 bytes.
 template <int count>
 void load_shared_floats(const float* from, float (&values)[count]) {
-  constexpr int vec = count < 4 ? count : 4;
+  constexpr int vec = smaller(count, 4);
   CONVTUNE_UNROLL
   for (int i = 0; i < count; i += vec) {
     const auto vector = load_shared<vec>(from + i);

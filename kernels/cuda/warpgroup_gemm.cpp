@@ -146,7 +146,7 @@ Cost cost(const Problem& p, const Config& config) {
   Int64 products = 0;
   for (Int64 chunk = 0; chunk < cuda::chunks(c, shape); ++chunk)
     products += shape.taps * cuda::products_of_chunk(c, shape, chunk);
-  const double depth = cuda::product_bytes / cuda::element_bytes(c);
+  const int depth = cuda::product_bytes / cuda::element_bytes(c);
   const auto elements = static_cast<double>(input_elements(p) + output_elements(p));
   return {
       .bytes = elements * static_cast<double>(size_of(p.dtype)) +

@@ -29,7 +29,7 @@ const DeviceProperties small = [] {
 /// reductions from one step to several turns of the ring.
 Problem draw_problem(const ImplicitGemmConfig& c, std::mt19937& random) {
   const std::int64_t step = cuda::step_channels(c);
-  const std::int64_t out = pick<std::int64_t>(random, {1, 5, c.tile_l - 1, c.tile_l, c.tile_l + 1});
+  const auto out = pick<std::int64_t>(random, {1, 5, c.tile_l - 1, c.tile_l, c.tile_l + 1});
   const bool along_channels = c.layout == Layout::NLC;
   Problem p;
   p.batch = pick(random, {1, 2, 5});
@@ -38,9 +38,9 @@ Problem draw_problem(const ImplicitGemmConfig& c, std::mt19937& random) {
   p.dilation = pick(random, {1, 1, 2, 3, 4, 9});
   p.padding = pick<Padding>(random, {{0, 0}, {1, 1}, {8, 0}, {2, 3}, {0, 1}});
   p.num_groups = pick(random, {1, 1, 2});
-  const std::int64_t in =
+  const auto in =
       pick<std::int64_t>(random, {16, step - 1, step, step + 1, 2 * step + 1, 2 * step + 16});
-  const std::int64_t outs = pick<std::int64_t>(random, {16, c.tile_c - 1, c.tile_c, c.tile_c + 8});
+  const auto outs = pick<std::int64_t>(random, {16, c.tile_c - 1, c.tile_c, c.tile_c + 8});
   p.in_channels = p.num_groups * (along_channels ? in / c.vec_x * c.vec_x : in);
   p.out_channels = p.num_groups * (along_channels ? outs / c.vec_y * c.vec_y : outs);
   p.length = (out - 1) * p.stride + p.dilation * (p.kernel_size - 1) + 1 - p.padding.left -
