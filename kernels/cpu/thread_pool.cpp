@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -9,6 +10,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <string_view>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -24,7 +26,8 @@ thread_local bool inside_task = false;
 }  // namespace
 
 struct ThreadPool::Impl {
-  std::mutex turn;  // held by the caller whose job runs
+  const pid_t process = getpid();  // that has the workers: the child of a fork() has none
+  std::mutex turn;                 // held by the caller whose job runs
   std::mutex mutex;
   std::condition_variable job_started, job_finished;
   const std::function<void(std::int64_t)>* task = nullptr;
@@ -58,12 +61,21 @@ struct ThreadPool::Impl {
   }
 };
 
+// Where the system has no more threads to give, those that it gave have to do.
 ThreadPool::ThreadPool(int threads) : impl_(std::make_unique<Impl>()) {
-  for (int i = 1; i < threads; ++i)
-    impl_->workers.emplace_back([impl = impl_.get()] { impl->serve(); });
+  try {
+    for (int i = 1; i < threads; ++i)
+      impl_->workers.emplace_back([impl = impl_.get()] { impl->serve(); });
+  } catch (const std::system_error&) {
+  }
 }
 
 ThreadPool::~ThreadPool() {
+  if (getpid() != impl_->process) {
+    // Nobody is there to be joined, and the locks may be held for ever.
+    static_cast<void>(impl_.release());
+    return;
+  }
   {
     const std::lock_guard lock(impl_->mutex);
     impl_->stopping = true;
@@ -78,7 +90,7 @@ void ThreadPool::parallel_for(std::int64_t count, std::int64_t operations,
                               const std::function<void(std::int64_t)>& task) {
   const std::int64_t helpers = std::min({static_cast<std::int64_t>(impl_->workers.size()),
                                          count - 1, operations / work_of_a_thread - 1});
-  if (inside_task || helpers <= 0) {
+  if (inside_task || helpers <= 0 || getpid() != impl_->process) {
     for (std::int64_t i = 0; i < count; ++i) task(i);
     return;
   }

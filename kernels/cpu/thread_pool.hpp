@@ -6,10 +6,11 @@
 
 namespace convtune {
 
-/// A fixed set of threads that sleep between jobs.
+/// A fixed set of threads that sleep between jobs. The child of a fork() has none of them: there
+/// the caller does all by itself.
 class ThreadPool {
  public:
-  /// `threads` ≥ 1, the caller counted in.
+  /// `threads` ≥ 1, the caller counted in; fewer if the system gives no more.
   explicit ThreadPool(int threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -18,9 +19,9 @@ class ThreadPool {
   int threads() const;
 
   /// Calls task(i) once for every i in [0, count), on any thread, and returns when all are done.
-  /// `operations` is how many multiply-adds or the like the tasks take together: a thread is woken
-  /// only for work_of_a_thread of them. Tasks must not throw. Calls from several threads take
-  /// turns.
+  /// `operations` is how many multiply-adds or the like the tasks take together: about
+  /// one thread is woken for each work_of_a_thread of them. Tasks must not throw. Calls from
+  /// several threads take turns.
   void parallel_for(std::int64_t count, std::int64_t operations,
                     const std::function<void(std::int64_t)>& task);
 

@@ -207,7 +207,7 @@ int blocks_per_sm(const Problem& problem, const Config& config) {
   const int sums = c.tile_l * c.tile_c * c.split / cuda::threads(c);
   const int words = cuda::copies_x(c) ? 0 : cuda::passing_words(c);
   const bool are_few = sums <= 64 && words <= 16 && c.dtype != DType::float32;
-  const int blocks = 65536 / (cuda::threads(c) * (are_few ? 128 : 256));
+  const int blocks = std::max(1, 65536 / (cuda::threads(c) * (are_few ? 128 : 256)));
   return cuda::copies_x(c) ? blocks : std::min(blocks, 3);
 }
 

@@ -102,7 +102,7 @@ void consume(const ConvArgs& args, const ConvShape<Int32>& shape, const StageRin
   const int member = warpgroup % team_warpgroups(config);
   const int first_row = member * row_blocks(config) * row_block + warp_index() % 4 * patch_rows;
   const auto last = static_cast<unsigned>(tiles(config, shape));
-  for (unsigned i = static_cast<unsigned>(team);; i += config.teams) {
+  for (auto i = static_cast<unsigned>(team);; i += config.teams) {
     const unsigned index = block_index() + i * block_count();
     if (index >= last) break;
     GemmSums<config> sums = {};

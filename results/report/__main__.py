@@ -1,10 +1,12 @@
 """convtune's report: reads the JSON of `convtune db export`, writes one HTML page.
 
+Names the files written on standard output, unless one of them is that.
 Exit codes are the command line's: 0 done, 1 slower than the earlier database or nothing to compare
 with it, 2 usage, 3 a Python package is missing, 4 a file."""
 
 import argparse
 import sys
+import traceback
 from pathlib import Path
 
 try:
@@ -58,6 +60,12 @@ def main():
     except (load.BadExport, OSError) as error:
         print(f"convtune: no report was made: {error}", file=sys.stderr)
         return 4
+    except Exception:  # 1, with which Python would end, says that a layer became slower
+        traceback.print_exc()
+        return 4
+    files = [path for path in (options.output, options.csv, options.json) if path]
+    if Path("-") not in files:
+        print(*(path.absolute() for path in files), sep="\n")
     return against.exit_code(summaries) if earlier else 0
 
 

@@ -28,7 +28,9 @@ class ProgramTest(unittest.TestCase):
         document = example.export(3)
         done = self.run_program("--output", "new/folder/page.html", "--csv", "layers.csv", "--json",
                                 "figures.json", text=json.dumps(document))
-        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+        names = ("new/folder/page.html", "layers.csv", "figures.json")
+        self.assertEqual((done.returncode, done.stdout.splitlines(), done.stderr),
+                         (0, [str(self.folder / name) for name in names], ""))
         self.assertIn("<!DOCTYPE html>", (self.folder / "new/folder/page.html").read_text())
         with open(self.folder / "layers.csv", newline="") as file:
             rows = list(csv.DictReader(file))

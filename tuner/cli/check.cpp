@@ -102,6 +102,10 @@ int check(const CheckOptions& options) {
         options.chosen
             ? std::vector{choose_plan(problem, device->properties(), plans.get()).candidate}
             : tunable_candidates(problem, device->properties());
+    if (candidates.empty()) {
+      ++counts.skipped;
+      report(problem, "", "skipped", "no candidate can be had here");
+    }
     for (const Candidate& candidate : candidates) {
       if (interrupted() != 0) break;
       const std::string config = to_text(candidate.config);

@@ -3,7 +3,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
@@ -115,14 +114,7 @@ int report(const Options& options) {
   for (const auto& [flag, path] : {std::pair{"--csv", options.csv}, {"--json", options.json}}) {
     if (!path.empty()) command.insert(command.end(), {flag, path});
   }
-  const int code = run(std::move(command), now.get(), earlier.get());
-  const bool written = code == 0 || (earlier && code == 1);
-  const auto files = {options.page, options.csv, options.json};
-  if (!written || std::ranges::find(files, "-") != files.end()) return code;
-  for (const fs::path& path : files) {
-    if (!path.empty()) fmt::print("{}\n", fs::absolute(path).string());
-  }
-  return code;
+  return run(std::move(command), now.get(), earlier.get());
 }
 
 }  // namespace

@@ -60,7 +60,7 @@ class Conv1D:
             dtype=self._dtype, stride=stride, padding_left=left, padding_right=right,
             dilation=dilation, num_groups=num_groups, has_bias=bool(has_bias),
             permute=self.permute, activation=activation, math=math, policy=policy,
-            device=str(device or "cpu"), name=name or "")
+            device="cpu" if device is None else str(device), name=name or "")
         self._handle = _library.Handle(self._options)
         prefix = f"{name}." if name else ""
         inner = (in_channels // num_groups,)

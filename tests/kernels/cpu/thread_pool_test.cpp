@@ -1,9 +1,12 @@
 #include "kernels/cpu/thread_pool.hpp"
 
 #include <gmock/gmock.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstdlib>
+#include <memory>
 #include <set>
 #include <thread>
 #include <vector>
@@ -52,6 +55,22 @@ TEST(ThreadPool, WakesNobodyForLittleWork) {
                       [&](std::int64_t) { ran.insert(std::this_thread::get_id()); });
   }
   EXPECT_THAT(ran, testing::ElementsAre(std::this_thread::get_id()));
+}
+
+// The child has no workers and must not wait for any; an alarm ends it if it does.
+TEST(ThreadPool, ServesTheChildOfAForkAndEndsThere) {
+  auto pool = std::make_unique<ThreadPool>(3);
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(20);
+    std::atomic<int> calls = 0;
+    pool->parallel_for(5, plenty, [&](std::int64_t) { ++calls; });
+    pool.reset();
+    _exit(calls);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 5) << status;
 }
 
 TEST(ThreadPool, RunsANestedCallWithinItsTask) {
