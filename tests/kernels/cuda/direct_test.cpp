@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <optional>
 #include <random>
-#include <set>
 
 #include "kernels/cuda/cuda_kernel.hpp"
 #include "tests/kernels/cuda/direct_kernels.hpp"
+#include "tests/kernels/cuda/drawn_problems.hpp"
 
 namespace convtune {
 namespace {
@@ -79,12 +79,7 @@ INSTANTIATE_TEST_SUITE_P(Kernels, DirectOnHost,
                          testing::Range<std::size_t>(0, direct_kernels().size()));
 
 TEST(DirectHostKernels, HaveEveryValueOfEveryParameter) {
-  for (const Parameter& parameter : cuda_direct().parameters) {
-    std::set<std::int64_t> values;
-    for (const HostKernel<DirectConfig>& kernel : direct_kernels())
-      values.insert(config_for(kernel.config).at(parameter.name));
-    EXPECT_EQ(values, std::set(parameter.values.begin(), parameter.values.end())) << parameter.name;
-  }
+  expect_every_value(cuda_direct(), direct_kernels(), config_for);
 }
 
 TEST(Direct, DefaultKeepsEveryConstraintThatAnyConfigKeeps) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "kernels/cuda/cuda_kernel.hpp"
+#include "tests/kernels/cuda/drawn_problems.hpp"
 #include "tests/kernels/cuda/halo_kernels.hpp"
 
 namespace convtune {
@@ -60,11 +61,7 @@ Config config_for(const HaloConfig& c) {
           {"tile_l", c.tile_l}, {"tile_c", c.tile_c}, {"slices", c.slices}, {"split", c.split}}};
 }
 
-bool is_valid(const Problem& problem) {
-  return problem.length >= 1 && problem.out_channels >= 1 &&
-         problem.length + problem.padding.left + problem.padding.right >
-             problem.dilation * (problem.kernel_size - 1);
-}
+bool is_valid(const Problem& problem) { return problem.out_channels >= 1 && has_output(problem); }
 
 /// A drawn problem that the host twin would serve with exactly this kernel, wide indices aside.
 std::optional<Problem> problem_for(const HaloConfig& config, std::mt19937& random) {
@@ -96,12 +93,7 @@ INSTANTIATE_TEST_SUITE_P(Kernels, HaloOnHost,
                          testing::Range<std::size_t>(0, halo_kernels().size()));
 
 TEST(HaloHostKernels, HaveEveryValueOfEveryParameter) {
-  for (const Parameter& parameter : cuda_halo().parameters) {
-    std::set<std::int64_t> values;
-    for (const auto& kernel : halo_kernels())
-      values.insert(config_for(kernel.config).at(parameter.name));
-    EXPECT_EQ(values, std::set(parameter.values.begin(), parameter.values.end())) << parameter.name;
-  }
+  expect_every_value(cuda_halo(), halo_kernels(), config_for);
 }
 
 /// Calls visit(problem) for problems near the edges of many kernels.
@@ -116,9 +108,7 @@ void for_drawn_problems(const Visit& visit) {
 }
 
 std::string_view broken_by_default(const Problem& problem, const DeviceProperties& device = h200) {
-  const Config config = cuda_halo().default_config(problem, device);
-  const Constraint* broken = broken_constraint(cuda_halo(), problem, config, device);
-  return broken == nullptr ? "" : broken->name;
+  return broken_by_default(cuda_halo(), problem, device);
 }
 
 TEST(Halo, DefaultBreaksOnlyWhatExcludesTheFamily) {

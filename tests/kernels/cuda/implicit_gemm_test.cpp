@@ -9,6 +9,7 @@
 
 #include "generator/candidates.hpp"
 #include "kernels/cuda/cuda_kernel.hpp"
+#include "tests/kernels/cuda/drawn_problems.hpp"
 #include "tests/kernels/cuda/implicit_gemm_kernels.hpp"
 
 namespace convtune {
@@ -63,16 +64,11 @@ Config config_for(const ImplicitGemmConfig& c) {
                        {"split", c.split}}};
 }
 
-bool is_valid(const Problem& p) {
-  return p.length >= 1 &&
-         p.length + p.padding.left + p.padding.right > p.dilation * (p.kernel_size - 1);
-}
-
 /// A drawn problem that the host twin would serve with exactly this kernel, wide indices aside.
 std::optional<Problem> problem_for(const ImplicitGemmConfig& config, std::mt19937& random) {
   for (int attempt = 0; attempt < 20000; ++attempt) {
     const Problem problem = draw_problem(config, random);
-    if (!is_valid(problem) || multiply_adds(problem) > 8'000'000) continue;
+    if (!has_output(problem) || multiply_adds(problem) > 8'000'000) continue;
     const Config candidate = config_for(config);
     if (broken_constraint(cuda_implicit_gemm(), problem, candidate, small) != nullptr) continue;
     ImplicitGemmConfig chosen = implicit_gemm_config(problem, candidate);
@@ -102,12 +98,7 @@ INSTANTIATE_TEST_SUITE_P(Kernels, ImplicitGemmOnHost,
                          testing::Range<std::size_t>(0, implicit_gemm_kernels().size()));
 
 TEST(ImplicitGemmHostKernels, HaveEveryValueOfEveryParameter) {
-  for (const Parameter& parameter : cuda_implicit_gemm().parameters) {
-    std::set<std::int64_t> values;
-    for (const auto& kernel : implicit_gemm_kernels())
-      values.insert(config_for(kernel.config).at(parameter.name));
-    EXPECT_EQ(values, std::set(parameter.values.begin(), parameter.values.end())) << parameter.name;
-  }
+  expect_every_value(cuda_implicit_gemm(), implicit_gemm_kernels(), config_for);
 }
 
 /// Problems near the edges of many kernels, and much larger ones.
@@ -121,7 +112,7 @@ std::vector<Problem> drawn_problems() {
     problem.length *= pick(random, {1, 1, 50});
     problem.out_channels *= pick(random, {1, 8});
     problem.dilation *= pick(random, {1, 1, 300});
-    if (is_valid(problem) && out_channels_per_group(problem) >= 16 &&
+    if (has_output(problem) && out_channels_per_group(problem) >= 16 &&
         in_channels_per_group(problem) >= 16)
       problems.push_back(problem);
   }
@@ -147,9 +138,7 @@ TEST(ImplicitGemm, NamesWhatItDoesNotServe) {
                           .kernel_size = 3,
                           .dtype = DType::float16};
   const auto broken = [](const Problem& problem, const DeviceProperties& device) {
-    const Config config = cuda_implicit_gemm().default_config(problem, device);
-    const Constraint* constraint = broken_constraint(cuda_implicit_gemm(), problem, config, device);
-    return constraint == nullptr ? std::string_view() : constraint->name;
+    return broken_by_default(cuda_implicit_gemm(), problem, device);
   };
   EXPECT_EQ(broken(served, h200), "");
   EXPECT_EQ(broken(served, properties_of_arch("sm_75")), "device_is_ampere_or_later");

@@ -5,9 +5,9 @@
 #include <cmath>
 #include <optional>
 #include <random>
-#include <set>
 
 #include "kernels/cuda/cuda_kernel.hpp"
+#include "tests/kernels/cuda/drawn_problems.hpp"
 #include "tests/kernels/cuda/warpgroup_gemm_kernels.hpp"
 
 namespace convtune {
@@ -49,22 +49,16 @@ Config config_for(const WarpgroupGemmConfig& c) {
           .settings = {{"tile_l", c.tile_l}, {"tile_c", c.tile_c}, {"teams", c.teams}}};
 }
 
-bool is_valid(const Problem& problem) {
-  return problem.length >= 1 && problem.length + problem.padding.left + problem.padding.right >
-                                    problem.dilation * (problem.kernel_size - 1);
-}
-
 std::string_view broken_by(const Problem& problem, const Config& config,
                            const DeviceProperties& device = h200) {
-  const Constraint* broken = broken_constraint(cuda_warpgroup_gemm(), problem, config, device);
-  return broken == nullptr ? "" : broken->name;
+  return broken_by(cuda_warpgroup_gemm(), problem, config, device);
 }
 
 /// A drawn problem that the host twin would serve with exactly this kernel.
 std::optional<Problem> problem_for(const WarpgroupGemmConfig& config, std::mt19937& random) {
   for (int attempt = 0; attempt < 20000; ++attempt) {
     const Problem problem = draw_problem(config, random);
-    if (!is_valid(problem) || !broken_by(problem, config_for(config)).empty()) continue;
+    if (!has_output(problem) || !broken_by(problem, config_for(config)).empty()) continue;
     const double flops = cuda_warpgroup_gemm().cost(problem, config_for(config)).flops;
     if (flops < 1e8 && warpgroup_gemm_config(problem, config_for(config)) == config) return problem;
   }
@@ -88,12 +82,7 @@ INSTANTIATE_TEST_SUITE_P(Kernels, WarpgroupGemmOnHost,
                          testing::Range<std::size_t>(0, warpgroup_gemm_kernels().size()));
 
 TEST(WarpgroupGemmHostKernels, HaveEveryValueOfEveryParameter) {
-  for (const Parameter& parameter : cuda_warpgroup_gemm().parameters) {
-    std::set<std::int64_t> values;
-    for (const auto& kernel : warpgroup_gemm_kernels())
-      values.insert(config_for(kernel.config).at(parameter.name));
-    EXPECT_EQ(values, std::set(parameter.values.begin(), parameter.values.end())) << parameter.name;
-  }
+  expect_every_value(cuda_warpgroup_gemm(), warpgroup_gemm_kernels(), config_for);
 }
 
 TEST(WarpgroupGemm, DefaultKeepsEveryConstraintThatAnyConfigKeeps) {
@@ -101,7 +90,7 @@ TEST(WarpgroupGemm, DefaultKeepsEveryConstraintThatAnyConfigKeeps) {
   for (int i = 0; i < 500; ++i) {
     const auto& kernel = warpgroup_gemm_kernels()[random() % warpgroup_gemm_kernels().size()];
     const Problem problem = draw_problem(kernel.config, random);
-    if (!is_valid(problem) || !broken_by(problem, config_for(kernel.config)).empty()) continue;
+    if (!has_output(problem) || !broken_by(problem, config_for(kernel.config)).empty()) continue;
     const Config config = cuda_warpgroup_gemm().default_config(problem, h200);
     EXPECT_EQ(broken_by(problem, config), "") << describe(problem) << " " << to_text(config);
   }
@@ -114,7 +103,7 @@ const Problem served = {.length = 3000,
                         .dtype = DType::float16};
 
 std::string_view default_broken_by(const Problem& problem, const DeviceProperties& device = h200) {
-  return broken_by(problem, cuda_warpgroup_gemm().default_config(problem, device), device);
+  return broken_by_default(cuda_warpgroup_gemm(), problem, device);
 }
 
 TEST(WarpgroupGemm, NamesWhatItDoesNotServe) {
