@@ -43,7 +43,9 @@ enum class Arithmetic { lanes, mma_16_bits, mma_tf32, wgmma_16_bits, wgmma_tf32 
 
 /// What one run really moves and executes, from problem and config alone: the roofline's inputs.
 struct Cost {
-  double bytes = 0;  ///< between the kernel and main memory
+  /// Between the kernel and main memory, whose caches hold all that is used again: each sector of
+  /// 32 bytes (CPU: each element) that is read or written counts once.
+  double bytes = 0;
   double flops = 0;  ///< 2 per multiply-add executed, waste in tails included
   Arithmetic arithmetic = Arithmetic::lanes;
 };

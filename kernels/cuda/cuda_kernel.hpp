@@ -27,6 +27,10 @@ cuda::ConvShape<cuda::Int64> conv_shape(const Problem& problem);
 /// Whether tensors, stride, dilation and paddings leave 64-bit indices room for any tail.
 bool indices_fit_64_bits(const Problem& problem);
 
+/// What a kernel and main memory move if L2 holds all that blocks share: the 32-byte sectors of x
+/// that hold what some tap reads, all of y and of the packed weights, each once.
+double main_memory_bytes(const Problem& problem, std::int64_t packed_bytes);
+
 /// Where the problem's layout has the weight of tap k from input channel ci of a group to output
 /// channel co of all.
 std::int64_t weight_index(const Problem& problem, std::int64_t k, std::int64_t ci, std::int64_t co);

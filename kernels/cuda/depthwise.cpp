@@ -190,9 +190,7 @@ Cost cost(const Problem& p, const Config& config) {
   const auto sums = static_cast<double>(shape.batch * p.out_channels * cuda::classes(c, shape) *
                                         cuda::length_tiles(c, shape)) *
                     c.tile_l;
-  const auto elements = static_cast<double>(input_elements(p) + output_elements(p));
-  return {.bytes = elements * static_cast<double>(size_of(p.dtype)) +
-                   static_cast<double>(cuda::packed_bytes(c, shape)),
+  return {.bytes = main_memory_bytes(p, cuda::packed_bytes(c, shape)),
           .flops = 2 * sums * static_cast<double>(p.kernel_size)};
 }
 

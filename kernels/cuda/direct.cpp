@@ -133,9 +133,7 @@ Cost cost(const Problem& p, const Config& config) {
   const double positions =
       static_cast<double>(shape.batch * cuda::length_blocks(c, shape) * cuda::block_l(c)) *
       c.tile_l;
-  const auto elements = static_cast<double>(input_elements(p) + output_elements(p));
-  return {.bytes = elements * static_cast<double>(size_of(p.dtype)) +
-                   static_cast<double>(cuda::packed_bytes(c, shape)),
+  return {.bytes = main_memory_bytes(p, cuda::packed_bytes(c, shape)),
           .flops = 2 * positions * static_cast<double>(cuda::packed_weights(c, shape))};
 }
 

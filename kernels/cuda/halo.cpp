@@ -147,9 +147,7 @@ Cost cost(const Problem& p, const Config& config) {
   const auto shape = conv_shape(p);
   const auto positions =
       static_cast<double>(shape.batch * cuda::length_blocks(c, shape) * cuda::block_l(c));
-  const auto elements = static_cast<double>(input_elements(p) + output_elements(p));
-  return {.bytes = elements * static_cast<double>(size_of(p.dtype)) +
-                   static_cast<double>(packed_bytes(c, shape)),
+  return {.bytes = main_memory_bytes(p, packed_bytes(c, shape)),
           .flops = 2 * positions * static_cast<double>(packed_weights(c, shape)),
           .arithmetic = is_matrix(p) ? Arithmetic::mma_16_bits : Arithmetic::lanes};
 }

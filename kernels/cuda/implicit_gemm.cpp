@@ -267,9 +267,7 @@ Cost cost(const Problem& p, const Config& config) {
   const double products = static_cast<double>(cuda::blocks(c, shape)) * c.tile_l * c.tile_c *
                           static_cast<double>(cuda::channel_steps(c, shape) * shape.taps) *
                           cuda::step_channels(c) * (p.math == Math::tf32x3 ? 3 : 1);
-  const auto elements = static_cast<double>(input_elements(p) + output_elements(p));
-  return {.bytes = elements * static_cast<double>(size_of(p.dtype)) +
-                   static_cast<double>(cuda::packed_bytes(c, shape)),
+  return {.bytes = main_memory_bytes(p, cuda::packed_bytes(c, shape)),
           .flops = 2 * products,
           .arithmetic = p.dtype == DType::float32 ? Arithmetic::mma_tf32 : Arithmetic::mma_16_bits};
 }

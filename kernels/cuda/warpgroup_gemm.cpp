@@ -147,10 +147,8 @@ Cost cost(const Problem& p, const Config& config) {
   for (Int64 chunk = 0; chunk < cuda::chunks(c, shape); ++chunk)
     products += shape.taps * cuda::products_of_chunk(c, shape, chunk);
   const int depth = cuda::product_bytes / cuda::element_bytes(c);
-  const auto elements = static_cast<double>(input_elements(p) + output_elements(p));
   return {
-      .bytes = elements * static_cast<double>(size_of(p.dtype)) +
-               static_cast<double>(cuda::packed_bytes(c, shape)),
+      .bytes = main_memory_bytes(p, cuda::packed_bytes(c, shape)),
       .flops = 2 * static_cast<double>(cuda::tiles(c, shape)) * c.tile_l * c.tile_c *
                static_cast<double>(products * wgmmas_of_a_product(p)) * depth,
       .arithmetic = p.dtype == DType::float32 ? Arithmetic::wgmma_tf32 : Arithmetic::wgmma_16_bits};

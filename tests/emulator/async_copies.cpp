@@ -22,7 +22,7 @@ void AsyncCopies::start(Block& block, unsigned to, const void* from, unsigned by
   Copy copy = {shared_bytes(block, to, bytes), from, bytes, valid, block.scheduler.lands_early()};
   if (reinterpret_cast<std::uintptr_t>(from) % bytes != 0)
     block.scheduler.fail("the source of an asynchronous copy is not aligned");
-  if (valid > 0) require_global(block, from, bytes, false);
+  if (valid > 0) access_global(block, from, bytes, false);
   if (block.races)
     block.races->begin_copy(running.thread, *block.shared.offset(copy.to, bytes), bytes);
   counts.bytes_loaded += valid;

@@ -6,6 +6,7 @@ Block::Block(const LaunchGeometry& geometry, const std::function<void()>& thread
              const Options& launch_options)
     : options(launch_options),
       scheduler(geometry.block[0], thread, options),
+      global(options.global),
       shared(geometry.shared_bytes),
       warps(32, "warp"),
       copies(geometry.block[0]),

@@ -6,6 +6,7 @@
 
 #include "tests/emulator/async_copies.hpp"
 #include "tests/emulator/barriers.hpp"
+#include "tests/emulator/global_memory.hpp"
 #include "tests/emulator/launch.hpp"
 #include "tests/emulator/mbarriers.hpp"
 #include "tests/emulator/race_detector.hpp"
@@ -26,6 +27,7 @@ struct Block {
 
   const Options& options;
   Scheduler scheduler;
+  GlobalMemory global;
   SharedMemory shared;
   std::optional<RaceDetector> races;  ///< where plain accesses are visible
   Barriers barriers;
@@ -37,9 +39,9 @@ struct Block {
 
 inline thread_local Block* current_block = nullptr;
 
-/// An access to global memory that is out of bounds, or not aligned either, fails.
-void require_in_arrays(Block& block, const void* address, unsigned bytes, bool writes);
-void require_global(Block& block, const void* address, unsigned bytes, bool writes);
+/// Notes an access to global memory. One that is out of bounds, or not aligned either, fails.
+void access_arrays(Block& block, const void* address, unsigned bytes, bool writes);
+void access_global(Block& block, const void* address, unsigned bytes, bool writes);
 
 [[noreturn]] void fail_outside_shared(Block& block, const void* pointer, unsigned bytes);
 

@@ -31,6 +31,7 @@ Report launch(const LaunchGeometry& geometry, const std::function<void()>& threa
   for (unsigned i = 0; i < geometry.grid[0] && report.error.empty(); ++i)
     report.error = block.run(i);
   report.counts = counts;
+  report.sector_bytes = block.global.sector_bytes();
   return report;
 }
 

@@ -47,6 +47,9 @@ struct Options {
 struct Report {
   std::string error = {};  ///< the first problem, which ended the launch; empty if all went well
   Counts counts = {};
+  /// What main memory would move with a cache that holds everything: bytes of the 32-byte sectors
+  /// of Options::global that were loaded, and of those that were stored, each once.
+  std::uint64_t sector_bytes = 0;
 };
 
 /// Runs `thread` for every thread of every block. Grid and block must be linear. Errors are: a

@@ -15,30 +15,25 @@ void require_aligned(Block& block, const void* address, unsigned bytes) {
 
 }  // namespace
 
-void require_in_arrays(Block& block, const void* address, unsigned bytes, bool writes) {
-  if (block.options.global.empty()) return;
-  const auto at = reinterpret_cast<std::uintptr_t>(address);
-  for (const GlobalArray& array : block.options.global) {
-    const auto start = reinterpret_cast<std::uintptr_t>(array.data);
-    if (at >= start && at + bytes <= start + array.bytes && (array.writable || !writes)) return;
-  }
+void access_arrays(Block& block, const void* address, unsigned bytes, bool writes) {
+  if (block.global.access(address, bytes, writes)) return;
   block.scheduler.fail(fmt::format("{} {} bytes of global memory at {} lies outside the arrays",
                                    writes ? "a store of" : "a load of", bytes, address));
 }
 
-void require_global(Block& block, const void* address, unsigned bytes, bool writes) {
+void access_global(Block& block, const void* address, unsigned bytes, bool writes) {
   require_aligned(block, address, bytes);
-  require_in_arrays(block, address, bytes, writes);
+  access_arrays(block, address, bytes, writes);
 }
 
 void load_global(void* to, const void* from, unsigned bytes) {
-  require_global(*current_block, from, bytes, false);
+  access_global(*current_block, from, bytes, false);
   std::memcpy(to, from, bytes);
   counts.bytes_loaded += bytes;
 }
 
 void store_global(void* to, const void* from, unsigned bytes) {
-  require_global(*current_block, to, bytes, true);
+  access_global(*current_block, to, bytes, true);
   std::memcpy(to, from, bytes);
   counts.bytes_stored += bytes;
 }

@@ -27,6 +27,21 @@ TEST(Memory, CountsBytesAndMultiplyAdds) {
   EXPECT_EQ(y[0], 1.0F);
 }
 
+TEST(Memory, CountsEachSectorOnce) {
+  alignas(32) std::array<float, 64> x = {};  // 8 sectors
+  alignas(32) std::array<float, 64> y = {};
+  const auto sector_bytes = [&](const std::function<void()>& thread) {
+    return launch(one_block(4), thread,
+                  {.global = {{x.data() + 4, 240, false}, {y.data(), 256, true}}})
+        .sector_bytes;
+  };
+  EXPECT_EQ(sector_bytes([] {}), 0U);
+  EXPECT_EQ(sector_bytes([&] { load<1>(x.data() + 9); }), 32U);
+  EXPECT_EQ(sector_bytes([&] { load<1>(x.data() + 7 + thread_index()); }), 2 * 32U);
+  EXPECT_EQ(sector_bytes([&] { load<4>(x.data() + 4 + 16 * thread_index()); }), 4 * 32U);
+  EXPECT_EQ(sector_bytes([&] { store(y.data() + 60, load<4>(x.data() + 60)); }), 2 * 32U);
+}
+
 class GlobalMemory : public testing::Test {
  protected:
   void expect_caught_at(int offset, bool writes, const std::string& words) {

@@ -27,7 +27,7 @@ inline thread_local Running running;
 
 /// What kernels did. Zeros that a copy fills in are not loaded.
 struct Counts {
-  std::uint64_t bytes_loaded = 0;  ///< from global memory
+  std::uint64_t bytes_loaded = 0;  ///< from global memory, each time
   std::uint64_t bytes_stored = 0;  ///< to global memory
   std::uint64_t multiply_adds = 0;
 };

@@ -28,7 +28,7 @@ void copy_row(Block& block, const TensorMapArgs& map, const Coordinates& first, 
   const std::int64_t end = std::min<std::int64_t>(first[0] + map.box[0], map.size[0]);
   if (begin >= end) return;
   const auto bytes = static_cast<unsigned>((end - begin) * element);
-  require_in_arrays(block, from + begin * element, bytes, false);
+  access_arrays(block, from + begin * element, bytes, false);
   std::memcpy(to + (begin - first[0]) * element, from + begin * element, bytes);
   counts.bytes_loaded += bytes;
 }

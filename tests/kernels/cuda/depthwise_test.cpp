@@ -9,6 +9,8 @@
 #include "kernels/cuda/cuda_kernel.hpp"
 #include "tests/kernels/cuda/depthwise_kernels.hpp"
 #include "tests/kernels/cuda/drawn_problems.hpp"
+#include "tests/kernels/cuda/kernel_check.hpp"
+#include "tests/kernels/cuda/real_layers.hpp"
 
 namespace convtune {
 namespace {
@@ -85,6 +87,12 @@ TEST_P(DepthwiseOnHost, EqualsTheReference) {
 
 INSTANTIATE_TEST_SUITE_P(Kernels, DepthwiseOnHost,
                          testing::Range<std::size_t>(0, depthwise_kernels().size()));
+
+TEST(DepthwiseHostKernels, MoveTheBytesOfTheirCost) {
+  EXPECT_GE(expect_counted_bytes(cuda_depthwise(), h200, depthwise_kernels(), config_for,
+                                 depthwise_config),
+            5);
+}
 
 TEST(DepthwiseHostKernels, HaveEveryValueOfEveryParameter) {
   expect_every_value(cuda_depthwise(), depthwise_kernels(), config_for);

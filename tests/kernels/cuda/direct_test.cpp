@@ -9,6 +9,8 @@
 #include "kernels/cuda/cuda_kernel.hpp"
 #include "tests/kernels/cuda/direct_kernels.hpp"
 #include "tests/kernels/cuda/drawn_problems.hpp"
+#include "tests/kernels/cuda/kernel_check.hpp"
+#include "tests/kernels/cuda/real_layers.hpp"
 
 namespace convtune {
 namespace {
@@ -77,6 +79,11 @@ TEST_P(DirectOnHost, EqualsTheReference) {
 
 INSTANTIATE_TEST_SUITE_P(Kernels, DirectOnHost,
                          testing::Range<std::size_t>(0, direct_kernels().size()));
+
+TEST(DirectHostKernels, MoveTheBytesOfTheirCost) {
+  EXPECT_GE(expect_counted_bytes(cuda_direct(), h200, direct_kernels(), config_for, direct_config),
+            25);
+}
 
 TEST(DirectHostKernels, HaveEveryValueOfEveryParameter) {
   expect_every_value(cuda_direct(), direct_kernels(), config_for);

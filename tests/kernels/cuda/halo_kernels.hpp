@@ -3,7 +3,7 @@
 #include <span>
 
 #include "kernels/cuda/halo_config.hpp"
-#include "tests/kernels/cuda/kernel_check.hpp"
+#include "tests/kernels/cuda/host_kernel.hpp"
 
 namespace convtune {
 

@@ -12,6 +12,8 @@
 #include "kernels/cuda/cuda_kernel.hpp"
 #include "tests/kernels/cuda/drawn_problems.hpp"
 #include "tests/kernels/cuda/halo_kernels.hpp"
+#include "tests/kernels/cuda/kernel_check.hpp"
+#include "tests/kernels/cuda/real_layers.hpp"
 
 namespace convtune {
 namespace {
@@ -91,6 +93,10 @@ TEST_P(HaloOnHost, EqualsTheReference) {
 
 INSTANTIATE_TEST_SUITE_P(Kernels, HaloOnHost,
                          testing::Range<std::size_t>(0, halo_kernels().size()));
+
+TEST(HaloHostKernels, MoveTheBytesOfTheirCost) {
+  EXPECT_GE(expect_counted_bytes(cuda_halo(), h200, halo_kernels(), config_for, halo_config), 9);
+}
 
 TEST(HaloHostKernels, HaveEveryValueOfEveryParameter) {
   expect_every_value(cuda_halo(), halo_kernels(), config_for);

@@ -11,6 +11,8 @@
 #include "kernels/cuda/cuda_kernel.hpp"
 #include "tests/kernels/cuda/drawn_problems.hpp"
 #include "tests/kernels/cuda/implicit_gemm_kernels.hpp"
+#include "tests/kernels/cuda/kernel_check.hpp"
+#include "tests/kernels/cuda/real_layers.hpp"
 
 namespace convtune {
 namespace {
@@ -96,6 +98,12 @@ TEST_P(ImplicitGemmOnHost, EqualsTheReference) {
 
 INSTANTIATE_TEST_SUITE_P(Kernels, ImplicitGemmOnHost,
                          testing::Range<std::size_t>(0, implicit_gemm_kernels().size()));
+
+TEST(ImplicitGemmHostKernels, MoveTheBytesOfTheirCost) {
+  EXPECT_GE(expect_counted_bytes(cuda_implicit_gemm(), small, implicit_gemm_kernels(), config_for,
+                                 implicit_gemm_config),
+            6);
+}
 
 TEST(ImplicitGemmHostKernels, HaveEveryValueOfEveryParameter) {
   expect_every_value(cuda_implicit_gemm(), implicit_gemm_kernels(), config_for);

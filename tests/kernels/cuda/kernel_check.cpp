@@ -66,9 +66,11 @@ cuda::TensorMaps make_maps(const CudaKernel& twin, const Problem& problem, const
 
 using Kernel = std::function<void(const cuda::ConvArgs&, const cuda::TensorMaps&)>;
 
-void check(const Family& family, const Problem& problem, const Config& config, const Kernel& kernel,
-           Data data, std::mt19937& random, const DeviceProperties& device) {
+emulator::Report check(const Family& family, const Problem& problem, const Config& config,
+                       const Kernel& kernel, Data data, std::mt19937& random, int units) {
   SCOPED_TRACE(describe(problem));
+  DeviceProperties device = properties_of_arch("sm_90a");
+  device.units = units;
   const CudaKernel& twin = *family.cuda;
   const std::size_t alignment = twin.alignment(problem, config);
   Array x(problem.dtype, input_elements(problem), alignment);
@@ -105,23 +107,22 @@ void check(const Family& family, const Problem& problem, const Config& config, c
   const bool exact =
       problem.activation == Activation::none || problem.activation == Activation::relu;
   if (data == Data::integers && exact) expect_exact(problem, y, expected);
+  return report;
 }
 
 }  // namespace
 
-void check_kernel(const Family& family, const Problem& problem, const Config& config,
-                  HostThread thread, Data data, std::mt19937& random) {
-  check(
+emulator::Report check_kernel(const Family& family, const Problem& problem, const Config& config,
+                              HostThread thread, Data data, std::mt19937& random, int units) {
+  return check(
       family, problem, config,
       [&](const cuda::ConvArgs& args, const cuda::TensorMaps&) { thread(args); }, data, random,
-      properties_of_arch("sm_90a"));
+      units);
 }
 
-void check_kernel(const Family& family, const Problem& problem, const Config& config,
-                  MappedHostThread thread, Data data, std::mt19937& random, int units) {
-  DeviceProperties device = properties_of_arch("sm_90a");
-  device.units = units;
-  check(family, problem, config, thread, data, random, device);
+emulator::Report check_kernel(const Family& family, const Problem& problem, const Config& config,
+                              MappedHostThread thread, Data data, std::mt19937& random, int units) {
+  return check(family, problem, config, thread, data, random, units);
 }
 
 }  // namespace convtune

@@ -8,6 +8,8 @@
 
 #include "kernels/cuda/cuda_kernel.hpp"
 #include "tests/kernels/cuda/drawn_problems.hpp"
+#include "tests/kernels/cuda/kernel_check.hpp"
+#include "tests/kernels/cuda/real_layers.hpp"
 #include "tests/kernels/cuda/warpgroup_gemm_kernels.hpp"
 
 namespace convtune {
@@ -80,6 +82,12 @@ TEST_P(WarpgroupGemmOnHost, EqualsTheReference) {
 
 INSTANTIATE_TEST_SUITE_P(Kernels, WarpgroupGemmOnHost,
                          testing::Range<std::size_t>(0, warpgroup_gemm_kernels().size()));
+
+TEST(WarpgroupGemmHostKernels, MoveTheBytesOfTheirCost) {
+  EXPECT_GE(expect_counted_bytes(cuda_warpgroup_gemm(), h200, warpgroup_gemm_kernels(), config_for,
+                                 warpgroup_gemm_config),
+            11);
+}
 
 TEST(WarpgroupGemmHostKernels, HaveEveryValueOfEveryParameter) {
   expect_every_value(cuda_warpgroup_gemm(), warpgroup_gemm_kernels(), config_for);
