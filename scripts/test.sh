@@ -22,6 +22,7 @@ long_stages=(
   "subproject    200  scripts/stages/subproject.sh"
   "portable      350  scripts/stages/portable.sh"
   "compile-lists 250  scripts/stages/compile_lists.sh"
+  "mutants       600  scripts/stages/mutants.sh"
   "cpu-only      400  scripts/stages/preset.sh cpu-only"
   "tsan          400  scripts/stages/tsan.sh"
   "asan         1200  scripts/stages/preset.sh asan"

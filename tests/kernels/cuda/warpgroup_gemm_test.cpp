@@ -29,7 +29,7 @@ Problem draw_problem(const WarpgroupGemmConfig& c, std::mt19937& random) {
   p.stride = nlc ? pick(random, {1, 1, 2, 3, 4, 5, 8}) : 1;
   p.dilation = pick(random, {1, 1, 2, 3, 7});
   p.num_groups = pick(random, {1, 1, 2, 3});
-  const int unit = nlc ? 16 / cuda::element_bytes(c) : 1;
+  const int unit = nlc ? 16 / cuda::element_bytes(c) : pick(random, {1, 8});
   p.in_channels = p.num_groups * unit * pick(random, {1, 2, 4, 5, 8, 9, 17});
   p.out_channels = p.num_groups * pick(random, {c.vec_y, 24, c.tile_c - c.vec_y, c.tile_c,
                                                 c.tile_c + c.vec_y, 2 * c.tile_c + 9});
