@@ -23,6 +23,7 @@ long_stages=(
   "portable      350  scripts/stages/portable.sh"
   "compile-lists 250  scripts/stages/compile_lists.sh"
   "mutants       600  scripts/stages/mutants.sh"
+  "compile-core 3600  scripts/stages/compile_lists.sh core"
   "cpu-only      400  scripts/stages/preset.sh cpu-only"
   "tsan          400  scripts/stages/tsan.sh"
   "asan         1200  scripts/stages/preset.sh asan"
