@@ -7,6 +7,7 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <type_traits>
 
 #include "kernels/cpu/activation-inl.hpp"
 #include "kernels/cpu/depthwise.hpp"
@@ -79,11 +80,28 @@ void store_rows(const DepthwisePlan& plan, const float* sums, int rows, T* y,
   }
 }
 
-// y at `rows` positions from t and `vectors` vectors of channels from c, over taps that every row
-// may read.
+// A tile of y: `rows` positions from t. Of the taps `any` that some row may read, `all` are those
+// that every row may.
+struct TileRows {
+  std::int64_t t;
+  TapRange any, all;
+};
+
+template <int rows>
+TileRows rows_from(const Problem& p, std::int64_t t) {
+  const TapRange first = valid_taps(p, window_start(p, t));
+  const TapRange last = valid_taps(p, window_start(p, t + rows - 1));
+  const TapRange any = {last.first, first.last};
+  // Far apart, the rows may share no tap; the two bounds must still lie in order within `any`.
+  return {t,
+          any,
+          {std::min(first.first, any.last), std::max(last.last, std::min(first.first, any.last))}};
+}
+
+// y at the tile's rows and `vectors` vectors of channels from c.
 template <class T, std::size_t lanes, int vectors, int rows, Inputs inputs>
-void sum_tile(const DepthwisePlan& plan, const Block<T>& block, std::int64_t t, std::int64_t c,
-              TapRange taps) {
+void sum_tile(const DepthwisePlan& plan, const Block<T>& block, const TileRows& tile,
+              std::int64_t c) {
   using V = hn::Vec<Floats<lanes>>;
   constexpr Floats<lanes> d;
   constexpr std::int64_t step = lanes;
@@ -93,18 +111,23 @@ void sum_tile(const DepthwisePlan& plan, const Block<T>& block, std::int64_t t, 
     sums[0][v] = hn::LoadU(d, plan.bias.get() + c + v * lanes);
     for (int row = 1; row < rows; ++row) sums[row][v] = sums[0][v];
   }
-  for (std::int64_t k = taps.first; k < taps.last; ++k) {
-    const T* position = block.x + (window_start(p, t) + k * p.dilation) * p.in_channels;
+  const auto add = [&](std::int64_t k, auto at_border) HWY_ATTR {
+    const std::int64_t first = window_start(p, tile.t) + k * p.dilation;
+    const T* position = block.x + first * p.in_channels;
     for (int v = 0; v < vectors; ++v) {
       const V w = hn::LoadU(d, plan.weights.get() + k * plan.padded_channels + c + v * lanes);
       for (int row = 0; row < rows; ++row) {
+        if (at_border && !is_inside(p, first + row * p.stride)) continue;
         const T* at = position + row * p.stride * p.in_channels;
         sums[row][v] =
             hn::MulAdd(load_channels<T, lanes, inputs>(plan, at, c + v * lanes), w, sums[row][v]);
       }
     }
-  }
-  T* y = block.y + t * p.out_channels + c;
+  };
+  for (std::int64_t k = tile.any.first; k < tile.all.first; ++k) add(k, std::true_type());
+  for (std::int64_t k = tile.all.first; k < tile.all.last; ++k) add(k, std::false_type());
+  for (std::int64_t k = tile.all.last; k < tile.any.last; ++k) add(k, std::true_type());
+  T* y = block.y + tile.t * p.out_channels + c;
   if (p.activation == Activation::none && c + vectors * step <= p.out_channels) {
     CONVTUNE_UNROLL
     for (int row = 0; row < rows; ++row) {
@@ -131,11 +154,13 @@ void prefetch_rows(const DepthwisePlan& plan, const T* last, std::int64_t channe
   }
 }
 
-// All channels of a block at `rows` positions, from the first to the last as they lie in memory.
+// All channels of a block at the tile's rows, from the first to the last as they lie in memory.
 template <class T, std::size_t lanes, int vectors, int rows>
-void sum_rows(const DepthwisePlan& plan, const Block<T>& block, std::int64_t t, TapRange taps) {
+void sum_rows(const DepthwisePlan& plan, const Block<T>& block, std::int64_t t) {
   const Problem& p = plan.problem;
-  const std::int64_t last_position = window_start(p, t + rows - 1) + (taps.last - 1) * p.dilation;
+  const TileRows tile = rows_from<rows>(p, t);
+  const std::int64_t last_position = std::clamp<std::int64_t>(
+      window_start(p, t + rows - 1) + (p.kernel_size - 1) * p.dilation, 0, p.length - 1);
   const std::int64_t left = block.x_left - last_position * p.in_channels;
   const std::int64_t ahead = rows * p.stride;
   const bool more = last_position + ahead < p.length;
@@ -145,14 +170,15 @@ void sum_rows(const DepthwisePlan& plan, const Block<T>& block, std::int64_t t, 
     if (more) prefetch_rows<rows>(plan, next + first_in, p.in_channels - first_in);
     const bool whole = first_in + plan.config.tile_c <= left;
     if (whole && plan.multiplier == 1) {
-      sum_tile<T, lanes, vectors, rows, Inputs::one_each>(plan, block, t, c, taps);
+      sum_tile<T, lanes, vectors, rows, Inputs::one_each>(plan, block, tile, c);
       continue;
     }
     for (int row = 0; row < rows; ++row) {
+      const TileRows one = rows_from<1>(p, t + row);
       if (whole) {
-        sum_tile<T, lanes, vectors, 1, Inputs::repeated>(plan, block, t + row, c, taps);
+        sum_tile<T, lanes, vectors, 1, Inputs::repeated>(plan, block, one, c);
       } else {
-        sum_tile<T, lanes, vectors, 1, Inputs::guarded>(plan, block, t + row, c, taps);
+        sum_tile<T, lanes, vectors, 1, Inputs::guarded>(plan, block, one, c);
       }
     }
   }
@@ -160,19 +186,10 @@ void sum_rows(const DepthwisePlan& plan, const Block<T>& block, std::int64_t t, 
 
 template <class T, std::size_t lanes, int vectors, int rows>
 void run_task(const DepthwisePlan& plan, const void* x, void* y, std::int64_t task) {
-  const Problem& p = plan.problem;
   const Block<T> block = block_of<T>(plan, x, y, task);
-  for (std::int64_t t = block.first_l; t < block.last_l;) {
-    const TapRange taps = valid_taps(p, window_start(p, t));
-    const TapRange last = valid_taps(p, window_start(p, t + rows - 1));
-    if (t + rows <= block.last_l && taps.first == last.first && taps.last == last.last) {
-      sum_rows<T, lanes, vectors, rows>(plan, block, t, taps);
-      t += rows;
-    } else {
-      sum_rows<T, lanes, vectors, 1>(plan, block, t, taps);
-      ++t;
-    }
-  }
+  std::int64_t t = block.first_l;
+  for (; t + rows <= block.last_l; t += rows) sum_rows<T, lanes, vectors, rows>(plan, block, t);
+  for (; t < block.last_l; ++t) sum_rows<T, lanes, vectors, 1>(plan, block, t);
 }
 
 template <class T, std::size_t lanes, int vectors>

@@ -22,6 +22,10 @@ inline std::int64_t window_start(const Problem& problem, std::int64_t t) {
   return t * problem.stride - problem.padding.left;
 }
 
+inline bool is_inside(const Problem& problem, std::int64_t position) {
+  return position >= 0 && position < problem.length;
+}
+
 /// The taps that read inside x for an output whose tap 0 reads position `start`.
 inline TapRange valid_taps(const Problem& problem, std::int64_t start) {
   const std::int64_t before = std::max<std::int64_t>(0, -start);
