@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 INVALID, STORAGE = 2, 4
+PROBLEM = '{"length":9,"in_channels":2,"out_channels":2,"kernel_size":3}'
 UNTUNED = "{database}: nothing has been tuned yet; run convtune tune first"
 
 DEEP = "[" * 100_000 + "]" * 100_000
@@ -31,6 +32,9 @@ REFUSALS = [
     (["check", "--problem", ""], INVALID, "the problem: it is no valid JSON: line 1"),
     (["plan", "--problem", '{"length":1e999}'], INVALID, "a number in it is too large"),
     (["plan", "--problem", '{"length":"' + "x" * 9999 + '"}'], INVALID, "xxx...; it must be"),
+    (["plan", "--arch", "sm_1", "--problem", PROBLEM], INVALID, "'sm_1' is no known architecture"),
+    (["plan", "--arch", "", "--problem", PROBLEM], INVALID, "'' is no known architecture"),
+    (["plan", "--arch", "sm_80", "--device", "cpu", "--problem", PROBLEM], INVALID, "--arch"),
     (["tune", "--seed", "-1"], INVALID, "--seed: '-1' is no number from 0 up"),
     (["tune", "--seed", "99999999999999999999"], INVALID, "or too large"),
     (["tune", "--budget", "ten"], INVALID, "--budget: 'ten' is no number from 0 up"),

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "kernels/problem_json.hpp"
 #include "runtime/serve.hpp"
@@ -15,6 +16,7 @@ namespace {
 struct PlanOptions {
   std::string problem;
   std::string device = "auto";
+  std::optional<std::string> arch;
   std::string database;
   bool why = false;
   bool json = false;
@@ -98,18 +100,36 @@ void print_json(const Plan& plan, const DeviceProperties& device,
   fmt::print("{}\n", out.dump(2));
 }
 
-int plan(const PlanOptions& options) {
-  const Problem problem = parse_problem(options.problem);
+struct Choice {
+  Plan plan;
+  DeviceProperties device;
+  std::span<const Family* const> families;
+};
+
+/// For the device of this machine, or the CPU in its place.
+Choice choose_here(const PlanOptions& options, const Problem& problem) {
   Backend backend = open_backend(options.device, Policy::nearest_or_heuristic);
   if (!options.database.empty()) {
     backend.plans = [plans = plans_of(options.database)] { return plans; };
   }
-  const Plan chosen = first_choice(backend, problem, Policy::nearest_or_heuristic);
-  const bool on_cpu = chosen.candidate.family->device == DeviceKind::cpu;
-  const DeviceProperties& device = (on_cpu ? backend.cpu : backend.device)->properties();
+  Plan plan = first_choice(backend, problem, Policy::nearest_or_heuristic);
+  const bool on_cpu = plan.candidate.family->device == DeviceKind::cpu;
+  return {std::move(plan), (on_cpu ? backend.cpu : backend.device)->properties(), backend.families};
+}
+
+/// For a GPU that need not be here.
+Choice choose_for_arch(const PlanOptions& options, const Problem& problem) {
+  const DeviceProperties device = properties_of_arch(*options.arch);
+  return {choose_plan(problem, device, plans_of(options.database).get()), device, all_families()};
+}
+
+int plan(const PlanOptions& options) {
+  const Problem problem = parse_problem(options.problem);
+  const Choice chosen =
+      options.arch ? choose_for_arch(options, problem) : choose_here(options, problem);
   std::vector<FamilySpace> families;
-  if (options.why) families = spaces(problem, device, backend.families);
-  (options.json ? print_json : print_text)(chosen, device, families);
+  if (options.why) families = spaces(problem, chosen.device, chosen.families);
+  (options.json ? print_json : print_text)(chosen.plan, chosen.device, families);
   return 0;
 }
 
@@ -119,8 +139,13 @@ void add_plan(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("plan", "Tell what would run for a problem, and why");
   auto options = std::make_shared<PlanOptions>();
   command->add_option("--problem", options->problem, "The problem as JSON")->required();
-  command->add_option("--device", options->device, "auto, cpu, cuda or cuda:INDEX")
-      ->capture_default_str();
+  CLI::Option* device =
+      command->add_option("--device", options->device, "auto, cpu, cuda or cuda:INDEX")
+          ->capture_default_str();
+  command
+      ->add_option("--arch", options->arch,
+                   "Plan for a GPU of this architecture, which need not be here, such as sm_90a")
+      ->excludes(device);
   command->add_option("--db", options->database, database_help);
   command->add_flag("--why", options->why,
                     "Also what is left of each family's space, and which rule excluded how many");
@@ -128,7 +153,10 @@ void add_plan(CLI::App& app, Action& action) {
   command->footer(
       "Examples:\n"
       "  convtune plan --why --problem "
-      "'{\"length\":3000,\"in_channels\":80,\"out_channels\":384,\"kernel_size\":3}'");
+      "'{\"length\":3000,\"in_channels\":80,\"out_channels\":384,\"kernel_size\":3}'\n"
+      "  convtune plan --why --arch sm_90a --problem "
+      "'{\"length\":3000,\"in_channels\":80,\"out_channels\":384,\"kernel_size\":3,"
+      "\"dtype\":\"bfloat16\"}'");
   command->callback([&action, options] { action = [options] { return plan(*options); }; });
 }
 

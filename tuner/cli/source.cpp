@@ -6,7 +6,7 @@
 #include "kernels/cuda/source.hpp"
 #include "kernels/error.hpp"
 #include "kernels/problem_json.hpp"
-#include "runtime/device.hpp"
+#include "runtime/plan.hpp"
 #include "tuner/cli/commands.hpp"
 
 namespace convtune::cli {
@@ -22,12 +22,7 @@ struct SourceOptions {
 Candidate asked_for(const SourceOptions& options, const Problem& problem,
                     const DeviceProperties& device) {
   if (!options.config.empty()) return resolve(options.config, problem, device, all_families());
-  const CandidateSpace space = enumerate(problem, device, generated_families());
-  for (const Candidate& candidate : space.candidates) {
-    if (candidate.family->cuda != nullptr) return candidate;
-  }
-  throw Error(Status::unavailable,
-              fmt::format("no generated family serves {} on {}", describe(problem), options.arch));
+  return heuristic_plan(problem, device, generated_families()).candidate;
 }
 
 int source(const SourceOptions& options) {
@@ -56,8 +51,7 @@ void add_source(CLI::App& app, Action& action) {
   auto options = std::make_shared<SourceOptions>();
   command->add_option("--problem", options->problem, "The problem as JSON")->required();
   command->add_option("--config", options->config,
-                      "Config, as `tune` and `plan` print it; "
-                      "without, the untuned default");
+                      "Config, as `tune` and `plan` print it; without, the cost model's choice");
   command->add_option("--arch", options->arch, "Architecture the candidate is for")
       ->capture_default_str();
   command->add_flag("--headers", options->headers, "Print the headers that it includes, too");
