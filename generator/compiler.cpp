@@ -2,9 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <chrono>
+#include <future>
+#include <thread>
 
 #include "generator/nvrtc.hpp"
+#include "kernels/environment.hpp"
 #include "kernels/error.hpp"
 
 namespace convtune {
@@ -75,6 +79,21 @@ void require_same_resources(const Resources& log, const CubinInfo& cubin) {
                           log.registers, log.stack_bytes, cubin.registers, cubin.frame_bytes));
 }
 
+Compiled compile_here(const Source& source, const std::string& arch) {
+  const auto start = std::chrono::steady_clock::now();
+  Program program(source);
+  const bool compiled = program.compile(compile_options(arch));
+  Compiled result{.log = program.log()};
+  if (!compiled || has_warning(result.log))
+    throw Error(Status::failed, fmt::format("a kernel does not compile cleanly for {}: {}\n{}",
+                                            arch, result.log, source.text));
+  result.cubin = program.cubin();
+  result.resources = resources_from_log(result.log);
+  require_same_resources(result.resources, read_cubin(result.cubin, kernel_symbol));
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return result;
+}
+
 }  // namespace
 
 CompilerInfo compiler_info() {
@@ -92,19 +111,39 @@ std::vector<std::string> compile_options(std::string_view arch) {
   };
 }
 
+std::chrono::duration<double> compile_limit() {
+  using Seconds = std::chrono::duration<double>;
+  const auto text = environment("CONVTUNE_COMPILE_LIMIT");
+  if (!text) return Seconds(90);
+  double seconds = 0;
+  const char* const last = text->data() + text->size();
+  const auto [end, error] = std::from_chars(text->data(), last, seconds);
+  constexpr double longest = 1e6;  // which every clock can add to its time
+  if (error != std::errc() || end != last || !(seconds > 0 && seconds <= longest)) {
+    throw Error(Status::invalid,
+                fmt::format("CONVTUNE_COMPILE_LIMIT is \"{}\": set it to a number of "
+                            "seconds above 0, at most {}, or unset it",
+                            *text, longest));
+  }
+  return Seconds(seconds);
+}
+
 Compiled compile(const Source& source, std::string_view arch) {
-  const auto start = std::chrono::steady_clock::now();
-  Program program(source);
-  const bool compiled = program.compile(compile_options(arch));
-  Compiled result{.log = program.log()};
-  if (!compiled || has_warning(result.log))
-    throw Error(Status::failed, fmt::format("a kernel does not compile cleanly for {}: {}\n{}",
-                                            arch, result.log, source.text));
-  result.cubin = program.cubin();
-  result.resources = resources_from_log(result.log);
-  require_same_resources(result.resources, read_cubin(result.cubin, kernel_symbol));
-  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  return result;
+  nvrtc();  // what is missing is said by this thread
+  const std::chrono::duration<double> limit = compile_limit();
+  std::packaged_task<Compiled()> task(
+      [source, arch = std::string(arch)] { return compile_here(source, arch); });
+  std::future<Compiled> compiled = task.get_future();
+  std::thread thread(std::move(task));
+  if (compiled.wait_for(limit) == std::future_status::timeout) {
+    thread.detach();
+    throw Error(Status::failed,
+                fmt::format("NVRTC was given up: it had not compiled a kernel for {} within {} s; "
+                            "CONVTUNE_COMPILE_LIMIT sets this limit\n{}",
+                            arch, limit.count(), source.text));
+  }
+  thread.join();
+  return compiled.get();
 }
 
 }  // namespace convtune

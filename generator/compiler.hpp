@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,9 +29,15 @@ CompilerInfo compiler_info();
 /// compiler's version they decide the cubin.
 std::vector<std::string> compile_options(std::string_view arch);
 
+/// How long one unit may compile: $CONVTUNE_COMPILE_LIMIT, else 90 s, longer than a tuner's worker
+/// gives a whole candidate. Throws Error{invalid} for a variable that is no number of seconds.
+std::chrono::duration<double> compile_limit();
+
 /// Compiles a unit with NVRTC; no GPU or driver is needed, and it may be called from several
 /// threads at once. Throws Error{unavailable} without NVRTC, and Error{failed} with the log if it
-/// does not compile, draws a warning, or if the log and the cubin disagree about its resources.
+/// does not compile, draws a warning, or if the log and the cubin disagree about its resources, and
+/// without one if NVRTC takes longer than compile_limit(): it cannot be stopped, and keeps a thread
+/// of this process until it returns.
 Compiled compile(const Source& source, std::string_view arch);
 
 }  // namespace convtune

@@ -34,6 +34,10 @@ struct DeviceProperties {
   std::int64_t shared_per_block_optin = 0;
   std::int64_t shared_per_sm = 0;
   std::int64_t reserved_shared_per_block = 0;
+
+  // GPUs only, and not part of the identity: what a result may have grown stale with.
+  std::string driver;    ///< newest CUDA that it serves, "13.0"
+  std::string compiler;  ///< version of NVRTC or of the pack in its place; empty without both
 };
 
 /// Canonical text of all that makes a measurement transferable: the key of a device in the

@@ -77,12 +77,15 @@ void create_schema(Database& database) {
   transaction.commit();
 }
 
-TunedPlan plan_of(const Verdict& verdict) {
+TunedPlan plan_of(const Verdict& verdict, Rows& rows) {
+  const Run run = rows.get(Run{.id = verdict.run}).value_or(Run{});
   return {.problem = verdict.problem,
           .config = verdict.winner,
           .digest = verdict.source_digest,
           .seconds = verdict.seconds,
-          .default_seconds = verdict.default_seconds};
+          .default_seconds = verdict.default_seconds,
+          .driver = run.driver,
+          .compiler = run.nvrtc};
 }
 
 /// Problems with a verdict on the device and of the problem's kind, nearest first.
@@ -212,8 +215,9 @@ std::vector<Verdict> Store::verdicts() const {
 }
 
 std::optional<TunedPlan> Store::find(const Problem& problem, const DeviceProperties& device) const {
-  const std::optional<Verdict> found = verdict(problem, identity(device));
-  return found ? std::optional(plan_of(*found)) : std::nullopt;
+  const std::lock_guard lock(impl_->mutex);
+  const auto found = impl_->rows.get(Verdict{.problem = problem, .device = identity(device)});
+  return found ? std::optional(plan_of(*found, impl_->rows)) : std::nullopt;
 }
 
 std::vector<TunedPlan> Store::near(const Problem& problem, const DeviceProperties& device,
@@ -225,7 +229,7 @@ std::vector<TunedPlan> Store::near(const Problem& problem, const DevicePropertie
   for (const Problem& tuned : nearest_tuned(impl_->database, problem, identity_text)) {
     if (plans.size() == limit) break;
     const auto found = impl_->rows.get(Verdict{.problem = tuned, .device = identity_text});
-    if (found) plans.push_back(plan_of(*found));
+    if (found) plans.push_back(plan_of(*found, impl_->rows));
   }
   return plans;
 }

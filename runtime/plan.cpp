@@ -36,8 +36,14 @@ const Quarantined* find(std::span<const Quarantined> quarantine, const Problem& 
   return found == quarantine.end() ? nullptr : &*found;
 }
 
-bool is_current(const TunedPlan& plan, const Candidate& candidate, const DeviceProperties& device) {
-  return plan.digest == source_digest(*candidate.family, plan.problem, candidate.config, device);
+/// Why the plan may no longer be the best; empty if it is as it was measured.
+std::string reason_of_staleness(const TunedPlan& plan, const Candidate& candidate,
+                                const DeviceProperties& device) {
+  if (plan.digest != source_digest(*candidate.family, plan.problem, candidate.config, device)) {
+    return "its code has changed since";
+  }
+  const std::string changed = changed_since(plan, device);
+  return changed.empty() ? "" : fmt::format("it was measured with {}", changed);
 }
 
 Plan exact_plan(const TunedPlan& tuned, Candidate candidate, const DeviceProperties& device) {
@@ -76,18 +82,18 @@ Plan borrowed_plan(const Problem& problem, const TunedPlan& tuned, Candidate can
   const double here = estimate(problem, candidate, device);
   const double loss =
       waste(problem, candidate, device) / waste(tuned.problem, candidate, device) - 1;
-  const bool current = is_current(tuned, candidate, device);
+  const std::string stale = reason_of_staleness(tuned, candidate, device);
   Plan plan{.problem = problem,
             .candidate = std::move(candidate),
             .match = Match::nearest,
             .why = {},
             .expected_seconds = tuned.seconds * here / there,
-            .expected_loss = current ? std::optional(std::max(loss, 0.0)) : std::nullopt};
+            .expected_loss = stale.empty() ? std::optional(std::max(loss, 0.0)) : std::nullopt};
   plan.why = tuned.problem == problem
                  ? fmt::format("Tuned for this problem on {}.", device.name)
                  : fmt::format("Nearest tuned problem on {}: {} (distance {:.2f} of at most {}).",
                                device.name, describe(tuned.problem), apart, max_plan_distance);
-  if (!current) plan.why += " The plan is stale: its code has changed since; tune again.";
+  if (!stale.empty()) plan.why += fmt::format(" The plan is stale: {}; tune again.", stale);
   if (plan.expected_loss) {
     plan.why += fmt::format(" By the cost model about {:.0f} % slower than if tuned for this one.",
                             *plan.expected_loss * 100);
@@ -140,6 +146,17 @@ std::string_view name(Match match) {
       return "cpu";
   }
   return "";
+}
+
+std::string changed_since(const TunedPlan& plan, const DeviceProperties& device) {
+  std::string changes;
+  const auto compare = [&](const char* what, const std::string& then, const std::string& now) {
+    if (then.empty() || now.empty() || then == now) return;
+    changes += fmt::format("{}{} {}, now {}", changes.empty() ? "" : " and ", what, then, now);
+  };
+  compare("driver", plan.driver, device.driver);
+  compare("compiler", plan.compiler, device.compiler);
+  return changes;
 }
 
 std::string_view name(Policy policy) {
@@ -250,7 +267,8 @@ Plan choose_plan(const Problem& problem, const DeviceProperties& device, const P
           passed_over += fmt::format(" {} is quarantined: {}.", found->config, found->reason);
           continue;
         }
-        const bool exact = each.problem == problem && is_current(each, candidate, device);
+        const bool exact =
+            each.problem == problem && reason_of_staleness(each, candidate, device).empty();
         Plan plan = exact ? exact_plan(each, std::move(candidate), device)
                           : borrowed_plan(problem, each, std::move(candidate), device);
         const double untuned = expected_default_seconds(problem, each, device, families);

@@ -19,7 +19,13 @@ struct TunedPlan {
   std::string digest;          ///< of the source that was measured
   double seconds = 0;          ///< median of the winner
   double default_seconds = 0;  ///< median of the untuned default in the same finals, or 0
+  std::string driver;          ///< DeviceProperties::driver when it was measured; empty if unknown
+  std::string compiler;        ///< likewise
 };
+
+/// What of the driver and the compiler is no longer as it was when the plan was measured, "driver
+/// 12.4, now 13.0"; empty if nothing is.
+std::string changed_since(const TunedPlan& plan, const DeviceProperties& device);
 
 /// A candidate that must not run a problem: on this device it crashed, hung, failed or was wrong.
 struct Quarantined {
@@ -67,12 +73,12 @@ double distance(const Problem& a, const Problem& b);
 /// doublings of a channel count or the taps.
 inline constexpr double max_plan_distance = 4;
 
-/// The plan for `problem` on `device`: exact if `tuned` has it, its config still resolves and its
-/// code has not changed; else the nearest one whose config resolves and is not expected to be
-/// slower here than the default; else heuristic_plan(). Expected of either is its time in the
-/// finals of the tuned problem times the cost model's ratio of the two problems. Quarantined
-/// candidates are passed over. `tuned` may be null. Throws Error{unavailable} if no family of the
-/// device serves the problem.
+/// The plan for `problem` on `device`: exact if `tuned` has it, its config still resolves and
+/// neither its code nor what it was compiled and measured with has changed; else the nearest one
+/// whose config resolves and is not expected to be slower here than the default; else
+/// heuristic_plan(). Expected of either is its time in the finals of the tuned problem times the
+/// cost model's ratio of the two problems. Quarantined candidates are passed over. `tuned` may be
+/// null. Throws Error{unavailable} if no family of the device serves the problem.
 Plan choose_plan(const Problem& problem, const DeviceProperties& device, const PlanSource* tuned,
                  std::span<const Family* const> families = all_families());
 

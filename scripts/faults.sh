@@ -35,8 +35,10 @@ out of host memory|the problem is skipped|program|Cpu.test_little_host_memory
 out of memory at run time|another plan or the CPU serves|runtime/runtime_tests|Serving.AnotherFamily*:Serving.TheCpuTakes*:CudaDeviceTest.OutOfMemory*
 NVRTC crashes|only that candidate is lost|program|Gpu.test_compiler_crashes
 NVRTC hangs|given up at the limit of 60 s|program|Gpu.test_compiler_hangs
+NVRTC hangs outside a worker|given up at 90 s; the CPU serves|program|Gpu.test_compiler_hangs_outside_a_worker
 fast but wrong kernel|100 % rejected (30 mutants)|tuner/tuner_tests|Mutants.*:Trial.FastButWrong*:Trial.AnOutputKept*:Trial.Writing*
 clock jumps of a day|durations sound, no row lost|program|Cpu.test_clock_jumps
+newer driver or NVRTC than the database|used, marked stale|program|Gpu.test_newer_driver_and_compiler
 newer generator than the database|used, marked stale|runtime/runtime_tests|PlanChoice.UsesAStalePlan*
 newer schema than ours|refused, never rewritten|results/results_tests|Opening.NewerSchema*
 sizes near 2^31 and 2^63|exact or a clear error|kernels/kernels_tests|Problem.SizesBeyond*:Problem.Above32*

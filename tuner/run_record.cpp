@@ -6,7 +6,6 @@
 #include <random>
 
 #include "generator/cubin_cache.hpp"
-#include "runtime/cuda/cuda_device.hpp"
 #include "tuner/sweep.hpp"
 
 namespace convtune {
@@ -32,7 +31,7 @@ Run describe_run(const DeviceProperties& device, std::string command, std::uint6
           .command = std::move(command),
           .host_os = fmt::format("{} {} {}", host.sysname, host.release, host.machine),
           .compiler = compiler,
-          .driver = on_gpu ? list_gpus().driver_version : "",
+          .driver = device.driver,
           .nvrtc = on_gpu ? kernel_compiler() : "",
           .started_at = now,
           .seed = seed};

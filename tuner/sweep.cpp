@@ -157,7 +157,11 @@ LayerResult Sweep::tune(const Layer& layer, double seconds) {
 
   store_.insert(std::span(&layer.label, 1));
   result.verdict = store_.verdict(problem, identity(device));
-  if (result.verdict && result.verdict->space == space && result.verdict->complete &&
+  const std::optional<TunedPlan> stored = store_.find(problem, device);
+  // Another driver or compiler may turn the tables: the finals, not the screening, are played
+  // again.
+  const bool current = stored && changed_since(*stored, device).empty();
+  if (result.verdict && current && result.verdict->space == space && result.verdict->complete &&
       (!options_.exhaustive || result.verdict->measured == result.verdict->candidates)) {
     return end_as(LayerEnd::known);
   }

@@ -57,7 +57,16 @@ DeviceProperties properties_of(const Driver& driver, CUdevice device) {
       .shared_per_block_optin = get(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN),
       .shared_per_sm = get(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR),
       .reserved_shared_per_block = get(CU_DEVICE_ATTRIBUTE_RESERVED_SHARED_MEMORY_PER_BLOCK),
+      .driver = driver_version(driver),
   };
+}
+
+std::string compiler_if_any() {
+  try {
+    return kernel_compiler();
+  } catch (const Error&) {
+    return {};  // what asks for a kernel says what is missing
+  }
 }
 
 int gpu_count(const Driver& driver) {
@@ -156,10 +165,12 @@ class CudaExecutable final : public Executable {
 
 class CudaDevice final : public Device {
  public:
-  CudaDevice(const Driver& driver, int ordinal, CompileKernel compile)
+  CudaDevice(const Driver& driver, int ordinal, CompileKernel compile, std::string compiler)
       : context_(std::make_shared<CudaContext>(driver, ordinal)),
         properties_(properties_of(driver, context_->device())),
-        compile_(std::move(compile)) {}
+        compile_(std::move(compile)) {
+    properties_.compiler = std::move(compiler);
+  }
 
   const DeviceProperties& properties() const override { return properties_; }
   const SharedContext& context() const { return context_; }
@@ -235,20 +246,22 @@ class CudaDevice final : public Device {
 
 }  // namespace
 
-std::shared_ptr<Device> make_cuda_device(const Driver& driver, int ordinal, CompileKernel compile) {
+std::shared_ptr<Device> make_cuda_device(const Driver& driver, int ordinal, CompileKernel compile,
+                                         std::string compiler) {
   const int count = gpu_count(driver);
   if (count == 0) throw Error(Status::unavailable, "no GPU can be used: the driver reports none");
   if (ordinal >= count)
     throw Error(Status::unavailable,
                 fmt::format("there is no device cuda:{}: this machine has {} GPU{}", ordinal, count,
                             count == 1 ? "" : "s"));
-  return std::make_shared<CudaDevice>(driver, ordinal, std::move(compile));
+  return std::make_shared<CudaDevice>(driver, ordinal, std::move(compile), std::move(compiler));
 }
 
 std::shared_ptr<Device> make_cuda_device(int ordinal) {
-  return make_cuda_device(cuda_driver(), ordinal, [](const Source& source, std::string_view arch) {
-    return compile_cached(source, arch);
-  });
+  return make_cuda_device(
+      cuda_driver(), ordinal,
+      [](const Source& source, std::string_view arch) { return compile_cached(source, arch); },
+      compiler_if_any());
 }
 
 SharedContext context_of(const Device& device) {

@@ -19,8 +19,10 @@ using CompileKernel = std::function<Compiled(const Source& source, std::string_v
 /// The GPU of that number. Throws Error{unavailable} saying what is missing.
 std::shared_ptr<Device> make_cuda_device(int ordinal);
 
-/// The same on a driver of the caller's, which must outlive the device.
-std::shared_ptr<Device> make_cuda_device(const Driver& driver, int ordinal, CompileKernel compile);
+/// The same on a driver of the caller's, which must outlive the device. `compiler` is the version
+/// of what compiles.
+std::shared_ptr<Device> make_cuda_device(const Driver& driver, int ordinal, CompileKernel compile,
+                                         std::string compiler);
 
 /// The context of a device that make_cuda_device() made.
 std::shared_ptr<const CudaContext> context_of(const Device& device);

@@ -1,7 +1,7 @@
 // libcuda.so.1 with the imaginary GPU of fake_driver.hpp behind it. CONVTUNE_FAKE_FAULT, if set,
 // is FUNCTION:NTH:CODE: from its NTH call on (from 1) in a process, that function and, if the code
 // is one that spoils a context, all others fail with CODE. CONVTUNE_FAKE_FAULT_UNIT restricts it to
-// launches of kernels whose unit has that text.
+// launches of kernels whose unit has that text. CONVTUNE_FAKE_CUDA_VERSION: 13000 for 13.0.
 
 #include <cstdlib>
 #include <cstring>
@@ -73,6 +73,9 @@ using namespace convtune::fake_driver;
 extern "C" CUresult cuGetProcAddress_v2(const char* name, void** function, int, cuuint64_t,
                                         CUdriverProcAddressQueryResult* found) {
   *found = CU_GET_PROC_ADDRESS_SUCCESS;
+  if (const char* version = std::getenv("CONVTUNE_FAKE_CUDA_VERSION")) {
+    state().version = std::stoi(version);
+  }
 #define CONVTUNE_FAULTY(each)                     \
   static constexpr char name_of_##each[] = #each; \
   if (std::strcmp(name, #each) == 0)              \

@@ -1,6 +1,6 @@
 // A libnvrtc that compiles nothing: its cubin is a tiny one that holds the unit's text, by which
 // the fake driver knows the kernel. CONVTUNE_FAKE_NVRTC, if set, is hang:TEXT or crash:TEXT: what
-// it does to units that have the text.
+// it does to units that have the text. CONVTUNE_FAKE_NVRTC_VERSION: its major version.
 
 #include <nvrtc.h>
 #include <unistd.h>
@@ -38,7 +38,8 @@ void meet_fault(const std::string& text) {
 const char* nvrtcGetErrorString(nvrtcResult) { return "NVRTC_ERROR_OTHER"; }
 
 nvrtcResult nvrtcVersion(int* major, int* minor) {
-  *major = 99;
+  const char* version = std::getenv("CONVTUNE_FAKE_NVRTC_VERSION");
+  *major = version == nullptr ? 99 : std::stoi(version);
   *minor = 0;
   return NVRTC_SUCCESS;
 }

@@ -18,6 +18,8 @@ import time
 import unittest
 from pathlib import Path
 
+import numpy
+
 LONG = os.environ.get("CONVTUNE_FAULTS") == "long"
 ARGS = None
 
@@ -90,6 +92,10 @@ class Gpu(Program):
                  "CONVTUNE_NVRTC": f"{ARGS.fakes}/libfake_nvrtc.so"}
         return super().environment(**fakes, **more)
 
+    def plan(self, **more):
+        process = self.start("plan", "--device", "cuda", "--json", problem=FOUR_CANDIDATES, **more)
+        return json.loads(process.communicate()[0])
+
     def sweep(self, *words, code=0, **more):
         return self.tune("--device", "cuda", *words, problem=FOUR_CANDIDATES, code=code, **more)
 
@@ -119,6 +125,23 @@ class Gpu(Program):
                 self.sweep(**fault)
                 self.assertEqual(self.export()["measurements"], before["measurements"])
         print("seen: 700 and 719: the 2 faulty of 4 quarantined after 2 workers, none tried again")
+
+    def test_newer_driver_and_compiler(self):
+        self.sweep()
+        self.assertEqual(self.plan()["match"], "exact")
+        tuned = self.export()
+        for change, says in (({"CONVTUNE_FAKE_CUDA_VERSION": "13000"}, "driver 12.4, now 13.0"),
+                             ({"CONVTUNE_FAKE_NVRTC_VERSION": "100"}, "compiler 99.0, now 100.0")):
+            with self.subTest(**change):
+                stale = self.plan(**change)
+                self.assertEqual(stale["config"], tuned["verdicts"][0]["winner"])
+                self.assertEqual(stale["match"], "nearest")
+                self.assertIn(f"stale: it was measured with {says}", stale["why"])
+                self.sweep(**change)
+                self.assertEqual(self.plan(**change)["match"], "exact")
+                self.sweep()
+        self.assertEqual(self.rows(), 4)
+        print("seen: a newer driver, then a newer NVRTC: used, marked stale, exact once tuned again")
 
     def test_device_lost(self):
         for code in (46, 214):
@@ -158,6 +181,39 @@ class Gpu(Program):
         self.assertGreater(seconds, 4 * limit)
         self.assertLess(seconds, 4 * (limit + 2) + 30, "4 ended workers and the rest of the sweep")
         print(f"seen: limit {limit} s: 4 hanging workers and the whole sweep took {seconds:.1f} s")
+
+    def test_compiler_hangs_outside_a_worker(self):
+        """Ahead of time the others are compiled; at run time the CPU takes the GPU's place."""
+        limit = 90 if LONG else 1
+        fault = {} if LONG else {"CONVTUNE_COMPILE_LIMIT": str(limit)}
+        arrays = {"input": (1, 18008, 3), "weight": (3, 3, 1)}
+        words = []
+        for name, shape in arrays.items():
+            numpy.save(self.folder / f"{name}.npy", numpy.ones(shape, numpy.float32))
+            words += [f"--{name}", self.folder / f"{name}.npy"]
+        output = self.folder / "output.npy"
+        problem = ["--problem", json.dumps(FOUR_CANDIDATES)]
+        for unit, code, says, command in (
+                (THREADS_256, 1, "2 compiled, 0 from the cache, 2 failed",
+                 ["compile", "--jobs", "2", *problem]),
+                ("", 0, "(cpu)",
+                 ["run", "--device", "cuda", *words, "--output", output, *problem])):
+            with self.subTest(command[0]):
+                start = time.monotonic()
+                done = subprocess.run(
+                    [ARGS.convtune, *command], text=True, capture_output=True, check=False,
+                    env=self.environment(CONVTUNE_FAKE_NVRTC=f"hang:{unit}",
+                                         CONVTUNE_CACHE_DIR=str(self.folder / command[0]),
+                                         **fault))
+                seconds = time.monotonic() - start
+                said = done.stdout + done.stderr
+                self.assertEqual(done.returncode, code, said)
+                self.assertIn(says, said)
+                self.assertIn(f"NVRTC was given up: it had not compiled a kernel for sm_90a within "
+                              f"{limit} s", said)
+                self.assertLess(seconds, 2 * (limit + 2) + 30)
+                print(f"seen: {command[0]}, limit {limit} s: ended after {seconds:.1f} s")
+        self.assertEqual(numpy.load(output).tolist(), [[[9.0]] * 8])
 
 
 class Cpu(Program):

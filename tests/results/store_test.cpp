@@ -99,6 +99,26 @@ TEST_F(StoreTest, VerdictRoundTripsAndIsReplaced) {
   EXPECT_EQ(plan->default_seconds, verdict.default_seconds);
 }
 
+TEST_F(StoreTest, APlanKnowsTheDriverAndCompilerOfItsRun) {
+  convtune::Run run = sample_run();
+  run.driver = "12.4";
+  run.nvrtc = "12.6";
+  store.insert(run, sample_device());
+  store.insert(sample_verdict());
+  Verdict foreign = sample_verdict(200);
+  foreign.run = "a run that is not here";
+  store.insert(foreign);
+
+  const auto plan = store.find(sample_problem(), sample_device());
+  ASSERT_TRUE(plan);
+  EXPECT_EQ(plan->driver, "12.4");
+  EXPECT_EQ(plan->compiler, "12.6");
+  const auto near = store.near(sample_problem(), sample_device(), 2);
+  ASSERT_EQ(near.size(), 2U);
+  EXPECT_EQ(near[0].driver, "12.4");
+  EXPECT_EQ(near[1].driver, "");
+}
+
 TEST_F(StoreTest, NearGivesTheNearestOfTheSameKindAndDevice) {
   std::mt19937 random(7);
   std::vector<Problem> tuned;

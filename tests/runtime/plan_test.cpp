@@ -1,5 +1,6 @@
 #include "runtime/plan.hpp"
 
+#include <array>
 #include <limits>
 
 #include "tests/refusal.hpp"
@@ -170,6 +171,31 @@ TEST_F(PlanChoice, UsesAStalePlanAndSaysSo) {
   EXPECT_EQ(to_text(plan.candidate.config), "fake_vector{vector=2}");
   EXPECT_THAT(plan.why, HasSubstr("stale"));
   EXPECT_FALSE(plan.expected_loss.has_value());
+}
+
+TEST_F(PlanChoice, UsesAPlanOfAnotherDriverOrCompilerAndSaysSo) {
+  tuned(problem, "fake_vector{vector=2}");
+  TunedPlan& plan = machine.plans->plans.back();
+  plan.driver = "12.4";
+  plan.compiler = "12.6";
+  DeviceProperties now = machine.gpu->properties();
+  const auto chosen = [&](const std::string& driver, const std::string& compiler) {
+    now.driver = driver;
+    now.compiler = compiler;
+    return choose_plan(problem, now, machine.plans.get(), machine.families);
+  };
+  EXPECT_EQ(chosen("12.4", "12.6").match, Match::exact);
+  EXPECT_EQ(chosen("", "").match, Match::exact) << "nothing is known to have changed";
+  for (const auto& [driver, compiler, says] :
+       {std::array{"13.0", "12.6", "stale: it was measured with driver 12.4, now 13.0; tune again"},
+        std::array{"12.4", "13.0", "with compiler 12.6, now 13.0; tune"},
+        std::array{"13.0", "13.1", "driver 12.4, now 13.0 and compiler 12.6, now 13.1; tune"}}) {
+    const Plan stale = chosen(driver, compiler);
+    EXPECT_EQ(stale.match, Match::nearest);
+    EXPECT_EQ(to_text(stale.candidate.config), "fake_vector{vector=2}");
+    EXPECT_THAT(stale.why, HasSubstr(says));
+    EXPECT_FALSE(stale.expected_loss.has_value());
+  }
 }
 
 TEST_F(PlanChoice, PassesOverWhatNoLongerResolves) {

@@ -116,7 +116,7 @@ class CudaTimerTest : public testing::Test {
     gpu = {};
     fake_driver::reset();
     for (std::size_t i = 0; i < x_.size(); ++i) x_[i] = static_cast<std::byte>(i * 7);
-    device_ = make_cuda_device(driver_, 0, fake_driver::compile);
+    device_ = make_cuda_device(driver_, 0, fake_driver::compile, "13.0");
     timer_ = make_cuda_timer(*device_);
     timer_->load(x_, y_bytes);
   }

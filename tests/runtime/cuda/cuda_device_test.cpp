@@ -30,7 +30,7 @@ class CudaDeviceTest : public testing::Test {
   }
 
   static std::shared_ptr<Device> open(int ordinal = 0) {
-    return make_cuda_device(fake_driver::table(), ordinal, fake_driver::compile);
+    return make_cuda_device(fake_driver::table(), ordinal, fake_driver::compile, "13.0");
   }
 
   static std::vector<float> random_values(std::int64_t count) {
@@ -137,6 +137,8 @@ TEST_F(CudaDeviceTest, PropertiesAreTheDrivers) {
   EXPECT_EQ(device->properties().arch, "sm_90a");
   EXPECT_EQ(device->properties().units, 132);
   EXPECT_EQ(device->properties().memory_bytes, std::int64_t{1} << 30);
+  EXPECT_EQ(device->properties().driver, "12.4");
+  EXPECT_EQ(device->properties().compiler, "13.0");
 }
 
 TEST_F(CudaDeviceTest, OutOfMemoryFailsThisCandidateOnly) {

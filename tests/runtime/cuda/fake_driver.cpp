@@ -201,7 +201,7 @@ Driver make_table() {
   Driver driver;
   driver.cuInit = [](unsigned) { return CUDA_SUCCESS; };
   driver.cuDriverGetVersion = [](int* version) {
-    *version = 12040;
+    *version = state().version;
     return CUDA_SUCCESS;
   };
   driver.cuGetErrorName = [](CUresult result, const char** name) {

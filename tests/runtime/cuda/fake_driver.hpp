@@ -9,6 +9,7 @@ namespace convtune::fake_driver {
 
 struct State {
   int gpus = 1;
+  int version = 12040;  ///< of CUDA, as cuDriverGetVersion gives it
   std::size_t memory_left = std::size_t{1} << 30;
   CUresult launch_result = CUDA_SUCCESS;   ///< what cuLaunchKernel returns
   CUresult context_result = CUDA_SUCCESS;  ///< what all that needs a context returns

@@ -138,7 +138,7 @@ TEST_F(Cudnn, GivesTheSameListAgain) {
 
 TEST_F(Cudnn, RefusesADriverThatItCannotUse) {
   fake_driver::reset();
-  const auto device = make_cuda_device(fake_driver::table(), 0, fake_driver::compile);
+  const auto device = make_cuda_device(fake_driver::table(), 0, fake_driver::compile, "13.0");
   const Problem p = problem();
   const std::vector<std::byte> weight(static_cast<std::size_t>(weight_elements(p)) * 2);
   const Candidate first = {&cudnn(), parse_config("cudnn{choice=0}")};
