@@ -18,7 +18,7 @@ enum class Outcome {
   failed,     ///< could not be built or run
   timed_out,  ///< took two workers down, the second by exceeding its limit
   crashed,    ///< took two workers down
-  skipped,    ///< not tried, e.g. memory; `reason` says why
+  skipped,    ///< no measurement could be made, e.g. for want of memory; `reason` says why
 };
 std::string_view name(Outcome outcome);
 

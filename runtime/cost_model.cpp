@@ -53,12 +53,29 @@ Rates cuda_rates(Arithmetic arithmetic, const DeviceProperties& device) {
           .bytes = bytes_per_unit * units};
 }
 
+Rates rates_of(Arithmetic arithmetic, const DeviceProperties& device) {
+  return device.kind == DeviceKind::cpu ? cpu_rates(device) : cuda_rates(arithmetic, device);
+}
+
 }  // namespace
 
 double estimated_seconds(const Cost& cost, const DeviceProperties& device) {
-  const Rates rates =
-      device.kind == DeviceKind::cpu ? cpu_rates(device) : cuda_rates(cost.arithmetic, device);
+  const Rates rates = rates_of(cost.arithmetic, device);
   return std::max(cost.flops / rates.flops, cost.bytes / rates.bytes);
+}
+
+double least_seconds(const Cost& cost, const DeviceProperties& device) {
+  constexpr double flops_margin = 4;  // clocks, and vectors wider than the rates know of
+  const bool on_cpu = device.kind == DeviceKind::cpu;
+  const double memory_margin = on_cpu ? 10 : 3;  // HBM beside CPUs, the best GDDR of few SMs
+  const double cache_bytes_a_second_per_unit = on_cpu ? 192 * 6e9 : 64 * 3e9;  // L1; L2
+  const double units = std::max(device.units, 1);
+  const double caches = on_cpu ? units * static_cast<double>(device.l2_bytes + device.l3_bytes)
+                               : static_cast<double>(device.l2_bytes);
+  const Rates rates = rates_of(cost.arithmetic, device);
+  return std::max({cost.flops / (flops_margin * rates.flops),
+                   cost.bytes / (cache_bytes_a_second_per_unit * units),
+                   (cost.bytes - caches) / (memory_margin * rates.bytes)});
 }
 
 }  // namespace convtune

@@ -10,4 +10,9 @@ namespace convtune {
 /// candidates of one problem, and to scale a measured time to a similar problem; never a result.
 double estimated_seconds(const Cost& cost, const DeviceProperties& device);
 
+/// Seconds below which no run of that cost can stay, whatever the device's clock and however much
+/// of its data the caches hold: a shorter time is no measurement. Between a tenth of what the best
+/// devices of a kind reach and what they do.
+double least_seconds(const Cost& cost, const DeviceProperties& device);
+
 }  // namespace convtune

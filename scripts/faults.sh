@@ -46,6 +46,7 @@ indices above 2^31 in CUDA kernels|computed in 64 bits|kernels/cuda_kernels_test
 odd paths|work as any other|program|Cpu.test_odd_paths
 merge of shards|identical dump (500 cases)|results/results_tests|Merge.*:Exchange.*
 TERM and INT in mid-sweep|ends within 5 s, exit 128+n|program|Cpu.test_signals
+faster than the device can be|measured again, then no measurement|tuner/tuner_tests|Trial.WhatIsFaster*:Trial.WhatWasTooFast*
 hostile input, kept|0 crashes|fuzz/fuzz_replay|tests/fuzz/corpus
 many threads' first use|1 preparation (16 threads)|runtime/runtime_tests|Module.FirstUseFromManyThreads*:ShapeCache.*
 "

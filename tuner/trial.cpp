@@ -6,6 +6,8 @@
 #include <new>
 
 #include "kernels/error.hpp"
+#include "runtime/cost_model.hpp"
+#include "tuner/decision.hpp"
 #include "tuner/timer.hpp"
 
 namespace convtune {
@@ -70,6 +72,7 @@ class GuardedOutput {
 struct Entrant {
   Measurement measurement;
   std::unique_ptr<Executable> executable;
+  double least_seconds = 0;  ///< that a run can take here
   int runs = 1;
   bool gave_up = false;
 };
@@ -144,6 +147,25 @@ void take_sample(Entrant& entrant, Timer& timer, double give_up_seconds) {
       give_up_seconds > 0 && samples.size() == 2 && std::ranges::min(samples) > give_up_seconds;
 }
 
+bool is_impossible(const Entrant& entrant) {
+  const std::vector<double>& samples = entrant.measurement.samples;
+  return is_prepared(entrant) && !samples.empty() && median(samples) < entrant.least_seconds;
+}
+
+void forget_samples(Entrant& entrant) {
+  entrant.measurement.samples.clear();
+  entrant.gave_up = false;
+}
+
+void drop_as_impossible(Entrant& entrant) {
+  const Measurement& measurement = entrant.measurement;
+  drop(entrant, Outcome::skipped,
+       fmt::format("measured twice at {:.3g} s a run, but {:.3g} operations and {:.3g} bytes take "
+                   "this device {:.3g} s at least",
+                   median(measurement.samples), measurement.flops, measurement.bytes,
+                   entrant.least_seconds));
+}
+
 Measurement unmeasured(const Device& device, const Problem& problem, const std::string& config) {
   return {.key = {.problem = problem, .device = identity(device.properties()), .config = config}};
 }
@@ -159,12 +181,14 @@ std::vector<Entrant> prepare_all(Device& device, const TrialRequest& request,
     attempt(entrant, [&] {
       const Candidate candidate =
           resolve(request.configs[i], request.problem, device.properties(), all_families());
-      const Cost cost = candidate.family->cost(request.problem, candidate.config);
+      Cost cost = candidate.family->cost(request.problem, candidate.config);
       measurement.key.source_digest =
           source_digest(*candidate.family, request.problem, candidate.config, device.properties());
       measurement.origin = candidate.family->origin;
       measurement.bytes = cost.bytes;
       measurement.flops = cost.flops;
+      if (measurement.origin == Origin::vendor) cost.flops = 0;  // perhaps by Winograd, or an FFT
+      entrant.least_seconds = least_seconds(cost, device.properties());
       entrant.executable =
           device.prepare(request.problem, candidate, workload.weight.data(), workload.bias_data());
     });
@@ -226,10 +250,21 @@ std::vector<Measurement> TrialRunner::run_all(const TrialRequest& request) {
     timer = make_timer(*device_);
     timer->load(workload.inputs[0].x, y.bytes());
   }
-  for (int round = 0; round < request.rounds; ++round) {
+  const auto take_samples = [&] {
+    for (int round = 0; round < request.rounds; ++round) {
+      for (Entrant& entrant : entrants) {
+        if (!is_in_the_race(entrant)) continue;
+        attempt(entrant, [&] { take_sample(entrant, *timer, request.give_up_seconds); });
+      }
+    }
+  };
+  take_samples();
+  if (std::ranges::any_of(entrants, is_impossible)) {
+    // All of them once more: samples are compared with those that were taken beside them.
+    std::ranges::for_each(entrants, forget_samples);
+    take_samples();
     for (Entrant& entrant : entrants) {
-      if (!is_in_the_race(entrant)) continue;
-      attempt(entrant, [&] { take_sample(entrant, *timer, request.give_up_seconds); });
+      if (is_impossible(entrant)) drop_as_impossible(entrant);
     }
   }
   check_all(workload.inputs[1]);

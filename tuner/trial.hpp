@@ -23,7 +23,9 @@ struct TrialRequest {
 
 /// Measures candidates on a device, in this process. Each is checked against the oracle before and
 /// after it is timed, the second time on another input, with the output poisoned by NaNs and guard
-/// bands around it. Samples are those of a cold cache (timer.hpp).
+/// bands around it. Samples are those of a cold cache (timer.hpp); where their median is below
+/// least_seconds() of what the candidate executes and moves, all are taken again, and what is still
+/// that fast is skipped.
 class TrialRunner {
  public:
   explicit TrialRunner(std::shared_ptr<Device> device);

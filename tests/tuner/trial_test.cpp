@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <functional>
+#include <limits>
 
 #include "kernels/error.hpp"
 #include "tests/refusal.hpp"
@@ -164,6 +166,40 @@ TEST(Trial, ALostDeviceIsNotTheCandidatesFault) {
     throw Error(Status::unavailable, "the device is lost");
   };
   EXPECT_EQ(refusal([&] { trial(lost); }, Status::unavailable), "the device is lost");
+}
+
+/// Needs more time than a few runs of the clock, so that one who only looks at it is found out.
+const Problem long_problem = {
+    .length = 1 << 17, .in_channels = 16, .out_channels = 16, .kernel_size = 9};
+
+/// Of a candidate that, in its first `cheats` runs, takes an output that is there for its own.
+Measurement cheating_trial(int cheats) {
+  int runs = 0;
+  TrialRunner runner(std::make_shared<SabotagedCpu>([&](const auto& run, const void*, float* y) {
+    const bool there = !std::isnan(y[0]);
+    if (runs++ < cheats && there) return;
+    run();
+  }));
+  const auto cpu = open_device("cpu");
+  const Candidate any = enumerate(long_problem, cpu->properties(), all_families()).candidates.at(0);
+  return runner
+      .run({.problem = long_problem, .configs = {to_text(any.config)}, .seed = 1, .rounds = 3})
+      .at(0);
+}
+
+TEST(Trial, WhatIsFasterThanTheDeviceCanBeIsNoMeasurement) {
+  const Measurement cheat = cheating_trial(std::numeric_limits<int>::max());
+  EXPECT_EQ(cheat.outcome, Outcome::skipped);
+  EXPECT_THAT(cheat.reason, testing::AllOf(HasSubstr("measured twice at"), HasSubstr("at least")));
+  EXPECT_TRUE(cheat.samples.empty());
+}
+
+TEST(Trial, WhatWasTooFastOnceIsMeasuredAgain) {
+  // A sample of runs that take no time has 1,000 of them, so that these cheats fill two of three.
+  const Measurement honest = cheating_trial(2'900);
+  EXPECT_EQ(honest.outcome, Outcome::ok) << honest.reason;
+  EXPECT_EQ(honest.samples.size(), 3U);
+  EXPECT_THAT(honest.samples, testing::Each(testing::Gt(1e-6)));
 }
 
 TEST(Trial, AHopelessCandidateIsSampledTwice) {
