@@ -5,6 +5,7 @@
 #include "kernels/cuda/direct.hpp"
 #include "kernels/cuda/halo.hpp"
 #include "kernels/cuda/implicit_gemm.hpp"
+#include "kernels/cuda/toeplitz.hpp"
 #include "kernels/cuda/warpgroup_gemm.hpp"
 #include "kernels/family.hpp"
 
@@ -12,8 +13,9 @@ namespace convtune {
 
 std::span<const Family* const> generated_families() {
   static const std::array families = {
-      &cpu_depthwise(),       &cpu_length(),         &cpu_direct(), &cuda_depthwise(),
-      &cuda_warpgroup_gemm(), &cuda_implicit_gemm(), &cuda_halo(),  &cuda_direct(),
+      &cpu_depthwise(),      &cpu_length(),    &cpu_direct(),
+      &cuda_depthwise(),     &cuda_toeplitz(), &cuda_warpgroup_gemm(),
+      &cuda_implicit_gemm(), &cuda_halo(),     &cuda_direct(),
   };
   return families;
 }

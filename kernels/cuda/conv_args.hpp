@@ -73,4 +73,11 @@ constexpr Index divide_up(Index value, Index by) {
   return (value + by - 1) / by;
 }
 
+/// The smallest power of two that is not below `count`, at most `most`.
+constexpr int lanes_for(Int64 count, int most) {
+  int lanes = 1;
+  while (lanes < count && lanes < most) lanes *= 2;
+  return lanes;
+}
+
 }  // namespace convtune::cuda

@@ -98,13 +98,6 @@ constexpr Int64 halo_pitch(Int64 words, Int64 stride) {
   return (divide_up(words, Int64{8}) | 1) * 8;
 }
 
-/// The smallest power of two that is not below `count`, at most `most`.
-constexpr int halo_lanes(Int64 count, int most) {
-  int lanes = 1;
-  while (lanes < count && lanes < most) lanes *= 2;
-  return lanes;
-}
-
 /// Positions of x before those a block reads, so that its window starts on a vector in NCL.
 constexpr Int64 halo_lead(HaloConfig c, const ConvShape<Int64>& s) {
   return c.layout == Layout::NCL ? (4 - s.pad_left % 4) % 4 : 0;
@@ -215,14 +208,14 @@ constexpr HaloPlan halo_plan(HaloConfig c, const ConvShape<Int64>& s) {
           .steps = fits(steps(c, s)),
           .groups = fits(staged_groups(c, s)),
           .tiles_per_group = fits(tiles_per_group(c, s)),
-          .stage_lanes = halo_lanes(line, !nlc && rows < halo_warps ? halo_threads : 32)};
+          .stage_lanes = lanes_for(line, !nlc && rows < halo_warps ? halo_threads : 32)};
 }
 constexpr HaloOutPlan halo_out_plan(HaloConfig c, const ConvShape<Int64>& s) {
   const Int64 columns = c.slices * slice_channels(c, s);
   return {.columns = static_cast<int>(columns),
           .pitch = static_cast<int>(out_pitch(c, s)),
           .bytes = static_cast<int>(out_bytes(c, s)),
-          .lanes = c.layout == Layout::NLC ? halo_lanes(columns / c.vec_y, 32) : 0};
+          .lanes = c.layout == Layout::NLC ? lanes_for(columns / c.vec_y, 32) : 0};
 }
 
 /// Packed: the plans; where the words of each row of the reduction lie in shared memory; the

@@ -3,6 +3,7 @@
 #include "kernels/cuda/device/platform.cuh"
 #include "kernels/cuda/device/shared.cuh"
 #include "kernels/cuda/device/vector.cuh"
+#include "kernels/cuda/for_each_staged.cuh"
 #include "kernels/cuda/halo_config.hpp"
 
 namespace convtune::cuda {
@@ -23,30 +24,6 @@ struct HaloInput {
   int stride;
   int dilation;
 };
-
-/// For every pair below the limits calls load(start(fast), slow), and later store with what that
-/// gave. `lanes` threads lie side by side along `fast`. A thread loads 32 bytes before it stores.
-template <class Loaded, class Start, class Load, class Store>
-void for_each_staged(int fast, int lanes, int slow, const Start& start, const Load& load,
-                     const Store& store) {
-  constexpr int at_once = 32 / static_cast<int>(sizeof(Loaded));
-  const auto thread = static_cast<int>(thread_index());
-  const int apart = halo_threads / lanes;
-  for (int f = thread & (lanes - 1); f < fast; f += lanes) {
-    const auto begun = start(f);
-    for (int s = thread / lanes; s < slow; s += at_once * apart) {
-      Loaded loaded[at_once] = {};
-      CONVTUNE_UNROLL
-      for (int i = 0; i < at_once; ++i) {
-        if (s + i * apart < slow) loaded[i] = load(begun, s + i * apart);
-      }
-      CONVTUNE_UNROLL
-      for (int i = 0; i < at_once; ++i) {
-        if (s + i * apart < slow) store(begun, s + i * apart, loaded[i]);
-      }
-    }
-  }
-}
 
 /// `count` words of one load.
 template <int count>
@@ -124,8 +101,8 @@ void stage_rows(const HaloPlan& plan, const HaloInput<Index, T>& in, Index chunk
       for (int i = 0; i < vec; ++i) to[at.offset[i]] = loaded.at[i];
     }
   };
-  for_each_staged<Loaded>(plan.window / vec, plan.stage_lanes, in.groups * plan.chunk, start, load,
-                          store);
+  for_each_staged<halo_threads, Loaded>(plan.window / vec, plan.stage_lanes, in.groups * plan.chunk,
+                                        start, load, store);
 }
 
 /// at[i] = at[(i + by) % 4]
@@ -187,7 +164,8 @@ void stage_columns(const HaloPlan& plan, const HaloInput<Index, T>& in, Index ch
       for (int i = 0; i < count; ++i) to[i * plan.channel_pitch] = loaded.at[i];
     }
   };
-  for_each_staged<Loaded>(in.groups * vectors, plan.stage_lanes, plan.window, start, load, store);
+  for_each_staged<halo_threads, Loaded>(in.groups * vectors, plan.stage_lanes, plan.window, start,
+                                        load, store);
 }
 
 /// The rows that no chunk changes: zeros for the rows that fill up a step, and the last of an odd

@@ -97,7 +97,7 @@ void copy_tile(const HaloOutPlan& plan, const T* out, T* y, Index apart, int row
   constexpr int vec = config.vec_y;
   const auto thread = static_cast<int>(thread_index());
   const int lanes =
-      config.layout == Layout::NLC ? plan.lanes : halo_lanes(block_l(config) / vec, 32);
+      config.layout == Layout::NLC ? plan.lanes : lanes_for(block_l(config) / vec, 32);
   for (int row = thread / lanes; row < rows; row += halo_threads / lanes) {
     for (int e = (thread & (lanes - 1)) * vec; e < elements; e += lanes * vec)
       store(y + row * apart + e, load_shared<vec>(out + row * plan.pitch + e));

@@ -11,6 +11,7 @@
 #include "kernels/cuda/direct.hpp"
 #include "kernels/cuda/halo.hpp"
 #include "kernels/cuda/implicit_gemm.hpp"
+#include "kernels/cuda/toeplitz.hpp"
 #include "kernels/cuda/warpgroup_gemm.hpp"
 #include "tests/generator/covering_sample.hpp"
 #include "tests/refusal.hpp"
@@ -73,7 +74,8 @@ INSTANTIATE_TEST_SUITE_P(
                      testing::Values(Sample{cuda_direct, sample_problems},
                                      Sample{cuda_depthwise, depthwise_problems},
                                      Sample{cuda_halo, halo_problems},
-                                     Sample{cuda_implicit_gemm, wide_problems})),
+                                     Sample{cuda_implicit_gemm, wide_problems},
+                                     Sample{cuda_toeplitz, long_problems})),
     name_of_sample);
 INSTANTIATE_TEST_SUITE_P(Hopper, CompilerOn,
                          testing::Combine(testing::Values("sm_90a"),

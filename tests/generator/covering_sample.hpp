@@ -92,6 +92,27 @@ inline std::vector<Problem> wide_problems() {
   return problems;
 }
 
+/// Long kernels, of every math on tensor cores in both layouts: depthwise with and without a
+/// dilation and a stride, narrow groups, and one channel.
+inline std::vector<Problem> long_problems() {
+  std::vector<Problem> problems;
+  for (int i = 0; i < 8; ++i) {
+    Problem p = {.batch = 16, .length = 4096, .in_channels = 256, .out_channels = 256};
+    p.kernel_size = i % 2 == 0 ? 64 : 31;
+    p.num_groups = 256;
+    p.dtype = std::array{DType::float16, DType::bfloat16, DType::float32}[i % 3];
+    if (i % 3 == 2) p.math = i == 2 ? Math::tf32 : Math::tf32x3;
+    p.layout = static_cast<Layout>(i / 2 % 2);
+    p.activation = static_cast<Activation>(i % 6);
+    if (i == 1) p.num_groups = 32, p.stride = 2;
+    if (i == 3) p.dilation = 4;
+    if (i == 4) p.num_groups = p.in_channels = 1, p.kernel_size = 400, p.stride = 16;
+    if (i == 6) p.length = 4095;
+    problems.push_back(p);
+  }
+  return problems;
+}
+
 /// Dense convolutions and wide groups, 16-bit types in both layouts, with all activations and
 /// widths of stores, and TF32.
 inline std::vector<Problem> warpgroup_gemm_problems() {

@@ -8,6 +8,7 @@
 #if defined(__CUDACC_RTC__)
 
 #define CONVTUNE_UNROLL _Pragma("unroll")
+#define CONVTUNE_KEEP_LOOP _Pragma("unroll 1")
 
 namespace convtune::cuda {
 
@@ -24,6 +25,7 @@ inline unsigned thread_index() { return threadIdx.x; }
 #include "tests/emulator/primitives.hpp"
 
 #define CONVTUNE_UNROLL
+#define CONVTUNE_KEEP_LOOP
 
 namespace convtune::cuda {
 
