@@ -17,21 +17,6 @@ namespace convtune::cuda {
 template <WarpgroupGemmConfig config>
 using GemmSums = float[row_blocks(config)][tile_columns(config) / 2];
 
-template <int blocks, int count>
-void start_products(float (&sums)[blocks][count]) {
-  if constexpr (blocks == 1)
-    wgmma_fence(sums[0]);
-  else
-    wgmma_fence(sums[0], sums[1]);
-}
-template <int pending, int blocks, int count>
-void finish_products(float (&sums)[blocks][count]) {
-  if constexpr (blocks == 1)
-    wgmma_wait<pending>(sums[0]);
-  else
-    wgmma_wait<pending>(sums[0], sums[1]);
-}
-
 constexpr int swizzle_atom = 8 * chunk_bytes;
 
 /// The first row of a block of 64, of those that `member` of a team multiplies.
@@ -66,10 +51,17 @@ void multiply(const StageRing<config>& ring, unsigned n, int member, int i,
   }
 }
 
-/// x of product `i` of step n in mma's fragments (device/matrix.cuh), split for tf32x3.
-template <WarpgroupGemmConfig config>
+/// x of a step in mma's fragments (device/matrix.cuh), and for tf32x3 what rounding left off.
+template <WarpgroupGemmConfig config, int products>
+struct StepRows {
+  unsigned big[products][row_blocks(config)][4];
+  unsigned small[config.math == Math::tf32x3 ? products : 1][row_blocks(config)][4];
+};
+
+/// Loads product `i` of step n.
+template <WarpgroupGemmConfig config, int products>
 void load_rows(const StageRing<config>& ring, unsigned n, int member, int i,
-               SplitTf32 (&a)[row_blocks(config)][4]) {
+               StepRows<config, products>& rows) {
   const char* const stage = shared_memory() + (ring.x(n) - ring.base);
   CONVTUNE_UNROLL
   for (int block = 0; block < row_blocks(config); ++block) {
@@ -79,27 +71,28 @@ void load_rows(const StageRing<config>& ring, unsigned n, int member, int i,
           block_row<config>(member, block) + warp_index() % 4 * 16 + lane_index() / 4 + j % 2 * 8;
       const int bytes = row * chunk_bytes + i * product_bytes + (lane_index() % 4 + j / 2 * 4) * 4;
       const auto at = swizzled(static_cast<unsigned>(bytes), Swizzle::bytes_128);
-      a[block][j] = split_tf32(load_shared<1>(reinterpret_cast<const float*>(stage + at)).at[0]);
+      const SplitTf32 x =
+          split_tf32(load_shared<1>(reinterpret_cast<const float*>(stage + at)).at[0]);
+      rows.big[i][block][j] = x.big;
+      if constexpr (config.math == Math::tf32x3) rows.small[i][block][j] = x.small;
     }
   }
 }
 
 /// sums += product `i` of step n, for float32. Small terms come first.
-template <WarpgroupGemmConfig config>
+template <WarpgroupGemmConfig config, int products>
 void multiply(const StageRing<config>& ring, unsigned n, int i,
-              const SplitTf32 (&a)[row_blocks(config)][4], GemmSums<config>& sums) {
+              const StepRows<config, products>& rows, GemmSums<config>& sums) {
   constexpr int columns = tile_columns(config);
   CONVTUNE_UNROLL
   for (int block = 0; block < row_blocks(config); ++block) {
-    const SplitTf32(&of)[4] = a[block];
-    const unsigned big[4] = {of[0].big, of[1].big, of[2].big, of[3].big};
     const auto weights = columns_of<config>(ring, n, i);
     if constexpr (config.math == Math::tf32x3) {
-      const unsigned small[4] = {of[0].small, of[1].small, of[2].small, of[3].small};
-      wgmma<config.dtype, columns>(sums[block], small, weights);
-      wgmma<config.dtype, columns>(sums[block], big, columns_of<config>(ring, n, i, 1));
+      wgmma<config.dtype, columns>(sums[block], rows.small[i][block], weights);
+      wgmma<config.dtype, columns>(sums[block], rows.big[i][block],
+                                   columns_of<config>(ring, n, i, 1));
     }
-    wgmma<config.dtype, columns>(sums[block], big, weights);
+    wgmma<config.dtype, columns>(sums[block], rows.big[i][block], weights);
   }
 }
 
@@ -107,16 +100,19 @@ void multiply(const StageRing<config>& ring, unsigned n, int i,
 template <WarpgroupGemmConfig config, int products>
 void start_step(const StageRing<config>& ring, unsigned n, int member, GemmSums<config>& sums) {
   if constexpr (config.dtype != DType::float32) {
-    start_products(sums);
+    wgmma_fence(sums);
     CONVTUNE_UNROLL
     for (int i = 0; i < products; ++i) multiply<config>(ring, n, member, i, sums);
   } else {
-    SplitTf32 a[products][row_blocks(config)][4];
+    StepRows<config, products> rows;
     CONVTUNE_UNROLL
-    for (int i = 0; i < products; ++i) load_rows<config>(ring, n, member, i, a[i]);
-    start_products(sums);
+    for (int i = 0; i < products; ++i) load_rows(ring, n, member, i, rows);
+    if constexpr (config.math == Math::tf32x3)
+      wgmma_fence(sums, rows.big, rows.small);
+    else
+      wgmma_fence(sums, rows.big);
     CONVTUNE_UNROLL
-    for (int i = 0; i < products; ++i) multiply<config>(ring, n, i, a[i], sums);
+    for (int i = 0; i < products; ++i) multiply(ring, n, i, rows, sums);
   }
   wgmma_commit();
 }
@@ -135,10 +131,10 @@ void multiply_steps(const StageRing<config>& ring, unsigned n, int count, int me
   for (int i = 0; i < count; ++i, ++n) {
     mbarrier_wait(ring.full(n), StageRing<config>::parity(n));
     start_step<config, products>(ring, n, member, sums);
-    finish_products<pending>(sums);
+    wgmma_wait<pending>(sums);
     if (i >= pending) give_back(n - pending);
   }
-  finish_products<0>(sums);
+  wgmma_wait<0>(sums);
   if (pending > 0 && count > 0) give_back(n - 1);
 }
 

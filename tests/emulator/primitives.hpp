@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstddef>
+#include <initializer_list>
+
 #include "kernels/enums.hpp"
 #include "tests/emulator/running.hpp"
 
@@ -64,7 +67,12 @@ struct WarpgroupProduct {
 
   bool operator==(const WarpgroupProduct&) const = default;
 };
-void fence_warpgroup(Location at);
+struct Registers {
+  const void* data;
+  std::size_t bytes;
+};
+/// The calling thread's registers that products may use from now on, as they are.
+void fence_warpgroup(std::initializer_list<Registers> registers, Location at);
 /// The calling thread's n/2 sums, and its 4 registers of A, or null if A is in shared memory.
 void multiply_warpgroup(const WarpgroupProduct& product, float* sums, const unsigned* a_registers,
                         Location at);

@@ -1,6 +1,7 @@
 #include "tests/emulator/warpgroups.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
 #include <utility>
 
@@ -46,18 +47,50 @@ bool Warpgroups::any_running() const {
       units_, [](const Unit& unit) { return !unit.open.empty() || !unit.groups.empty(); });
 }
 
-void Warpgroups::fence(Block& block, Location at) {
+void Warpgroups::fence(Block& block, std::initializer_list<Registers> registers, Location at) {
+  std::vector<Fenced>& mine = unit().registers[running.thread % size];
+  mine.clear();
+  for (const Registers& array : registers) {
+    const auto* first = static_cast<const char*>(array.data);
+    mine.push_back({first, {first, first + array.bytes}});
+  }
   char nothing = 0;
   together_.execute(block, "for the warpgroup's fence", nothing, at,
                     [&](auto) { unit().fenced = true; });
+}
+
+const Warpgroups::Fenced* Warpgroups::find(const std::vector<Fenced>& all, const void* registers) {
+  const auto* first = static_cast<const char*>(registers);
+  const auto has = [first](const Fenced& array) {
+    return std::greater_equal<>()(first, array.first) &&
+           std::less<>()(first, array.first + array.contents.size());
+  };
+  const auto found = std::ranges::find_if(all, has);
+  return found == all.end() ? nullptr : &*found;
+}
+
+// Products change the sums, as they may, but nothing may change A.
+void Warpgroups::expect_fenced(Block& block, const Part& part, unsigned rank) {
+  if (!unit().fenced)
+    block.scheduler.fail("wgmma without a wgmma_fence since the products before were committed");
+  const std::vector<Fenced>& all = unit().registers[rank];
+  if (find(all, part.sums) == nullptr)
+    block.scheduler.fail("wgmma adds to sums that its wgmma_fence does not name");
+  if (part.a == nullptr) return;
+  const Fenced* const array = find(all, part.a);
+  if (array == nullptr)
+    block.scheduler.fail("wgmma reads registers of A that its wgmma_fence does not name");
+  const auto* first = reinterpret_cast<const char*>(part.a);
+  if (!std::equal(first, first + 4 * sizeof *part.a,
+                  array->contents.data() + (first - array->first)))
+    block.scheduler.fail("wgmma reads registers of A written behind its wgmma_fence");
 }
 
 void Warpgroups::multiply(Block& block, const WarpgroupProduct& product, float* sums,
                           const unsigned* a_registers, Location at) {
   Part mine = {product, sums, a_registers};
   together_.execute(block, "for the warpgroup's wgmma", mine, at, [&](auto member) {
-    if (!unit().fenced)
-      block.scheduler.fail("wgmma without a wgmma_fence since the products before were committed");
+    for (unsigned rank = 0; rank < size; ++rank) expect_fenced(block, member(rank), rank);
     unit().open.push_back(start(block, member));
     if (block.scheduler.lands_early()) run_until_now(block);
   });
@@ -147,7 +180,9 @@ void Warpgroups::change_registers(Block& block, Location at) {
   together_.execute(block, "for the warpgroup to change its registers", nothing, at, [](auto) {});
 }
 
-void fence_warpgroup(Location at) { current_block->warpgroups.fence(*current_block, at); }
+void fence_warpgroup(std::initializer_list<Registers> registers, Location at) {
+  current_block->warpgroups.fence(*current_block, registers, at);
+}
 void multiply_warpgroup(const WarpgroupProduct& product, float* sums, const unsigned* a_registers,
                         Location at) {
   current_block->warpgroups.multiply(*current_block, product, sums, a_registers, at);

@@ -26,7 +26,7 @@ class Warpgroups {
   bool any_running() const;
 
   // For the running thread.
-  void fence(Block& block, Location at);
+  void fence(Block& block, std::initializer_list<Registers> registers, Location at);
   void multiply(Block& block, const WarpgroupProduct& product, float* sums,
                 const unsigned* a_registers, Location at);
   void commit(Block& block, Location at);
@@ -43,8 +43,14 @@ class Warpgroups {
     bool done = false;
   };
   using Products = std::vector<Started>;
+  /// An array that a thread named at its fence, and what it held then.
+  struct Fenced {
+    const char* first;
+    std::vector<char> contents;
+  };
   struct Unit {
     bool fenced = false;
+    std::array<std::vector<Fenced>, size> registers = {};
     Products open = {};
     std::deque<Products> groups = {};
   };
@@ -54,6 +60,8 @@ class Warpgroups {
     float* sums;
     const unsigned* a;
   };
+  static const Fenced* find(const std::vector<Fenced>& all, const void* registers);
+  void expect_fenced(Block& block, const Part& part, unsigned rank);
   template <class Member>
   Started start(Block& block, Member member);
   void run_until_now(Block& block);

@@ -300,6 +300,38 @@ TEST_F(WgmmaPipeline, CatchesPlantedRaces) {
   expect_bug_caught(Bug::no_commit, "race");
 }
 
+enum class RegisterBug { none, a_not_fenced, a_written_behind_fence, sums_not_fenced };
+
+/// Multiplies A, ones in registers, by zeros.
+void multiply_registers(RegisterBug bug) {
+  auto* words = reinterpret_cast<unsigned*>(shared_memory());
+  for (unsigned i = thread_index(); i < 1024; i += 128) words[i] = 0;
+  async_proxy_fence();
+  block_barrier();
+  const auto tile = matrix_descriptor(shared_address(words), 1024, 128, Swizzle::none);
+  float sums[32] = {}, others[32] = {};
+  unsigned a[2][4] = {{1, 1, 1, 1}, {1, 1, 1, 1}};
+  if (bug == RegisterBug::a_not_fenced)
+    wgmma_fence(sums, a[0]);
+  else if (bug == RegisterBug::sums_not_fenced)
+    wgmma_fence(others, a);
+  else
+    wgmma_fence(sums, a);
+  if (bug == RegisterBug::a_written_behind_fence && thread_index() == 77) a[1][3] = 2;
+  wgmma<DType::float32, 64>(sums, a[1], tile);
+  wgmma_commit();
+  wgmma_wait<0>(sums);
+}
+
+TEST(Wgmma, CatchesRegistersWithoutAFence) {
+  const LaunchGeometry block = one_block(128, 4096);
+  const auto run = [](RegisterBug bug) { return [bug] { multiply_registers(bug); }; };
+  EXPECT_EQ(launch(block, run(RegisterBug::none)).error, "");
+  expect_caught(block, run(RegisterBug::a_not_fenced), "reads registers of A that");
+  expect_caught(block, run(RegisterBug::a_written_behind_fence), "written behind its wgmma_fence");
+  expect_caught(block, run(RegisterBug::sums_not_fenced), "sums that its wgmma_fence");
+}
+
 /// Multiplies zeros that the threads wrote.
 void multiply_zeros(bool fences, bool waits) {
   auto* words = reinterpret_cast<unsigned*>(shared_memory());

@@ -33,10 +33,10 @@ void wgmma_case(const CaseArgs& args) {
     return matrix_descriptor(shared_address(words) + in[0], static_cast<int>(in[1]),
                              static_cast<int>(in[2]), static_cast<Swizzle>(in[3]));
   };
-  const unsigned a[4] = {registers[0], registers[1], registers[2], registers[3]};
+  unsigned a[4] = {registers[0], registers[1], registers[2], registers[3]};
   float sums[n / 2];
   for (int i = 0; i < n / 2; ++i) sums[i] = static_cast<float>(thread);
-  wgmma_fence(sums);
+  wgmma_fence(sums, a);
   for (int i = 0; i < 2; ++i) {
     if constexpr (a_in_registers)
       wgmma<dtype, n, b_major>(sums, a, descriptor(args.in + 4));
