@@ -249,9 +249,14 @@ constexpr bool fits_32_bits(HaloConfig c, const ConvShape<Int64>& s) {
   const Int64 last = length_blocks(c, s) * block_l(c);
   const Int64 reach = last * s.stride + s.taps * s.dilation + s.pad_left + halo_window(c, s);
   const Int64 along_l = c.layout == Layout::NLC ? s.groups * s.in_channels : 1;
+  const Int64 along_c = c.layout == Layout::NLC ? 1 : s.length;
+  const Int64 channels = (staged_groups(c, s) - 1) * s.in_channels +
+                         chunks(c, s) * chunk_channels(c, s) * word_channels(c);
+  const Int64 tiles = s.groups * tiles_per_group(c, s) + c.slices;
   return s.batch * s.length * s.groups * s.in_channels <= limit &&
          s.batch * s.out_length * s.groups * s.out_channels <= limit &&
-         packed_bytes(c, s) <= limit && blocks(c, s) <= limit && reach <= limit / along_l;
+         packed_bytes(c, s) <= limit && blocks(c, s) <= limit && reach <= limit / along_l &&
+         channels * along_c <= limit && tiles * tile_weights(c, chunks(c, s), steps(c, s)) <= limit;
 }
 
 }  // namespace convtune::cuda

@@ -194,9 +194,10 @@ constexpr bool fits_32_bits(ImplicitGemmConfig c, const ConvShape<Int64>& s) {
   const Int64 limit = 0x7fffffff;
   const Int64 last = length_blocks(c, s) * c.tile_l + x_rows(c, s);
   const Int64 channels = (channel_steps(c, s) + 1) * step_channels(c);
+  const Int64 along_c = c.layout == Layout::NLC ? 1 : s.length;
   return s.batch * s.length * s.groups * s.in_channels <= limit &&
          s.batch * s.out_length * s.groups * s.out_channels <= limit &&
-         packed_bytes(c, s) <= limit && blocks(c, s) <= limit && channels <= limit &&
+         packed_bytes(c, s) <= limit && blocks(c, s) <= limit && channels * along_c <= limit &&
          last <= limit && s.stride <= limit &&
          last * s.stride + 2 * s.taps * s.dilation + s.pad_left <= limit;
 }

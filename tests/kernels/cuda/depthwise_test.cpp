@@ -181,6 +181,18 @@ TEST(Depthwise, WidensIndicesWhereATensorNeedsIt) {
   EXPECT_EQ(depthwise_config(problem, config_for({})).index_bits, 64);  // a tap's position
 }
 
+TEST(Depthwise, WidensIndicesWhereATileReachesBeyond) {
+  const Config config = config_for({.tile_l = 4, .vec_y = 4});
+  Problem problem = {.length = (1 << 27) - 64,
+                     .in_channels = 16,
+                     .out_channels = 16,
+                     .kernel_size = 1,
+                     .num_groups = 16};
+  EXPECT_EQ(depthwise_config(problem, config).index_bits, 32);
+  problem.length = (1 << 27) - 3;  // the last tile ends 3 positions behind, 2^31 elements
+  EXPECT_EQ(depthwise_config(problem, config).index_bits, 64);
+}
+
 TEST(Depthwise, BakesInNothingButWhatItNames) {
   const Problem problem = {.length = 64,
                            .in_channels = 8,

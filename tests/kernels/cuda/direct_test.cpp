@@ -131,6 +131,15 @@ TEST(Direct, WidensIndicesWhereATensorNeedsIt) {
   EXPECT_EQ(direct_config(problem, config).index_bits, 64);  // a tap's position, not a tensor
 }
 
+TEST(Direct, WidensIndicesWhereATileReachesBeyond) {
+  const Config config = config_for({.threads = 128});
+  Problem problem = {
+      .length = 0x7fffffff - 255, .in_channels = 1, .out_channels = 1, .kernel_size = 1};
+  EXPECT_EQ(direct_config(problem, config).index_bits, 32);
+  problem.length = 0x7fffffff - 126;  // the last block ends at 2^31
+  EXPECT_EQ(direct_config(problem, config).index_bits, 64);
+}
+
 TEST(Direct, BakesInNothingButWhatItNames) {
   const Problem problem = {.length = 64, .in_channels = 8, .out_channels = 8, .kernel_size = 3};
   Problem other = problem;

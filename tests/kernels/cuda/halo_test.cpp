@@ -212,6 +212,36 @@ TEST(Halo, WidensIndicesWhereATensorNeedsIt) {
   EXPECT_EQ(halo_config(problem, config).index_bits, 64);
 }
 
+TEST(Halo, WidensIndicesWhereAChunkReachesBeyond) {
+  // 13 channels, windows of 1,028 positions: two chunks of 7 channels.
+  const Config config = config_for({.tile_l = 32, .tile_c = 8});
+  Problem problem = {.length = 150'000'000,
+                     .in_channels = 13,
+                     .out_channels = 8,
+                     .kernel_size = 2,
+                     .dilation = 900,
+                     .layout = Layout::NCL};
+  const auto shape = conv_shape(problem);
+  ASSERT_EQ(cuda::chunks(halo_config(problem, config), shape), 2);
+  ASSERT_EQ(cuda::chunk_channels(halo_config(problem, config), shape), 7);
+  EXPECT_EQ(halo_config(problem, config).index_bits, 32);
+  problem.length = 160'000'000;  // 13 channels end below 2^31, the 14th of them beyond
+  EXPECT_EQ(halo_config(problem, config).index_bits, 64);
+}
+
+TEST(Halo, WidensIndicesWhereTilesReachBeyond) {
+  Problem problem = {.length = 64,
+                     .in_channels = 1 << 22,
+                     .out_channels = 8,
+                     .kernel_size = 15,
+                     .dtype = DType::float16};
+  EXPECT_EQ(halo_config(problem, config_for({.tile_l = 32, .tile_c = 8})).index_bits, 32);
+  // The weights of a tile are 480 Mi elements: those of a fourth slice, without channels, would
+  // lie beyond 2^31.
+  const Config sliced = config_for({.tile_l = 32, .tile_c = 8, .slices = 4});
+  EXPECT_EQ(halo_config(problem, sliced).index_bits, 64);
+}
+
 TEST(Halo, BakesInNothingButWhatItNames) {
   const Problem problem = {.length = 4000, .in_channels = 8, .out_channels = 64, .kernel_size = 3};
   Problem other = problem;

@@ -239,6 +239,19 @@ TEST(ImplicitGemm, WidensIndicesWhereATensorNeedsIt) {
   EXPECT_EQ(implicit_gemm_config(problem, config).index_bits, 64);  // a tap's position
 }
 
+TEST(ImplicitGemm, WidensIndicesWhereAStepReachesBeyond) {
+  Problem problem = {.length = 16'000'000,
+                     .in_channels = 65,
+                     .out_channels = 16,
+                     .kernel_size = 1,
+                     .dtype = DType::float16,
+                     .layout = Layout::NCL};
+  const Config config = config_for({.tile_c = 32, .row_bytes = 64});  // steps of 32 channels
+  EXPECT_EQ(implicit_gemm_config(problem, config).index_bits, 32);
+  problem.length = 32'000'000;  // 65 channels end below 2^31, three steps beyond
+  EXPECT_EQ(implicit_gemm_config(problem, config).index_bits, 64);
+}
+
 TEST(ImplicitGemm, BakesInNothingButWhatItNames) {
   const Problem problem = {.length = 64,
                            .in_channels = 64,

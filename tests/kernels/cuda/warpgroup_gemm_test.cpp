@@ -142,6 +142,11 @@ TEST(WarpgroupGemm, NamesWhatItDoesNotServe) {
   EXPECT_EQ(default_broken_by(other), "indices_fit_32_bits");
   other.padding.left = std::int64_t{1} << 40;
   EXPECT_EQ(default_broken_by(other), "indices_fit_32_bits");
+  other = served;
+  other.length = (1 << 30) - 1024;
+  EXPECT_EQ(default_broken_by(other), "");
+  other.length = (1 << 30) - 1;  // the last slab ends beyond
+  EXPECT_EQ(default_broken_by(other), "indices_fit_32_bits");
 }
 
 TEST(WarpgroupGemm, BakesInNothingButWhatItNames) {
