@@ -116,8 +116,12 @@ bool taps_share_rows(const Problem& p, const Config& c, const DeviceProperties&)
 }
 
 bool split_fills_device(const Problem& p, const Config& c, const DeviceProperties& device) {
-  return c.at("split") == 1 ||
-         (c.at("tile_l") * c.at("tile_c") <= small_tile && blocks(p, c) <= device.units);
+  return c.at("split") == 1 || (c.at("tile_l") * c.at("tile_c") <= small_tile &&
+                                c.at("split") * blocks(p, c) <= 2L * device.units);
+}
+
+bool split_divides_row(const Problem&, const Config& c, const DeviceProperties&) {
+  return c.at("row_bytes") % (c.at("split") * cuda::slice_bytes) == 0;
 }
 
 /// Of the reduction: a tap of as many channels as fill a row.
@@ -155,7 +159,10 @@ std::vector<Constraint> constraints() {
       {"taps_share_rows", "share: some taps read the same positions, less than tile_l rows apart",
        taps_share_rows},
       {"split_fills_device",
-       "split is 1, or tiles are at most 64 by 64 and blocks no more than SMs", split_fills_device},
+       "split is 1, or tiles are at most 64 by 64, and split times blocks at most twice the SMs",
+       split_fills_device},
+      {"split_divides_row", "each part of a row has 32 bytes at least, what an mma takes",
+       split_divides_row},
       {"stages_used", "stages is at most the steps of the reduction, and 2 for no more than 2",
        stages_used},
       {"shared_memory_fits", "the tiles of all stages fit a block's shared memory",
@@ -176,7 +183,7 @@ std::vector<Parameter> parameters() {
       {"row_bytes", {64, 128}, "bytes of input channels a step"},
       {"stages", {2, 3, 4}, "steps in shared memory at once"},
       {"share", {0, 1}, "1: taps that read the same positions share a tile of x"},
-      {"split", {1, 2}, "parts of a step's channels, each with warps of its own"},
+      {"split", {1, 2, 4}, "parts of a step's channels, each with warps of its own"},
   };
 }
 
@@ -226,7 +233,7 @@ Config completed(const Problem& p, const Config& config, const DeviceProperties&
     return std::min<std::int64_t>(device.shared_per_sm / bytes, 2);
   };
   Config best = config;
-  for (const std::int64_t split : {1, 2}) {
+  for (const std::int64_t split : {1, 2, 4}) {
     for (const std::int64_t stages : {2, 3, 4}) {
       const Config c = config_of({config.at("tile_l"), config.at("tile_c")}, config.at("row_bytes"),
                                  stages, config.at("share"), split);

@@ -36,6 +36,10 @@ namespace convtune::cuda {
 // not aligned to 4 bytes, the next tile of x instead passes through registers, a part of it with
 // every step: loaded before the products, stored behind them, transposed.
 //
+// Where the grid is small, so that blocks have an SM to themselves, `split` warps share each warp's
+// tile: every one multiplies its part of the channels of each step. At the end the sums of the
+// parts are added in order, split - 1 tiles of them through shared memory.
+//
 // A step has tile_l * tile_c * step_channels multiply-adds and loads tile_c * row_bytes of weights;
 // a tile of x is x_rows * row_bytes, once for all its taps. Main memory sees x, y and the packed
 // weights once if L2 holds what blocks side by side share.
@@ -210,7 +214,7 @@ class GemmLoop {
 
 template <ImplicitGemmConfig config>
 void conv1d_implicit_gemm(const ConvArgs& args) {
-  static_assert(config.row_bytes / 32 % config.split == 0, "a part has whole steps of mma");
+  static_assert(config.row_bytes % (config.split * slice_bytes) == 0, "a part has whole slices");
   static_assert((config.dtype == DType::float32) == (config.math != Math::ieee));
   using T = Element<config.dtype>;
   using Index = IndexOf<config.index_bits>;

@@ -30,6 +30,9 @@ struct ImplicitGemmConfig {
 
 constexpr int element_bytes(ImplicitGemmConfig c) { return c.dtype == DType::float32 ? 4 : 2; }
 
+/// Of a step's channels, what one mma multiplies.
+constexpr int slice_bytes = 32;
+
 /// Input channels of a step. The last of a group are filled up with zeros.
 constexpr int step_channels(ImplicitGemmConfig c) { return c.row_bytes / element_bytes(c); }
 

@@ -108,7 +108,7 @@ void add_products(unsigned x, int x_row, unsigned weights, const WarpTile<config
                   GemmSums<config>& sums) {
   using Tile = WarpTile<config>;
   constexpr bool nlc = config.layout == Layout::NLC;
-  constexpr int slices = config.row_bytes / 32 / config.split;
+  constexpr int slices = config.row_bytes / slice_bytes / config.split;
   const LaneRow<config> a_row =
       lane_row_of_a<config>(nlc ? x : weights, warp.row + (nlc ? x_row : 0));
   const LaneRow<config> b_row =
