@@ -203,6 +203,15 @@ TEST(Toeplitz, WidensIndicesWhereATensorNeedsIt) {
   EXPECT_EQ(toeplitz_config(problem, config).index_bits, 64);
 }
 
+TEST(Toeplitz, WidensIndicesWhereAWindowReachesBeyond) {
+  const Config config = config_for({.tile_l = 128, .tile_c = 8});
+  Problem problem = served;
+  problem.length = (std::int64_t{1} << 25) - 256;
+  EXPECT_EQ(toeplitz_config(problem, config).index_bits, 32);
+  problem.length = (std::int64_t{1} << 25) - 128;  // the last window ends 65 positions behind 2^25
+  EXPECT_EQ(toeplitz_config(problem, config).index_bits, 64);
+}
+
 TEST(Toeplitz, BakesInNothingButWhatItNames) {
   Problem other = served;
   other.batch = 7;
