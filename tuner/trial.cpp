@@ -252,7 +252,9 @@ std::vector<Measurement> TrialRunner::run_all(const TrialRequest& request) {
   }
   const auto take_samples = [&] {
     for (int round = 0; round < request.rounds; ++round) {
-      for (Entrant& entrant : entrants) {
+      // Each round begins with another one: what a place in the round is worth falls to all alike.
+      for (std::size_t turn = 0; turn < entrants.size(); ++turn) {
+        Entrant& entrant = entrants[(static_cast<std::size_t>(round) + turn) % entrants.size()];
         if (!is_in_the_race(entrant)) continue;
         attempt(entrant, [&] { take_sample(entrant, *timer, request.give_up_seconds); });
       }

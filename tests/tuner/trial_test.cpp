@@ -213,6 +213,29 @@ TEST(Trial, AHopelessCandidateIsSampledTwice) {
   EXPECT_EQ(measured.at(0).samples.size(), 2U);
 }
 
+TEST(Trial, EachRoundBeginsWithAnotherCandidate) {
+  /// Notes whose run it is whenever that changes.
+  class Listener final : public SabotagedCpu {
+   public:
+    Listener() : SabotagedCpu(nullptr) {}
+    std::unique_ptr<Executable> prepare(const Problem& what, const Candidate& candidate,
+                                        const void* weight, const void* bias) override {
+      return std::make_unique<SabotagedExecutable>(
+          open_device("cpu")->prepare(what, candidate, weight, bias),
+          [this, own = prepared++](const auto& run, const void*, float*) {
+            if (turns.empty() || turns.back() != own) turns.push_back(own);
+            run();
+          });
+    }
+    int prepared = 0;
+    std::vector<int> turns;
+  };
+  const auto device = std::make_shared<Listener>();
+  const std::vector<std::string> configs(3, a_config());
+  TrialRunner(device).run({.problem = problem, .configs = configs, .seed = 1, .rounds = 3});
+  EXPECT_THAT(device->turns, testing::ElementsAre(0, 1, 2, 0, 1, 2, 1, 2, 0, 2, 0, 1, 0, 1, 2));
+}
+
 TEST(Trial, WithTooLittleMemoryIsSkippedNotFailed) {
   const Measurement one = trial([](const auto&, const void*, float*) {
     throw Error(Status::no_memory, "cuMemAlloc failed");
