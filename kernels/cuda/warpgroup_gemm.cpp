@@ -72,6 +72,11 @@ bool channels_used(const Problem& p, const Config& c, const DeviceProperties&) {
   return c.at("tile_c") <= shortest || c.at("tile_c") < 2 * out_channels_per_group(p);
 }
 
+bool taps_share_x(const Problem& p, const Config& config, const DeviceProperties&) {
+  return config.at("share") == 0 || (is_nlc(p) && p.stride == 1 && p.kernel_size > 1 &&
+                                     (p.kernel_size - 1) * p.dilation <= cuda::most_halo);
+}
+
 std::vector<Constraint> constraints() {
   return {
       tensor_core_math,
@@ -85,6 +90,8 @@ std::vector<Constraint> constraints() {
        "a row of x, a group's channels in NLC or the length in NCL, is a multiple of 16 bytes",
        x_rows_are_aligned},
       {"stride_served", "the stride is at most 8 in NLC, 1 in NCL", stride_served},
+      {"taps_share_x", "share: NLC, stride 1, several taps over at most 64 positions more",
+       taps_share_x},
       {"indices_fit_32_bits", "positions, channels, tiles and steps stay below 2^30",
        indices_fit_32_bits},
       {"rows_fill_warpgroups", "each warpgroup has one or two blocks of 64 rows of a tile",
@@ -103,12 +110,13 @@ std::vector<Parameter> parameters() {
       {"tile_l", {64, 128, 256}, "output positions a tile"},
       {"tile_c", {64, 128, 256}, "output channels a tile"},
       {"teams", {1, 2}, "1: two warpgroups share a tile, 2: they take turns"},
+      {"share", {0, 1}, "1: x comes once for all taps, with its halo"},
   };
 }
 
 Config config_of(std::int64_t tile_l, std::int64_t tile_c, std::int64_t teams) {
   return {.family = std::string(family_name),
-          .settings = {{"tile_l", tile_l}, {"tile_c", tile_c}, {"teams", teams}}};
+          .settings = {{"tile_l", tile_l}, {"tile_c", tile_c}, {"teams", teams}, {"share", 0}}};
 }
 
 int wgmmas_of_a_product(const Problem& p) { return p.math == Math::tf32x3 ? 3 : 1; }
@@ -223,6 +231,21 @@ void pack(const Problem& problem, const Config& config, const void* weight, cons
 std::size_t alignment(const Problem&, const Config&) { return copy_alignment; }
 int blocks_per_sm(const Problem&, const Config&) { return 1; }
 
+/// x that taps share, with 16 bytes of channels as the contiguous dimension, so that a box arrives
+/// as wgmma reads it without a swizzle: the rows of the first 16 bytes, of the second, ...
+cuda::TensorMapArgs map_of_shared_x(const Problem& p, const WarpgroupGemmConfig& c) {
+  const auto shape = conv_shape(p);
+  const Int64 element = cuda::element_bytes(c);
+  const auto piece = static_cast<int>(cuda::piece_bytes / element);  // channels
+  const Int64 row = p.in_channels * element;
+  const auto rows = static_cast<int>(cuda::slab_rows(c, shape));
+  return {.dtype = p.dtype,
+          .rank = 5,
+          .size = {piece, p.length, shape.in_channels / piece, p.num_groups, p.batch},
+          .stride = {element, row, cuda::piece_bytes, shape.in_channels * element, p.length * row},
+          .box = {piece, rows, cuda::chunk_bytes / cuda::piece_bytes, 1, 1}};
+}
+
 /// x with the group as a dimension of its own, so that channels behind a group's last read as
 /// zeros.
 cuda::TensorMapArgs map_of_x(const Problem& p, const WarpgroupGemmConfig& c) {
@@ -256,7 +279,7 @@ cuda::TensorMapsArgs tensor_maps(const Problem& problem, const Config& config) {
   const auto shape = conv_shape(problem);
   const Int64 blocks =
       cuda::channel_tiles(c, shape) * cuda::steps(c, shape) * cuda::weight_parts(c);
-  return {.x = map_of_x(problem, c),
+  return {.x = c.shares_x ? map_of_shared_x(problem, c) : map_of_x(problem, c),
           .weights = {.dtype = problem.dtype,
                       .rank = 3,
                       .size = {cuda::chunk_channels(c), c.tile_c, blocks},
@@ -291,6 +314,7 @@ WarpgroupGemmConfig warpgroup_gemm_config(const Problem& p, const Config& config
           .tile_l = static_cast<int>(config.at("tile_l")),
           .tile_c = static_cast<int>(config.at("tile_c")),
           .teams = static_cast<int>(config.at("teams")),
+          .shares_x = config.at("share") != 0,
           .vec_y = widest_store(p)};
 }
 
@@ -298,9 +322,9 @@ std::string instantiation(const WarpgroupGemmConfig& c) {
   return fmt::format(
       "conv1d_warpgroup_gemm<WarpgroupGemmConfig{{.dtype = DType::{}, .math = Math::{}, "
       ".layout = Layout::{}, .activation = Activation::{}, .tile_l = {}, .tile_c = {}, .teams = "
-      "{}, .vec_y = {}}}>",
+      "{}, .shares_x = {}, .vec_y = {}}}>",
       name(c.dtype), name(c.math), name(c.layout), name(c.activation), c.tile_l, c.tile_c, c.teams,
-      c.vec_y);
+      c.shares_x, c.vec_y);
 }
 
 const Family& cuda_warpgroup_gemm() {

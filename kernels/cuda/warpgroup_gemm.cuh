@@ -32,35 +32,63 @@ namespace convtune::cuda {
 //   warpgroups 0, 1              wgmma into registers; a stage is given back when the next one's
 //     (consumers)                products have been started; then bias, activation and stores
 //
+// With shares_x (NLC, stride 1) a chunk of x comes once for all its taps: slabs of 64 positions and
+// the halo behind them, in a ring of two tiles beside that of the weights.
+//
 // The grid has as many blocks as the GPU has SMs. Block b computes tiles b, b + blocks, ...; the
 // producer runs ahead into the next tile while the consumers store. With two teams the consumers
 // take turns with whole tiles: one stores while the other multiplies.
+
+/// Starts the copies of what a tap reads of a chunk of x; with shares_x, of what all taps do.
+template <WarpgroupGemmConfig config>
+void load_x(const ConvShape<Int32>& shape, const TensorMaps& maps, const GemmTile& tile, int chunk,
+            int tap, unsigned x, unsigned barrier) {
+  CONVTUNE_UNROLL
+  for (int s = 0; s < config.tile_l / slab; ++s) {
+    const SlabPlace place = slab_place(shape, tile.first_slab + s);
+    const int first = place.first * shape.stride + tap * shape.dilation - shape.pad_left;
+    if constexpr (config.shares_x) {
+      tma_load(x + static_cast<unsigned>(s * slab_bytes(config)), maps.x, barrier, 0, first,
+               chunk * (chunk_bytes / piece_bytes), tile.group, place.batch);
+    } else {
+      const int channel = chunk * chunk_channels(config);
+      const int copies = copies_per_slab(shape);
+      for (int copy = 0; copy < copies; ++copy) {
+        const int position = first + copy * (slab / copies) * shape.stride;
+        const unsigned to =
+            x + static_cast<unsigned>((s * copies + copy) * slab / copies * chunk_bytes);
+        if constexpr (config.layout == Layout::NLC)
+          tma_load(to, maps.x, barrier, channel, position, tile.group, place.batch);
+        else
+          tma_load(to, maps.x, barrier, position, channel, tile.group, place.batch);
+      }
+    }
+  }
+}
 
 /// Starts the copies of one step, which arrive at ring.full(n).
 template <WarpgroupGemmConfig config>
 void load_step(const ConvShape<Int32>& shape, const TensorMaps& maps, const StageRing<config>& ring,
                const GemmTile& tile, int chunk, int tap, unsigned n) {
-  const int channel = chunk * chunk_channels(config);
-  const int copies = copies_per_slab(shape);
+  mbarrier_wait(ring.empty(n), StageRing<config>::parity(n) ^ 1);
   mbarrier_arrive_expect(ring.full(n), stage_bytes(config));
-  CONVTUNE_UNROLL
-  for (int s = 0; s < config.tile_l / slab; ++s) {
-    const SlabPlace place = slab_place(shape, tile.first_slab + s);
-    const int first = place.first * shape.stride + tap * shape.dilation - shape.pad_left;
-    for (int copy = 0; copy < copies; ++copy) {
-      const int position = first + copy * (slab / copies) * shape.stride;
-      const unsigned to =
-          ring.x(n) + static_cast<unsigned>((s * copies + copy) * slab / copies * chunk_bytes);
-      if constexpr (config.layout == Layout::NLC)
-        tma_load(to, maps.x, ring.full(n), channel, position, tile.group, place.batch);
-      else
-        tma_load(to, maps.x, ring.full(n), position, channel, tile.group, place.batch);
-    }
-  }
+  if constexpr (!config.shares_x)
+    load_x<config>(shape, maps, tile, chunk, tap, ring.x(n), ring.full(n));
   constexpr int parts = weight_parts(config);
   const int step = tile.channel_tile * steps(config, shape) + chunk * shape.taps + tap;
   for (int part = 0; part < parts; ++part)
     tma_load(ring.weights(n, part), maps.weights, ring.full(n), 0, 0, step * parts + part);
+}
+
+/// Starts the copies of the shared tile of x that step n is the first to read.
+template <WarpgroupGemmConfig config>
+void load_shared_x(const ConvShape<Int32>& shape, const TensorMaps& maps,
+                   const StageRing<config>& ring, const GemmTile& tile, int chunk, unsigned n) {
+  const unsigned m = n / static_cast<unsigned>(shape.taps);
+  mbarrier_wait(ring.x_empty(m), StageRing<config>::x_parity(m) ^ 1);
+  mbarrier_arrive_expect(ring.x_full(m),
+                         config.tile_l / slab * slab_rows(config, shape) * chunk_bytes);
+  load_x<config>(shape, maps, tile, chunk, 0, ring.shared_x(m), ring.x_full(m));
 }
 
 template <WarpgroupGemmConfig config>
@@ -70,10 +98,9 @@ void produce(const ConvShape<Int32>& shape, const TensorMaps& maps, const StageR
   for (unsigned index = block_index(); index < last; index += block_count()) {
     const GemmTile tile = gemm_tile<config>(shape, index);
     for (int chunk = 0; chunk < chunks(config, shape); ++chunk) {
-      for (int tap = 0; tap < shape.taps; ++tap, ++n) {
-        mbarrier_wait(ring.empty(n), StageRing<config>::parity(n) ^ 1);
+      if constexpr (config.shares_x) load_shared_x(shape, maps, ring, tile, chunk, n);
+      for (int tap = 0; tap < shape.taps; ++tap, ++n)
         load_step<config>(shape, maps, ring, tile, chunk, tap, n);
-      }
     }
   }
 }
@@ -119,6 +146,11 @@ void make_barriers(const StageRing<config>& ring) {
     for (unsigned n = 0; n < StageRing<config>::count; ++n) {
       mbarrier_init(ring.full(n), 1);
       mbarrier_init(ring.empty(n), 4 * team_warpgroups(config));
+    }
+    for (int tile = 0; tile < shared_x_tiles(config); ++tile) {
+      const auto m = static_cast<unsigned>(tile);
+      mbarrier_init(ring.x_full(m), 1);
+      mbarrier_init(ring.x_empty(m), 4 * team_warpgroups(config));
     }
     for (int team = 0; team < config.teams; ++team)
       mbarrier_init(ring.turn(team), 4 * team_warpgroups(config));

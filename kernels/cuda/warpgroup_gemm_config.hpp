@@ -14,10 +14,11 @@ struct WarpgroupGemmConfig {
   Math math = Math::ieee;  ///< tf32 or tf32x3 for float32
   Layout layout = Layout::NLC;
   Activation activation = Activation::none;
-  int tile_l = 128;  ///< output positions a tile
-  int tile_c = 128;  ///< output channels a tile, all of one group
-  int teams = 1;     ///< 1: both consumer warpgroups share a tile; 2: each has its own
-  int vec_y = 1;     ///< elements of y a store
+  int tile_l = 128;       ///< output positions a tile
+  int tile_c = 128;       ///< output channels a tile, all of one group
+  int teams = 1;          ///< 1: both consumer warpgroups share a tile; 2: each has its own
+  bool shares_x = false;  ///< NLC, stride 1: x comes once for all taps of a chunk, with its halo
+  int vec_y = 1;          ///< elements of y a store
 
   bool operator==(const WarpgroupGemmConfig&) const = default;
 };
@@ -49,38 +50,57 @@ constexpr int slab = 64;
 
 /// A step of the reduction is one tap of a chunk of input channels, 128 bytes of them.
 constexpr int chunk_bytes = 128;
+/// What a row of an operand is made of.
+constexpr int piece_bytes = 16;
 constexpr int element_bytes(WarpgroupGemmConfig c) { return c.dtype == DType::float32 ? 4 : 2; }
 constexpr int chunk_channels(WarpgroupGemmConfig c) { return chunk_bytes / element_bytes(c); }
 /// Of them, those that one wgmma multiplies.
 constexpr int product_bytes = 32;
 
-/// Shared memory: stages of x slabs and weights, 4 KiB for each warp that stores, and two barriers
-/// a stage.
-constexpr int x_stage_bytes(WarpgroupGemmConfig c) { return c.tile_l * chunk_bytes; }
+/// Positions that a shared slab of x may reach beyond its 64.
+constexpr int most_halo = 64;
+constexpr int slab_bytes(WarpgroupGemmConfig c) {
+  return (slab + (c.shares_x ? most_halo : 0)) * chunk_bytes;
+}
+constexpr int x_tile_bytes(WarpgroupGemmConfig c) { return c.tile_l / slab * slab_bytes(c); }
+/// Tiles of x that have room of their own: the one that is multiplied and the next.
+constexpr int shared_x_tiles(WarpgroupGemmConfig c) { return c.shares_x ? 2 : 0; }
+
+/// Shared memory: stages of weights and, unless taps share it, x; tiles of x that they share; 4 KiB
+/// for each warp that stores; two barriers a stage and a shared tile.
 constexpr int weights_bytes(WarpgroupGemmConfig c) { return c.tile_c * chunk_bytes; }
 constexpr int weight_parts(WarpgroupGemmConfig c) { return c.math == Math::tf32x3 ? 2 : 1; }
 constexpr int weights_stage_bytes(WarpgroupGemmConfig c) {
   return weight_parts(c) * weights_bytes(c);
 }
 constexpr int stage_bytes(WarpgroupGemmConfig c) {
-  return x_stage_bytes(c) + weights_stage_bytes(c);
+  return (c.shares_x ? 0 : x_tile_bytes(c)) + weights_stage_bytes(c);
 }
 constexpr int patches_bytes = gemm_consumers * 4 * 4096;
 constexpr int stages(WarpgroupGemmConfig c) {
   constexpr int most_stages = 8;
   constexpr int block_limit = 227 * 1024;
-  const int fit = (block_limit - patches_bytes - 8 * c.teams) / (stage_bytes(c) + 16);
+  const int rest = patches_bytes + 8 * c.teams + shared_x_tiles(c) * (x_tile_bytes(c) + 16);
+  const int fit = (block_limit - rest) / (stage_bytes(c) + 16);
   return fit < most_stages ? fit : most_stages;
 }
-constexpr int patches_offset(WarpgroupGemmConfig c) { return stages(c) * stage_bytes(c); }
+constexpr int shared_x_offset(WarpgroupGemmConfig c) { return stages(c) * stage_bytes(c); }
+constexpr int patches_offset(WarpgroupGemmConfig c) {
+  return shared_x_offset(c) + shared_x_tiles(c) * x_tile_bytes(c);
+}
 constexpr int barriers_offset(WarpgroupGemmConfig c) { return patches_offset(c) + patches_bytes; }
 constexpr int shared_bytes(WarpgroupGemmConfig c) {
-  return barriers_offset(c) + 8 * (2 * stages(c) + c.teams);
+  return barriers_offset(c) + 8 * (2 * stages(c) + 2 * shared_x_tiles(c) + c.teams);
 }
 
 template <class Index>
 constexpr Index slabs_per_row(const ConvShape<Index>& s) {
   return divide_up(s.out_length, Index{slab});
+}
+/// Positions that arrive for a slab at once.
+template <class Index>
+constexpr Index slab_rows(WarpgroupGemmConfig c, const ConvShape<Index>& s) {
+  return slab + (c.shares_x ? (s.taps - 1) * s.dilation : 0);
 }
 template <class Index>
 constexpr Index slabs(const ConvShape<Index>& s) {

@@ -51,17 +51,43 @@ struct StageRing {
   unsigned x(unsigned n) const { return base + n % count * stage_bytes(config); }
   /// tf32x3 has two parts: the weights rounded to TF32, and what that left off.
   unsigned weights(unsigned n, int part = 0) const {
-    return x(n) + x_stage_bytes(config) + static_cast<unsigned>(part * weights_bytes(config));
+    return x(n) + (config.shares_x ? 0 : x_tile_bytes(config)) +
+           static_cast<unsigned>(part * weights_bytes(config));
   }
   /// Ends a phase when the operands of a step are there.
   unsigned full(unsigned n) const { return base + barriers_offset(config) + n % count * 8; }
   /// Ends a phase when they have been multiplied.
   unsigned empty(unsigned n) const { return full(n) + count * 8; }
+  /// Tile m of x that taps share, counted likewise, and its barriers.
+  unsigned shared_x(unsigned m) const {
+    return base + shared_x_offset(config) + m % 2 * x_tile_bytes(config);
+  }
+  unsigned x_full(unsigned m) const { return full(0) + 8 * (2 * count + m % 2); }
+  unsigned x_empty(unsigned m) const { return x_full(m) + 16; }
   /// Ends a phase when it is this team's turn to multiply, which the other's warps tell.
   unsigned turn(int team) const {
-    return base + barriers_offset(config) + 8 * (2 * count + static_cast<unsigned>(team));
+    return full(0) + 8 * (2 * count + 2 * shared_x_tiles(config) + static_cast<unsigned>(team));
   }
   static int parity(unsigned n) { return static_cast<int>(n / count % 2); }
+  static int x_parity(unsigned m) { return static_cast<int>(m / 2 % 2); }
 };
+
+/// Where a step finds x. What taps share lies as [slab][16 bytes of channels][row][16 bytes],
+/// without a swizzle, so that a tap is the same tile some rows further down.
+struct StepX {
+  unsigned at;  ///< shared address of its first row
+  int rows;     ///< of a slab
+};
+template <WarpgroupGemmConfig config>
+StepX step_x(const ConvShape<Int32>& shape, const StageRing<config>& ring, unsigned n) {
+  if constexpr (config.shares_x) {
+    const auto taps = static_cast<unsigned>(shape.taps);
+    const int shift = static_cast<int>(n % taps) * shape.dilation;
+    return {ring.shared_x(n / taps) + static_cast<unsigned>(shift * piece_bytes),
+            slab_rows(config, shape)};
+  } else {
+    return {ring.x(n), slab};
+  }
+}
 
 }  // namespace convtune::cuda

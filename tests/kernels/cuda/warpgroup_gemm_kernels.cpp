@@ -14,22 +14,36 @@ constexpr HostKernel<WarpgroupGemmConfig, MappedHostThread> built() {
   return {config, cuda::conv1d_warpgroup_gemm<config>};
 }
 
-// dtype, math, layout, activation, tile_l, tile_c, teams, vec_y
+// dtype, math, layout, activation, tile_l, tile_c, teams, shares_x, vec_y
 constexpr HostKernel<WarpgroupGemmConfig, MappedHostThread> kernels[] = {
-    built<WarpgroupGemmConfig{float16, Math::ieee, NLC, Activation::none, 128, 64, 1, 8}>(),
-    built<WarpgroupGemmConfig{float16, Math::ieee, NLC, Activation::gelu, 64, 64, 2, 1}>(),
-    built<WarpgroupGemmConfig{bfloat16, Math::ieee, NLC, Activation::relu, 256, 128, 1, 2}>(),
-    built<WarpgroupGemmConfig{bfloat16, Math::ieee, NLC, Activation::none, 128, 256, 1, 8}>(),
-    built<WarpgroupGemmConfig{bfloat16, Math::ieee, NLC, Activation::none, 128, 128, 2, 4}>(),
-    built<WarpgroupGemmConfig{float32, Math::tf32, NLC, Activation::none, 128, 128, 1, 4}>(),
-    built<WarpgroupGemmConfig{float32, Math::tf32, NLC, Activation::gelu_tanh, 128, 64, 2, 1}>(),
-    built<WarpgroupGemmConfig{float32, Math::tf32x3, NLC, Activation::none, 256, 64, 1, 2}>(),
-    built<WarpgroupGemmConfig{float32, Math::tf32x3, NLC, Activation::none, 64, 128, 2, 4}>(),
-    built<WarpgroupGemmConfig{float16, Math::ieee, NCL, Activation::none, 64, 128, 1, 8}>(),
-    built<WarpgroupGemmConfig{float16, Math::ieee, NCL, Activation::silu, 64, 64, 2, 1}>(),
-    built<WarpgroupGemmConfig{bfloat16, Math::ieee, NCL, Activation::relu, 128, 256, 1, 2}>(),
-    built<WarpgroupGemmConfig{bfloat16, Math::ieee, NCL, Activation::none, 256, 128, 1, 8}>(),
-    built<WarpgroupGemmConfig{bfloat16, Math::ieee, NCL, Activation::tanh, 128, 128, 2, 4}>(),
+    built<WarpgroupGemmConfig{float16, Math::ieee, NLC, Activation::none, 128, 64, 1, false, 8}>(),
+    built<WarpgroupGemmConfig{float16, Math::ieee, NLC, Activation::gelu, 64, 64, 2, false, 1}>(),
+    built<WarpgroupGemmConfig{bfloat16, Math::ieee, NLC, Activation::relu, 256, 128, 1, false,
+                              2}>(),
+    built<WarpgroupGemmConfig{bfloat16, Math::ieee, NLC, Activation::none, 128, 256, 1, false,
+                              8}>(),
+    built<WarpgroupGemmConfig{bfloat16, Math::ieee, NLC, Activation::none, 128, 128, 2, false,
+                              4}>(),
+    built<WarpgroupGemmConfig{float32, Math::tf32, NLC, Activation::none, 128, 128, 1, false, 4}>(),
+    built<WarpgroupGemmConfig{float32, Math::tf32, NLC, Activation::gelu_tanh, 128, 64, 2, false,
+                              1}>(),
+    built<WarpgroupGemmConfig{float32, Math::tf32x3, NLC, Activation::none, 256, 64, 1, false,
+                              2}>(),
+    built<WarpgroupGemmConfig{float32, Math::tf32x3, NLC, Activation::none, 64, 128, 2, false,
+                              4}>(),
+    built<WarpgroupGemmConfig{float16, Math::ieee, NLC, Activation::relu, 128, 64, 1, true, 8}>(),
+    built<WarpgroupGemmConfig{bfloat16, Math::ieee, NLC, Activation::silu, 256, 128, 1, true, 1}>(),
+    built<WarpgroupGemmConfig{bfloat16, Math::ieee, NLC, Activation::tanh, 64, 128, 2, true, 4}>(),
+    built<WarpgroupGemmConfig{float32, Math::tf32, NLC, Activation::relu, 128, 64, 1, true, 4}>(),
+    built<WarpgroupGemmConfig{float32, Math::tf32x3, NLC, Activation::silu, 128, 64, 2, true, 1}>(),
+    built<WarpgroupGemmConfig{float16, Math::ieee, NCL, Activation::none, 64, 128, 1, false, 8}>(),
+    built<WarpgroupGemmConfig{float16, Math::ieee, NCL, Activation::silu, 64, 64, 2, false, 1}>(),
+    built<WarpgroupGemmConfig{bfloat16, Math::ieee, NCL, Activation::relu, 128, 256, 1, false,
+                              2}>(),
+    built<WarpgroupGemmConfig{bfloat16, Math::ieee, NCL, Activation::none, 256, 128, 1, false,
+                              8}>(),
+    built<WarpgroupGemmConfig{bfloat16, Math::ieee, NCL, Activation::tanh, 128, 128, 2, false,
+                              4}>(),
 };
 
 }  // namespace

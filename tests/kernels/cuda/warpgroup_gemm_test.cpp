@@ -48,7 +48,10 @@ Problem draw_problem(const WarpgroupGemmConfig& c, std::mt19937& random) {
 
 Config config_for(const WarpgroupGemmConfig& c) {
   return {.family = "cuda_warpgroup_gemm",
-          .settings = {{"tile_l", c.tile_l}, {"tile_c", c.tile_c}, {"teams", c.teams}}};
+          .settings = {{"tile_l", c.tile_l},
+                       {"tile_c", c.tile_c},
+                       {"teams", c.teams},
+                       {"share", c.shares_x ? 1 : 0}}};
 }
 
 std::string_view broken_by(const Problem& problem, const Config& config,
@@ -206,6 +209,39 @@ TEST(WarpgroupGemm, MapsXWithItsGroupsAndStride) {
   EXPECT_EQ(std::vector(ncl.stride + 1, ncl.stride + 4),
             (std::vector<cuda::Int64>{6000, 576000, 2304000}));
   EXPECT_EQ(std::vector(ncl.box, ncl.box + 4), (std::vector<int>{64, 64, 1, 1}));
+}
+
+TEST(WarpgroupGemm, MapsSharedXByPiecesOf16Bytes) {
+  Problem problem = served;
+  problem.batch = 5;
+  problem.num_groups = 4;
+  problem.dilation = 7;
+  const Config config = config_for({.tile_l = 128, .tile_c = 64, .shares_x = true});
+  const auto x = cuda_warpgroup_gemm().cuda->tensor_maps(problem, config).x;
+  EXPECT_EQ(x.rank, 5);
+  EXPECT_EQ(std::vector(x.size, x.size + 5), (std::vector<cuda::Int64>{8, 3000, 12, 4, 5}));
+  EXPECT_EQ(std::vector(x.stride + 1, x.stride + 5),
+            (std::vector<cuda::Int64>{768, 16, 192, 2304000}));
+  EXPECT_EQ(std::vector(x.box, x.box + 5), (std::vector<int>{8, 64 + 2 * 7, 8, 1, 1}));
+}
+
+TEST(WarpgroupGemm, SharesXWhereTapsOverlap) {
+  const auto shared = config_for({.tile_l = 128, .tile_c = 64, .shares_x = true});
+  EXPECT_EQ(broken_by(served, shared), "");
+  Problem other = served;
+  other.dilation = 32;
+  EXPECT_EQ(broken_by(other, shared), "");
+  other.dilation = 33;  // 66 positions more
+  EXPECT_EQ(broken_by(other, shared), "taps_share_x");
+  other = served;
+  other.stride = 2;
+  EXPECT_EQ(broken_by(other, shared), "taps_share_x");
+  other = served;
+  other.layout = Layout::NCL;
+  EXPECT_EQ(broken_by(other, shared), "taps_share_x");
+  other = served;
+  other.kernel_size = 1;
+  EXPECT_EQ(broken_by(other, shared), "taps_share_x");
 }
 
 TEST(WarpgroupGemm, PacksWeightsRoundedToTf32WithWhatThatLeftOff) {

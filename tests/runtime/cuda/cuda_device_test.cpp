@@ -103,7 +103,7 @@ TEST_F(CudaDeviceTest, MapsXWhereverItLies) {
                            .dtype = DType::float16};
   const Candidate candidate = {
       .family = &cuda_warpgroup_gemm(),
-      .config = parse_config("cuda_warpgroup_gemm{tile_l=128,tile_c=64,teams=1}")};
+      .config = parse_config("cuda_warpgroup_gemm{tile_l=128,tile_c=64,teams=1,share=0}")};
   const auto random_halves = [](std::int64_t count) {
     std::vector<std::uint16_t> halves;
     for (const float value : random_values(count)) halves.push_back(float16_from_float(value));
