@@ -120,9 +120,12 @@ void for_each_field(R&& r, Visit&& visit) {
   visit("id", r.id);
   visit("device", r.device);
   visit("tool_version", r.tool_version);
+  visit("tool_commit", r.tool_commit);
   visit("command", r.command);
   visit("host_os", r.host_os);
   visit("compiler", r.compiler);
+  visit("build_flags", r.build_flags);
+  visit("libraries", r.libraries);
   visit("driver", r.driver);
   visit("nvrtc", r.nvrtc);
   visit("started_at", r.started_at);
@@ -152,6 +155,7 @@ void for_each_field(R&& r, Visit&& visit) {
   visit("checked_outputs", r.checked_outputs);
   visit("bytes", r.bytes);
   visit("flops", r.flops);
+  visit("clock_mhz", r.clock_mhz);
   visit("turn", r.turn);
   visit("measured_at", r.measured_at);
   visit("run", r.run);

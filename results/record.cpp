@@ -86,6 +86,7 @@ void validate(const Measurement& measurement) {
   require_size("checked_outputs", static_cast<double>(m.checked_outputs));
   require_size("bytes", m.bytes);
   require_size("flops", m.flops);
+  require_size("clock_mhz", m.clock_mhz);
   require_size("turn", static_cast<double>(m.turn));
   require_time("measured_at", m.measured_at);
 }

@@ -43,6 +43,7 @@ struct Measurement {
   std::int64_t checked_outputs = 0;
   double bytes = 0;  ///< Cost of one run
   double flops = 0;
+  double clock_mhz = 0;     ///< the device's, right after the first sample; 0 if it cannot be read
   std::int64_t turn = 0;    ///< 1 for what the search of its problem measured first; 0: no search
   std::string measured_at;  ///< UTC, ISO 8601, seconds; of a finalist, when the finals ended
   std::string run;          ///< which sweep: Run::id
@@ -82,7 +83,12 @@ struct Verdict {
 struct Run {
   std::string id;      ///< unique
   std::string device;  ///< identity
-  std::string tool_version, command, host_os, compiler, driver, nvrtc, started_at;
+  std::string tool_version;
+  std::string tool_commit;  ///< of its sources
+  std::string command, host_os, compiler;
+  std::string build_flags;  ///< of the compiler
+  std::string libraries;    ///< with their versions
+  std::string driver, nvrtc, started_at;
   std::uint64_t seed = 0;
 };
 

@@ -7,7 +7,7 @@ inline constexpr int application_id = 0x4374756e;
 
 /// PRAGMA user_version, and the "schema" of an export. A file with another number is refused, so
 /// every change of a column or of a field needs a new one.
-inline constexpr int schema_version = 3;
+inline constexpr int schema_version = 4;
 
 /// Columns have the names and the order of results/fields.hpp. `digest` is that of the row's line
 /// in the export: a row without its own digest is damaged and counts as missing. Lists (samples,
@@ -62,9 +62,12 @@ CREATE TABLE runs (
   id           TEXT PRIMARY KEY,
   device       TEXT NOT NULL REFERENCES devices,
   tool_version TEXT NOT NULL,
+  tool_commit  TEXT NOT NULL,
   command      TEXT NOT NULL,
   host_os      TEXT NOT NULL,
   compiler     TEXT NOT NULL,
+  build_flags  TEXT NOT NULL,
+  libraries    TEXT NOT NULL,
   driver       TEXT NOT NULL,
   nvrtc        TEXT NOT NULL,
   started_at   TEXT NOT NULL,
@@ -97,6 +100,7 @@ CREATE TABLE measurements (
   checked_outputs   INTEGER NOT NULL,
   bytes         REAL NOT NULL,
   flops         REAL NOT NULL,
+  clock_mhz     REAL NOT NULL,
   turn          INTEGER NOT NULL,
   measured_at   TEXT NOT NULL,
   run           TEXT NOT NULL,

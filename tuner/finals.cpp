@@ -34,6 +34,7 @@ void add_rounds(Finals& finals, std::vector<Measurement> reply) {
     finalist.checked_outputs += taken.checked_outputs;
     if (taken.outcome == Outcome::ok) {
       std::ranges::copy(taken.samples, std::back_inserter(finalist.samples));
+      finalist.clock_mhz = taken.clock_mhz;
     } else {
       disqualify(finals, i, taken.outcome, std::move(taken.reason));
     }

@@ -5,11 +5,30 @@
 #include <new>
 #include <system_error>
 
+#include "generator/compiler.hpp"
 #include "kernels/error.hpp"
 #include "kernels/say.hpp"
+#include "tuner/build_info.hpp"
 #include "tuner/cli/commands.hpp"
 
 namespace {
+
+std::string nvrtc_text() {
+  try {
+    const convtune::CompilerInfo compiler = convtune::compiler_info();
+    return fmt::format("{}, {}", compiler.version, compiler.path);
+  } catch (const convtune::Error&) {
+    return "none was found; convtune devices tells why";
+  }
+}
+
+std::string version_text() {
+  const convtune::BuildInfo build = convtune::build_info();
+  return fmt::format(
+      "convtune {}\ncommit     {}\ncompiler   {}\nflags      {}\nlibraries  {}\nNVRTC      {}",
+      build.version, build.commit, build.compiler, build.flags, convtune::library_versions(),
+      nvrtc_text());
+}
 
 int output_failed() {
   convtune::say("convtune: standard output could not be written; check where it goes");
@@ -22,7 +41,7 @@ int output_failed() {
 int main(int argc, char** argv) {
   using namespace convtune;
   CLI::App app("Autotuner, kernel generator and run-time library for Conv1D", "convtune");
-  app.set_version_flag("--version", CONVTUNE_VERSION);
+  app.set_version_flag("--version", version_text, "What this program was built from and with");
   app.require_subcommand(0, 1);
   app.failure_message([](const CLI::App*, const CLI::Error& error) {
     return fmt::format("convtune: {}; see convtune --help\n", error.what());

@@ -139,10 +139,12 @@ int runs_a_sample(const Executable& executable, Timer& timer) {
 }
 
 /// Takes one sample. A candidate is given up once two samples are too slow: one may be bad luck.
-void take_sample(Entrant& entrant, Timer& timer, double give_up_seconds) {
+/// The clock is read once, for that takes time too: many CPUs have as many files.
+void take_sample(Entrant& entrant, Timer& timer, const ClockReader& clock, double give_up_seconds) {
   std::vector<double>& samples = entrant.measurement.samples;
   if (samples.empty()) entrant.runs = runs_a_sample(*entrant.executable, timer);
   samples.push_back(timer.seconds(*entrant.executable, entrant.runs, Cache::cold));
+  if (samples.size() == 1) entrant.measurement.clock_mhz = clock();
   entrant.gave_up =
       give_up_seconds > 0 && samples.size() == 2 && std::ranges::min(samples) > give_up_seconds;
 }
@@ -198,7 +200,8 @@ std::vector<Entrant> prepare_all(Device& device, const TrialRequest& request,
 
 }  // namespace
 
-TrialRunner::TrialRunner(std::shared_ptr<Device> device) : device_(std::move(device)) {}
+TrialRunner::TrialRunner(std::shared_ptr<Device> device)
+    : device_(std::move(device)), clock_(clock_of(*device_)) {}
 
 const Workload& TrialRunner::workload_for(const Problem& problem, std::uint64_t seed) {
   if (workload_ == nullptr || workload_->problem != problem || workload_->seed != seed) {
@@ -256,7 +259,7 @@ std::vector<Measurement> TrialRunner::run_all(const TrialRequest& request) {
       for (std::size_t turn = 0; turn < entrants.size(); ++turn) {
         Entrant& entrant = entrants[(static_cast<std::size_t>(round) + turn) % entrants.size()];
         if (!is_in_the_race(entrant)) continue;
-        attempt(entrant, [&] { take_sample(entrant, *timer, request.give_up_seconds); });
+        attempt(entrant, [&] { take_sample(entrant, *timer, clock_, request.give_up_seconds); });
       }
     }
   };

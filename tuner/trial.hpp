@@ -7,6 +7,7 @@
 
 #include "results/record.hpp"
 #include "runtime/device.hpp"
+#include "tuner/clock.hpp"
 #include "tuner/workload.hpp"
 
 namespace convtune {
@@ -40,6 +41,7 @@ class TrialRunner {
   const Workload& workload_for(const Problem& problem, std::uint64_t seed);
 
   std::shared_ptr<Device> device_;
+  ClockReader clock_;
   std::unique_ptr<Workload> workload_;  ///< of the last request: the oracle is slow
 };
 

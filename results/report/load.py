@@ -8,7 +8,7 @@ import re
 import statistics
 from dataclasses import dataclass, field
 
-FORMAT, SCHEMA = "convtune-export", 3
+FORMAT, SCHEMA = "convtune-export", 4
 
 
 class BadExport(Exception):
@@ -31,6 +31,7 @@ class Measurement:
     turn: int  # in the search of its problem, from 1; 0: not known
     measured_at: str
     run: str
+    clock_mhz: float | None = None  # of the device, at the first sample
 
     @property
     def family(self):
@@ -142,6 +143,7 @@ def _measurement(row):
         flops=number(row.get("flops")),
         bytes=number(row.get("bytes")),
         error_ratio=fraction(row.get("worst_error_ratio")),
+        clock_mhz=number(row.get("clock_mhz")),
         turn=int(row.get("turn") or 0),
         measured_at=row.get("measured_at") or "",
         run=row.get("run") or "",

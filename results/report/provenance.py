@@ -14,11 +14,16 @@ def provenance(device):
              ("L2 cache", p.get("l2_bytes") and words.size(p["l2_bytes"])),
              ("L3 cache", p.get("l3_bytes") and words.size(p["l3_bytes"])),
              ("Memory", p.get("memory_bytes") and words.size(p["memory_bytes"]))]
-    for title, key in (("Tool version", "tool_version"), ("Host", "host_os"),
-                       ("Compiler", "compiler"), ("Driver", "driver"), ("NVRTC", "nvrtc"),
-                       ("Command", "command"), ("Seed", "seed")):
+    for title, key in (("Tool version", "tool_version"), ("Commit", "tool_commit"),
+                       ("Host", "host_os"), ("Compiler", "compiler"),
+                       ("Build flags", "build_flags"), ("Libraries", "libraries"),
+                       ("Driver", "driver"), ("NVRTC", "nvrtc"), ("Command", "command"),
+                       ("Seed", "seed")):
         values = dict.fromkeys(str(r[key]) for r in device.runs if r.get(key) not in (None, ""))
         found.append((title, "\n".join(values)))
+    clocks = [m.clock_mhz for layer in device.layers for m in layer.measurements if m.clock_mhz]
+    if clocks:
+        found.append(("Clock", f"{min(clocks):,.0f} to {max(clocks):,.0f} MHz"))
     dates = [m.measured_at for layer in device.layers for m in layer.measurements if m.measured_at]
     if dates:
         found.append(("Measured", " to ".join(dict.fromkeys((min(dates), max(dates))))))

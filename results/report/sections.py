@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import words
 from compare import BEYOND, CONFIDENCE, INDIFFERENCE
-from figures import convergence, heatmap, importance, noise, roofline, speedup, times
+from figures import clock, convergence, heatmap, importance, noise, roofline, speedup, times
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,8 @@ def sections(summary, prefix, failed, compared):
                 "failures.html.j2" if failed else ""),
         Section("noise", "Noise", noise.draw(summary, f"{prefix}noise"),
                 "No candidate has three samples or more.", noise_note(summary)),
+        Section("clock", "Clock", clock.draw(summary, f"{prefix}clock"),
+                "The machine did not tell the device’s clock."),
     ]
 
 

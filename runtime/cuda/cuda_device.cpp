@@ -268,6 +268,14 @@ SharedContext context_of(const Device& device) {
   return dynamic_cast<const CudaDevice&>(device).context();
 }
 
+std::string pci_bus_id(const Device& device) {
+  const SharedContext context = context_of(device);
+  char id[16] = {};
+  const bool said =
+      context->driver.cuDeviceGetPCIBusId(id, sizeof id, context->device()) == CUDA_SUCCESS;
+  return said ? id : "";
+}
+
 GpuList list_gpus(const Driver& driver) {
   GpuList list;
   list.driver_version = driver_version(driver);

@@ -27,6 +27,10 @@ std::shared_ptr<Device> make_cuda_device(const Driver& driver, int ordinal, Comp
 /// The context of a device that make_cuda_device() made.
 std::shared_ptr<const CudaContext> context_of(const Device& device);
 
+/// "0000:3B:00.0": where a device that make_cuda_device() made is plugged in; empty if the driver
+/// does not say.
+std::string pci_bus_id(const Device& device);
+
 /// The GPUs of this machine, or why there are none.
 struct GpuList {
   std::vector<DeviceProperties> gpus;

@@ -14,6 +14,7 @@ namespace convtune {
   X(cuDeviceGet)                     \
   X(cuDeviceGetCount)                \
   X(cuDeviceGetName)                 \
+  X(cuDeviceGetPCIBusId)             \
   X(cuDeviceGetAttribute)            \
   X(cuDeviceTotalMem)                \
   X(cuDevicePrimaryCtxRetain)        \

@@ -14,6 +14,8 @@ constexpr const char* reason =
 
 std::shared_ptr<Device> make_cuda_device(int) { throw Error(Status::unavailable, reason); }
 
+std::string pci_bus_id(const Device&) { throw Error(Status::unavailable, reason); }
+
 GpuList list_gpus() { return {.gpus = {}, .driver_version = {}, .missing = reason}; }
 
 }  // namespace convtune

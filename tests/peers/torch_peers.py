@@ -167,7 +167,7 @@ def measured(problem, config, function, identity, run):
     row = {"problem": problem.fields, "device": identity, "config": config,
            "source_digest": versions(), "origin": "vendor", "outcome": "ok", "reason": "",
            "samples": [], "worst_error_ratio": 0.0, "checked_outputs": 0, "bytes": 0.0,
-           "flops": 0.0, "turn": 0, "measured_at": now(), "run": run}
+           "flops": 0.0, "clock_mhz": 0.0, "turn": 0, "measured_at": now(), "run": run}
     try:
         row["worst_error_ratio"] = problem.worst_error(function)
         row["samples"] = problem.samples(function)
@@ -180,7 +180,7 @@ def measured(problem, config, function, identity, run):
 
 
 def store(arguments, device, run, rows):
-    document = {"format": "convtune-export", "schema": 3, "devices": [device], "runs": [run],
+    document = {"format": "convtune-export", "schema": 4, "devices": [device], "runs": [run],
                 "labels": [], "measurements": rows, "verdicts": []}
     file = arguments.results / "peers.json"
     file.write_text(json.dumps(document), encoding="utf-8")
@@ -212,8 +212,8 @@ def main():
     first = json.loads(arguments.layers.read_text(encoding="utf-8")) if arguments.layers else []
     started = now()
     run = {"id": f"{started}-torch-{os.getpid()}", "device": device["identity"],
-           "tool_version": "", "command": " ".join(sys.argv), "host_os": platform.platform(),
-           "compiler": "", "driver": "", "nvrtc": versions(), "started_at": started, "seed": 1}
+           "tool_version": "", "tool_commit": "", "command": " ".join(sys.argv), "host_os": platform.platform(),
+           "compiler": "", "build_flags": "", "libraries": "", "driver": "", "nvrtc": versions(), "started_at": started, "seed": 1}
     failed = 0
     for fields in to_do(export, device["identity"], first):
         set_math(fields)

@@ -40,7 +40,7 @@ def measurement(p, config, origin, samples, outcome="ok", reason=""):
     moved, flops = cost(p)
     return {"problem": p, "device": DEVICE, "config": config, "source_digest": "0" * 32,
             "origin": origin, "outcome": outcome, "reason": reason, "samples": samples,
-            "worst_error_ratio": 0.04, "checked_outputs": 4096, "bytes": moved, "flops": flops,
+            "worst_error_ratio": 0.04, "checked_outputs": 4096, "bytes": moved, "flops": flops, "clock_mhz": 0,
             "turn": 0, "measured_at": "2001-01-01T00:00:00Z", "run": "run-1"}
 
 
@@ -78,7 +78,7 @@ def _layer(rng, p, vendor, peers):
     order = list(range(1, len(rows) + 1))
     rng.shuffle(order)
     for turn, row in zip(order, rows):
-        row["turn"] = turn
+        row |= {"turn": turn, "clock_mhz": 3600 - 25 * (turn % 8)}
     tied = [r["config"] for r in (*right, *([best_vendor] if vendor else []))
             if r is not winner and _median(r) < 1.02 * _median(winner)]
     verdict = {
@@ -118,14 +118,15 @@ def export(layers=24, vendor=True, peers=False, seed=1):
     named = _named_problems(rng, layers)
     tuned = [_layer(rng, p, vendor, peers) for p, *_ in named]
     return {
-        "format": "convtune-export", "schema": 3,
+        "format": "convtune-export", "schema": 4,
         "devices": [{"identity": DEVICE, "kind": "cpu", "name": "Example CPU (synthetic data)",
                      "model": "1.2.3", "arch": "AVX3", "units": 8, "l1_bytes": 32768,
                      "l2_bytes": 1048576, "l3_bytes": 33554432, "memory_bytes": 2**34}],
-        "runs": [{"id": "run-1", "device": DEVICE, "tool_version": "0.0.0", "command":
-                  "convtune tune --layers example", "host_os": "Example OS", "compiler":
-                  "example c++", "driver": "", "nvrtc": "", "started_at": "2001-01-01T00:00:00Z",
-                  "seed": seed}],
+        "runs": [{"id": "run-1", "device": DEVICE, "tool_version": "0.0.0",
+                  "tool_commit": "0123456789ab", "command": "convtune tune --layers example",
+                  "host_os": "Example OS", "compiler": "example c++", "build_flags": "-O9",
+                  "libraries": "examples 1.2.3", "driver": "", "nvrtc": "",
+                  "started_at": "2001-01-01T00:00:00Z", "seed": seed}],
         "labels": [{"problem": p, "model": model, "layer": layer, "shape_class": kind,
                     "list": "example"} for p, model, layer, kind in named],
         "measurements": [row for rows, _ in tuned for row in rows],

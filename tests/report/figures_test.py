@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 import example
 import load
 import summary
-from figures import convergence, heatmap, importance, noise, roofline, speedup, times
+from figures import clock, convergence, heatmap, importance, noise, roofline, speedup, times
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -28,7 +28,7 @@ def every_figure(found):
     return (over_vendor(found) + roofline.draw(found, "r", "generated")
             + roofline.draw(found, "rv", "vendor") + heatmap.draw(found, "h")
             + times.draw(found, "t") + importance.draw(found, "i") + convergence.draw(found, "c")
-            + noise.draw(found, "n"))
+            + noise.draw(found, "n") + clock.draw(found, "k"))
 
 
 class EveryFigureTest(unittest.TestCase):
@@ -39,7 +39,7 @@ class EveryFigureTest(unittest.TestCase):
     def test_all_are_drawn(self):
         self.assertEqual([f.name for f in self.figures],
                          ["v", "v-ends", "r", "rv", "h-0", "t-all", "t", "i", "c", "n", "n-trace",
-                          "n-rounds"])
+                          "n-rounds", "k"])
 
     def test_ids_are_unique_and_references_resolve(self):
         joined = "".join(str(f.svg) for f in self.figures)
@@ -57,7 +57,8 @@ class EveryFigureTest(unittest.TestCase):
     def test_text_stays_text_and_axes_have_labels_with_units(self):
         words = {"v": "ratio", "v-ends": "ratio", "r": "GFLOP/s", "rv": "FLOP per byte",
                  "h-0": "dilation (taps apart)", "t-all": "%", "t": "ratio", "n": "%",
-                 "i": "%", "c": "count", "n-trace": "%", "n-rounds": "round of the finals (count)"}
+                 "i": "%", "c": "count", "n-trace": "%", "n-rounds": "round of the finals (count)",
+                 "k": "MHz"}
         for figure in self.figures:
             self.assertIn(words[figure.name], " ".join(texts(figure)))
             self.assertNotIn("mathdefault", figure.svg)
@@ -87,7 +88,8 @@ class NothingTest(unittest.TestCase):
         document = example.export(1)
         for row in document["measurements"]:
             row["samples"] = row["samples"][:1]
-        self.assertEqual([f.name for f in every_figure(summarised(document))], ["v", "r", "rv", "t", "i", "c"])
+        self.assertEqual([f.name for f in every_figure(summarised(document))],
+                         ["v", "r", "rv", "t", "i", "c", "k"])
 
     def test_equal_times_are_drawn(self):
         document = example.export(2)
@@ -95,7 +97,7 @@ class NothingTest(unittest.TestCase):
             row["samples"] = row["samples"] and [1e-3] * 5
         for verdict in document["verdicts"]:
             verdict.update(dict.fromkeys((k for k in verdict if k.endswith("seconds")), 1e-3))
-        self.assertEqual(len(every_figure(summarised(document))), 7)
+        self.assertEqual(len(every_figure(summarised(document))), 8)
 
 
 class SpeedupTest(unittest.TestCase):
@@ -190,6 +192,22 @@ class NoiseTest(unittest.TestCase):
             if row["config"] == verdict["winner"]:
                 row["samples"] = [2.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0, 8.0]
         self.assertEqual(noise.rounds(summarised(document).decided), [[0.5, 1, 1, 1, 1, 1, 1, 2]])
+
+
+class ClockTest(unittest.TestCase):
+    def drawn(self, clocks):
+        document = example.export(1)
+        rows = [row for row in document["measurements"] if row["outcome"] == "ok"]
+        for row, value in zip(rows, clocks + [0] * len(rows)):
+            row["clock_mhz"] = value
+        return clock.draw(summarised(document), "k")
+
+    def test_what_could_not_be_read_is_left_out(self):
+        (figure,) = self.drawn([3600, 0, 800])
+        self.assertIn("of 2 candidates: from 800 to 3,600 MHz", figure.caption)
+
+    def test_without_a_clock_nothing_is_drawn(self):
+        self.assertEqual(self.drawn([]), [])
 
 
 class RooflineTest(unittest.TestCase):

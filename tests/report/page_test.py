@@ -75,7 +75,7 @@ class PageTest(unittest.TestCase):
     def test_sections_come_in_reading_order(self):
         headings = ["Speed-up over the untuned default", "Generated against vendor", "Roofline",
                     "Stride × dilation", "Candidate times", "Which setting matters", "Search",
-                    "Failed candidates", "Noise", "All layers", "Provenance"]
+                    "Failed candidates", "Noise", "Clock", "All layers", "Provenance"]
         places = [self.html.index(f"<h2>{heading}</h2>") for heading in headings]
         self.assertEqual(places, sorted(places))
 
@@ -179,7 +179,7 @@ class EarlierTest(unittest.TestCase):
 
 class EmptyTest(unittest.TestCase):
     def test_says_so(self):
-        text = Reader(rendered({"format": "convtune-export", "schema": 3})).text
+        text = Reader(rendered({"format": "convtune-export", "schema": 4})).text
         self.assertIn("The database is empty", text)
 
     def test_a_device_without_measurements_says_so(self):

@@ -5,11 +5,10 @@ import statistics
 
 import style
 import words
+from figures import course
 
 TALLEST = 0.3  # relative spread at which the axes end
-MOST_STEPS = 120  # of the trace: neighbours share one
 LEAST_ROUNDS = 8  # of finals that are shown round by round
-MOST_MARKS = 12  # sweeps whose beginnings are marked
 
 
 def _histogram(summary, name, every):
@@ -36,16 +35,10 @@ def _histogram(summary, name, every):
 
 def trace(measurements):
     """[(first place, median spread, spread of the widest tenth)] of neighbours in the order in
-    which they were measured, and [(place, date)] where a sweep begins. Places count from 1."""
-    ordered = sorted(measurements, key=lambda m: (m.measured_at, m.turn))
-    begins = [(place + 1, m.measured_at) for place, m in enumerate(ordered)
-              if place == 0 or m.run != ordered[place - 1].run]
-    length = max(1, -(-len(ordered) // MOST_STEPS))
-    steps = []
-    for first in range(0, len(ordered), length):
-        spreads = sorted(m.noise for m in ordered[first : first + length])
-        steps.append((first + 1, statistics.median(spreads), spreads[9 * (len(spreads) - 1) // 10]))
-    return steps, begins
+    which they were measured, and where sweeps begin."""
+    steps, begins = course.course(measurements, lambda m: m.noise)
+    return [(first, statistics.median(spreads), spreads[9 * (len(spreads) - 1) // 10])
+            for first, spreads in steps], begins
 
 
 def _trace(name, measurements):
@@ -60,18 +53,10 @@ def _trace(name, measurements):
                               label="nine tenths of neighbours lie below")
         axes.step(places, [100 * min(m, top) for m in medians], where="post", color=style.GAIN,
                   linewidth=1.3, label="median of neighbours", clip_on=False)
-        marked = begins[1:] if len(begins) <= MOST_MARKS else []
-        for place, date in marked:
-            axes.axvline(place, color=style.INK, linewidth=0.8, linestyle=(0, (4, 3)))
-            axes.annotate(date[:10], (place, 1), xycoords=axes.get_xaxis_transform(), xytext=(3, -2),
-                          textcoords="offset points", va="top", fontsize=7.5, color=style.MUTED)
-        axes.set_xlim(1, len(measurements) + 1)
         axes.set_ylim(0, 100 * top)
-        axes.set_xlabel("candidates in the order in which they were measured (count)")
         axes.set_ylabel("relative spread (%)")
         style.legend_above(axes)
-        axes.grid(axis="y")
-        lines = " Dashed lines: where another sweep begins." if marked else ""
+        lines = course.draw_axis(axes, len(measurements), begins)
         edge = " What is beyond the axis lies on its edge." if beyond else ""
         return style.figure(
             drawn, name, f"Noise in the course of {words.count(len(begins), 'sweep')}, from "
@@ -109,7 +94,7 @@ def _rounds(name, winners):
         axes.grid(axis="y")
         return style.figure(
             drawn, name, f"The winners of {words.count(len(winners), 'layer')} round by round. Times "
-            "that climb or fall together show clocks that change; clocks themselves are not stored.")
+            "that climb or fall together show clocks that change.")
 
 
 def draw(summary, name):

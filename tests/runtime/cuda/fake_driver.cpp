@@ -220,6 +220,10 @@ Driver make_table() {
     std::strncpy(name, "Imaginary GPU", static_cast<std::size_t>(size));
     return CUDA_SUCCESS;
   };
+  driver.cuDeviceGetPCIBusId = [](char* id, int size, CUdevice) {
+    std::strncpy(id, "0000:0A:00.0", static_cast<std::size_t>(size));
+    return CUDA_SUCCESS;
+  };
   driver.cuDeviceGetAttribute = get_attribute;
   driver.cuDeviceTotalMem = [](std::size_t* bytes, CUdevice) {
     *bytes = std::size_t{1} << 30;
