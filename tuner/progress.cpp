@@ -38,6 +38,21 @@ std::string outcome_of(const LayerResult& result) {
   return "";
 }
 
+Eta::End end_of(const LayerResult& result) {
+  switch (result.end) {
+    case LayerEnd::tuned:
+      return result.verdict->complete ? Eta::End::searched : Eta::End::cut_short;
+    case LayerEnd::no_winner:
+      return result.measured > 0 ? Eta::End::searched : Eta::End::at_once;
+    case LayerEnd::not_reached:
+      return Eta::End::cut_short;
+    case LayerEnd::known:
+    case LayerEnd::skipped:
+      break;
+  }
+  return Eta::End::at_once;
+}
+
 /// Progress that nobody reads any more must not end a sweep: write errors are ignored.
 template <typename... Values>
 void print(std::FILE* out, fmt::format_string<Values...> format, Values&&... values) {
@@ -62,21 +77,27 @@ std::string format_seconds(double seconds) {
   return three_digits(seconds, "s");
 }
 
-void Progress::sweep_started() { start_ = std::chrono::steady_clock::now(); }
+void Progress::sweep_started(double budget_seconds) {
+  start_ = std::chrono::steady_clock::now();
+  eta_ = budget_seconds > 0 ? Eta(budget_seconds) : Eta();
+}
 
-void Progress::layers_added(std::size_t layers) { layers_ += layers; }
+void Progress::round_started(std::vector<LayerWork> layers, bool is_last) {
+  layers_ += layers.size();
+  eta_.round_started(std::move(layers), is_last);
+}
 
 double Progress::elapsed_seconds() const {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
 }
 
-std::string Progress::eta() const {
-  if (tuned_ == 0) return "";
-  const double each = elapsed_seconds() / static_cast<double>(tuned_);
-  return ", about " + format_minutes(each * static_cast<double>(layers_ - ended_)) + " left";
+std::string Progress::time_left() const {
+  const std::optional<double> seconds = eta_.seconds_left(elapsed_seconds());
+  return seconds ? ", about " + format_minutes(*seconds) + " left" : "";
 }
 
 void Progress::layer_started(const Layer& layer) {
+  eta_.layer_started(elapsed_seconds());
   best_seconds_ = 0;
   layer_name_ = title(layer);
 }
@@ -84,6 +105,7 @@ void Progress::layer_started(const Layer& layer) {
 void Progress::candidate_ended(const Measurement& measurement, std::size_t measured,
                                std::size_t candidates) {
   ++measured_;
+  eta_.candidate_ended(elapsed_seconds());
   if (measurement.outcome == Outcome::ok) {
     const double seconds = median(measurement.samples);
     best_seconds_ = best_seconds_ == 0 ? seconds : std::min(best_seconds_, seconds);
@@ -92,16 +114,17 @@ void Progress::candidate_ended(const Measurement& measurement, std::size_t measu
   print(out_, "{}[{}/{}] {}: {} of {} candidates{}, {:.1f} a second{}", renew_line, ended_ + 1,
         layers_, layer_name_, measured, candidates,
         best_seconds_ > 0 ? ", best " + format_seconds(best_seconds_) : "",
-        static_cast<double>(measured_) / elapsed_seconds(), eta());
+        static_cast<double>(measured_) / elapsed_seconds(), time_left());
   std::fflush(out_);
 }
 
 void Progress::layer_ended(const LayerResult& result) {
-  if (result.end != LayerEnd::known) ++tuned_;
+  eta_.layer_ended(elapsed_seconds(), end_of(result));
   ++ended_;
   if (style_ == Style::quiet) return;
+  const bool goes_on = ended_ < layers_ && result.end != LayerEnd::not_reached;
   print(out_, "{}[{}/{}] {}: {}{}\n", style_ == Style::terminal ? renew_line : "", ended_, layers_,
-        layer_name_, outcome_of(result), ended_ < layers_ ? eta() : "");
+        layer_name_, outcome_of(result), goes_on ? time_left() : "");
   std::fflush(out_);
 }
 

@@ -4,6 +4,9 @@
 #include <cstddef>
 #include <cstdio>
 #include <string>
+#include <vector>
+
+#include "tuner/eta.hpp"
 
 namespace convtune {
 
@@ -18,8 +21,10 @@ class Progress {
   enum class Style { quiet, lines, terminal };
   explicit Progress(Style style, std::FILE* out = stderr) : style_(style), out_(out) {}
 
-  void sweep_started();
-  void layers_added(std::size_t layers);
+  /// `budget_seconds` as in SweepOptions.
+  void sweep_started(double budget_seconds);
+  /// Layers that will be tuned now, or gone over again.
+  void round_started(std::vector<LayerWork> layers, bool is_last);
   void layer_started(const Layer& layer);
   void candidate_ended(const Measurement& measurement, std::size_t measured,
                        std::size_t candidates);
@@ -28,14 +33,14 @@ class Progress {
 
  private:
   double elapsed_seconds() const;
-  std::string eta() const;
+  std::string time_left() const;
 
   Style style_;
   std::FILE* out_;
   std::chrono::steady_clock::time_point start_;
+  Eta eta_;
   std::size_t layers_ = 0;
   std::size_t ended_ = 0;
-  std::size_t tuned_ = 0;  ///< layers that took time
   std::size_t measured_ = 0;
   double best_seconds_ = 0;  ///< of the current layer
   std::string layer_name_;

@@ -13,6 +13,7 @@
 #include "kernels/error.hpp"
 #include "tuner/finals.hpp"
 #include "tuner/interrupt.hpp"
+#include "tuner/layer_work.hpp"
 #include "tuner/progress.hpp"
 #include "tuner/search.hpp"
 #include "tuner/workload.hpp"
@@ -114,21 +115,31 @@ std::vector<LayerResult> Sweep::run(std::span<const Layer> layers) {
   std::vector<LayerResult> results;
   for (const Layer& layer : layers) results.push_back({.layer = layer});
 
-  progress_.sweep_started();
-  tune_all([](const LayerResult&) { return true; }, results, seconds_left);
+  progress_.sweep_started(options_.budget_seconds);
+  tune_all([](const LayerResult&) { return true; }, results, seconds_left, false);
   // Layers that took less than their share leave time for those that theirs cut short.
   tune_all([](const LayerResult& each) { return each.verdict && !each.verdict->complete; }, results,
-           seconds_left);
+           seconds_left, true);
   progress_.sweep_ended();
   return results;
 }
 
 void Sweep::tune_all(const std::function<bool(const LayerResult&)>& wanted,
-                     std::vector<LayerResult>& results,
-                     const std::function<double()>& seconds_left) {
+                     std::vector<LayerResult>& results, const std::function<double()>& seconds_left,
+                     bool is_last_round) {
   if (interrupted() != 0 || seconds_left() <= 0) return;
-  auto to_do = static_cast<std::size_t>(std::ranges::count_if(results, wanted));
-  progress_.layers_added(to_do);
+  const DeviceProperties& device = device_.properties();
+  std::vector<LayerWork> works;
+  for (const LayerResult& result : results) {
+    if (!wanted(result)) continue;
+    const Problem& problem = result.layer.problem;
+    works.push_back(
+        reason_to_skip(problem, device).empty()
+            ? estimate_work(problem, device, options_, store_.verdict(problem, identity(device)))
+            : LayerWork());
+  }
+  std::size_t to_do = works.size();
+  progress_.round_started(std::move(works), is_last_round);
   for (LayerResult& result : results) {
     if (!wanted(result)) continue;
     if (interrupted() != 0 || seconds_left() <= 0) return;

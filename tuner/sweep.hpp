@@ -56,7 +56,8 @@ class Sweep {
  private:
   /// Tunes the layers of those results that are `wanted`, each within a share of the time left.
   void tune_all(const std::function<bool(const LayerResult&)>& wanted,
-                std::vector<LayerResult>& results, const std::function<double()>& seconds_left);
+                std::vector<LayerResult>& results, const std::function<double()>& seconds_left,
+                bool is_last_round);
   LayerResult tune(const Layer& layer, double seconds);
   Screening recall(const Problem& problem, std::vector<Candidate> candidates) const;
   void screen(const Problem& problem, Screening& screening, double seconds,

@@ -16,8 +16,6 @@ namespace {
 /// All bits set: a NaN in each of the three dtypes.
 constexpr std::byte poison{0xFF};
 constexpr std::size_t guard_bytes = 4096;
-/// One sample lasts at least this long, so that the clock's own grain stays below a thousandth.
-constexpr double least_sample_seconds = 1e-3;
 constexpr int most_runs_a_sample = 1000;
 
 /// The output with guard bands on both sides, in the device's memory.

@@ -12,6 +12,9 @@
 
 namespace convtune {
 
+/// One sample lasts at least this long, so that the clock's own grain stays below a thousandth.
+inline constexpr double least_sample_seconds = 1e-3;
+
 /// Candidates of one problem, to be checked and timed side by side.
 struct TrialRequest {
   Problem problem;

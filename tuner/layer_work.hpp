@@ -1,0 +1,18 @@
+#pragma once
+
+#include <optional>
+
+#include "kernels/device_properties.hpp"
+#include "kernels/problem.hpp"
+#include "results/record.hpp"
+#include "tuner/eta.hpp"
+#include "tuner/sweep_options.hpp"
+
+namespace convtune {
+
+/// What tuning a problem on a device is estimated to take. `known` is the verdict that the database
+/// has: none of the work if its search came to its end.
+LayerWork estimate_work(const Problem& problem, const DeviceProperties& device,
+                        const SweepOptions& options, const std::optional<Verdict>& known);
+
+}  // namespace convtune
