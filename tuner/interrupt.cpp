@@ -23,7 +23,17 @@ void note_interrupts() {
   sigaction(SIGTERM, &action, nullptr);
 }
 
+void stop_noting_interrupts() {
+  std::signal(SIGINT, SIG_DFL);
+  std::signal(SIGTERM, SIG_DFL);
+}
+
 int interrupted() { return noted_signal; }
+
+void wait_for_interrupt(double seconds) {
+  constexpr int nothing = -1;  // which poll() takes for a descriptor that is never readable
+  wait_readable(nothing, seconds);
+}
 
 bool wait_readable(int descriptor, double seconds) {
   using Clock = std::chrono::steady_clock;

@@ -5,6 +5,8 @@ Exit codes are the command line's: 0 done, 1 slower than the earlier database or
 with it, 2 usage, 3 a Python package is missing, 4 a file."""
 
 import argparse
+import os
+import shutil
 import sys
 import traceback
 from pathlib import Path
@@ -33,16 +35,31 @@ def arguments():
                         help="the page; - is standard output, as for the others")
     parser.add_argument("--csv", type=Path, help="the table of layers as CSV")
     parser.add_argument("--json", type=Path, help="all figures as JSON")
+    parser.add_argument("--reload", action="store_true",
+                        help="for a sweep that is still running: the page reloads itself, and "
+                        "neither files nor slower layers are named")
     return parser.parse_args()
 
 
 def write(path, text):
+    """Whoever reads the file meanwhile sees it as it was or as it will be."""
     if path == Path("-"):
         sys.stdout.reconfigure(encoding="utf-8")
         sys.stdout.write(text)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    if path.exists() and (not path.is_file() or path.is_relative_to("/dev")):
+        path.write_text(text, encoding="utf-8")  # a device or pipe cannot be replaced
+        return
+    target = path.resolve()
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        if target.exists():
+            shutil.copymode(target, temporary)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def main():
@@ -52,7 +69,7 @@ def main():
                            else Path(options.export).read_bytes())
         earlier = load.load(options.against.read_bytes()) if options.against else None
         summaries = against.summaries(export, earlier)
-        write(options.output, page.render(export, summaries, earlier))
+        write(options.output, page.render(export, summaries, earlier, options.reload))
         if options.csv:
             write(options.csv, tables.to_csv(summaries))
         if options.json:
@@ -63,6 +80,8 @@ def main():
     except Exception:  # 1, with which Python would end, says that a layer became slower
         traceback.print_exc()
         return 4
+    if options.reload:
+        return 0
     files = [path for path in (options.output, options.csv, options.json) if path]
     if Path("-") not in files:
         print(*(path.absolute() for path in files), sep="\n")

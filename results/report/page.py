@@ -16,6 +16,7 @@ from summary import failures, total
 HERE = Path(__file__).parent
 MOST_FAILURES = 25
 MOST_CHANGES = 100
+RELOAD_SECONDS = 5
 
 
 def class_table(summary):
@@ -34,9 +35,9 @@ def _environment():
     return environment
 
 
-def render(export, summaries, earlier=None):
+def render(export, summaries, earlier=None, reload=False):
     """The whole page as text, from [(device, summary)]; `earlier` is the export that they were
-    compared with."""
+    compared with. With `reload` the page shows its file anew every few seconds."""
     chapters = []
     for index, (device, summary) in enumerate(summaries):
         causes = failures(summary.rows)
@@ -57,4 +58,5 @@ def render(export, summaries, earlier=None):
     colours = "".join(f"--{name}:{value};" for name, value in style.PALETTE.items())
     css = f":root{{{colours}}}\n" + (HERE / "style.css").read_text(encoding="utf-8")
     template = _environment().get_template("page.html.j2")
-    return template.render(export=export, earlier=earlier, chapters=chapters, css=Markup(css))
+    return template.render(export=export, earlier=earlier, chapters=chapters, css=Markup(css),
+                           reload=RELOAD_SECONDS if reload else 0)

@@ -98,6 +98,35 @@ class ProgramTest(unittest.TestCase):
         self.assertEqual(done.returncode, 4)
         self.assertIn("file", done.stderr)
 
+    def test_a_page_is_replaced_whole_and_nothing_is_left_beside_it(self):
+        page = self.folder / "report.html"
+        page.write_text("earlier")
+        page.chmod(0o640)
+        with open(page) as reader:
+            self.run_program(text=json.dumps(example.export(1)))
+            self.assertEqual(reader.read(), "earlier", "written into the file that is being read")
+        self.assertTrue(page.read_text().rstrip().endswith("</html>"))
+        self.assertEqual(page.stat().st_mode & 0o777, 0o640)
+        self.assertEqual(list(self.folder.iterdir()), [page])
+
+    def test_a_symbolic_link_stays_one(self):
+        (self.folder / "report.html").symlink_to("page.html")
+        self.run_program(text=json.dumps(example.export(1)))
+        self.assertTrue((self.folder / "report.html").is_symlink())
+        self.assertIn("<!DOCTYPE html>", (self.folder / "page.html").read_text())
+
+    def test_what_is_no_file_is_written_into(self):
+        done = self.run_program("--output", "/dev/null", text=json.dumps(example.export(1)))
+        self.assertEqual(done.returncode, 0)
+        self.assertTrue(Path("/dev/null").is_char_device())
+
+    def test_only_a_page_of_a_running_sweep_reloads_itself(self):
+        for arguments in ([], ["--reload"]):
+            done = self.run_program(*arguments, text=json.dumps(example.export(1)))
+            page = (self.folder / "report.html").read_text()
+            self.assertEqual('http-equiv="refresh"' in page, bool(arguments))
+            self.assertEqual(done.stdout == "", bool(arguments))
+
     def test_a_missing_package_ends_with_3_and_says_what_to_install(self):
         for package in ("matplotlib", "jinja2"):
             (self.folder / f"{package}.py").write_text(f"raise ImportError(name='{package}')")

@@ -1,22 +1,22 @@
 #include <fmt/core.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
-#include <string_view>
 #include <system_error>
 #include <vector>
 
-#include "kernels/environment.hpp"
 #include "kernels/error.hpp"
+#include "kernels/say.hpp"
 #include "results/store.hpp"
 #include "tuner/cli/commands.hpp"
 #include "tuner/cli/output_file.hpp"
+#include "tuner/cli/report_program.hpp"
+#include "tuner/interrupt.hpp"
 
 namespace convtune::cli {
 namespace {
@@ -28,6 +28,7 @@ struct Options {
   fs::path earlier;
   fs::path page = "report.html";
   fs::path csv, json;
+  bool follow = false;
 };
 
 /// An open file without a name: it is gone when this process is, however it ends.
@@ -47,74 +48,68 @@ File exported(const fs::path& database) {
   return file;
 }
 
-std::string python() {
-  if (const auto chosen = environment("CONVTUNE_PYTHON")) return *chosen;
-  return access(CONVTUNE_BUILD_PYTHON, X_OK) == 0 ? CONVTUNE_BUILD_PYTHON : "python3";
+File exported_earlier(const Options& options) {
+  return options.earlier.empty() ? File(nullptr, std::fclose) : exported(options.earlier);
 }
 
-fs::path program() {
-  std::vector<fs::path> places;
-  if (const auto chosen = environment("CONVTUNE_REPORT_DIR")) {
-    places.emplace_back(*chosen);
-  } else {
-    std::error_code ignored;
-    const fs::path here = fs::read_symlink("/proc/self/exe", ignored).parent_path();
-    places.push_back(here.parent_path() / "share/convtune/report");
-    places.emplace_back(CONVTUNE_REPORT_SOURCE);
+/// Writes page and tables from what the database holds now; returns the program's exit code.
+int write_report(const Options& options, std::FILE* earlier,
+                 const std::vector<std::string>& more_arguments, Ground ground) {
+  const File now = exported(options.database);
+  std::vector<std::string> arguments = {"--output", options.page};
+  for (const auto& [flag, path] : {std::pair{"--csv", options.csv}, {"--json", options.json}}) {
+    if (!path.empty()) arguments.insert(arguments.end(), {flag, path});
   }
-  for (const fs::path& place : places) {
-    if (fs::exists(place / "__main__.py")) return place;
-  }
-  throw Error(Status::storage,
-              fmt::format("the report's program is not in {}: install convtune whole, or name its "
-                          "folder in CONVTUNE_REPORT_DIR",
-                          places.front().string()));
+  const auto append = [&](const std::vector<std::string>& words) {
+    arguments.insert(arguments.end(), words.begin(), words.end());
+  };
+  if (earlier != nullptr) append(earlier_arguments());
+  append(more_arguments);
+  return run_report_program(arguments, now.get(), earlier, ground);
 }
 
-/// Where the program finds the earlier database's export.
-constexpr int earlier_descriptor = 3;
+/// By which a database that was written to is known; its journal is deleted with every commit.
+struct FileState {
+  std::uintmax_t bytes = 0;
+  fs::file_time_type written;
+  bool operator==(const FileState&) const = default;
+};
 
-/// The exit code of `command`, run with `input` as its standard input and `earlier`, if there is
-/// one, as its earlier_descriptor.
-int run(std::vector<std::string> command, std::FILE* input, std::FILE* earlier) {
-  std::vector<char*> arguments;
-  for (std::string& word : command) arguments.push_back(word.data());
-  arguments.push_back(nullptr);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, fileno(input), STDIN_FILENO);
-  if (earlier != nullptr) {
-    posix_spawn_file_actions_adddup2(&actions, fileno(earlier), earlier_descriptor);
+FileState state_of(const fs::path& file) {
+  std::error_code ignored;  // exported() says what is wrong with it
+  return {.bytes = fs::file_size(file, ignored), .written = fs::last_write_time(file, ignored)};
+}
+
+/// Writes the report again whenever the database has changed, until an interrupt; then once more,
+/// as a page that does not reload itself.
+int follow(const Options& options) {
+  constexpr double least_seconds_between = 3;
+  const File earlier = exported_earlier(options);
+  note_interrupts();
+  say(fmt::format("Following {} in {}; Ctrl-C ends", options.database.string(),
+                  options.page.string()));
+  std::optional<FileState> shown;
+  while (interrupted() == 0) {
+    // Looked at before it is read: what is written meanwhile is shown the next time.
+    const FileState state = state_of(options.database);
+    if (state != shown) {
+      const int code = write_report(options, earlier.get(), {"--reload"}, Ground::background);
+      if (code != 0) return code;
+      shown = state;
+    }
+    wait_for_interrupt(least_seconds_between);
   }
-  pid_t child = 0;
-  const int error =
-      posix_spawnp(&child, arguments[0], &actions, nullptr, arguments.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
-  if (error != 0) {
-    throw Error(Status::unavailable,
-                fmt::format("the report needs Python, but {} cannot be started ({}): install "
-                            "python3 with matplotlib and jinja2, or name one in CONVTUNE_PYTHON",
-                            command[0], std::generic_category().message(error)));
-  }
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  const int signal = interrupted();
+  stop_noting_interrupts();  // the second one does not wait for the page
+  const int code = write_report(options, earlier.get(), {}, Ground::background);
+  return code > 1 ? code : 128 + signal;
 }
 
 int report(const Options& options) {
   for (const fs::path& path : {options.page, options.csv, options.json}) require_no_database(path);
-  const File now = exported(options.database);
-  const File earlier =
-      options.earlier.empty() ? File(nullptr, std::fclose) : exported(options.earlier);
-  std::vector<std::string> command = {python(), program(), "--output", options.page};
-  if (earlier) {
-    command.insert(command.end(), {"--against", fmt::format("/dev/fd/{}", earlier_descriptor)});
-  }
-  for (const auto& [flag, path] : {std::pair{"--csv", options.csv}, {"--json", options.json}}) {
-    if (!path.empty()) command.insert(command.end(), {flag, path});
-  }
-  return run(std::move(command), now.get(), earlier.get());
+  if (options.follow) return follow(options);
+  const File earlier = exported_earlier(options);
+  return write_report(options, earlier.get(), {}, Ground::foreground);
 }
 
 }  // namespace
@@ -129,9 +124,13 @@ void add_report(CLI::App& app, Action& action) {
   command->add_option("--output", options->page, "The page")->capture_default_str();
   command->add_option("--csv", options->csv, "Also write the table of layers as CSV");
   command->add_option("--json", options->json, "Also write all figures as JSON");
+  command->add_flag("--follow", options->follow,
+                    "Write again whenever a sweep has stored more, until interrupted");
   command->footer(
       "Against an earlier database the exit code is 1 if a layer became slower by more than its\n"
-      "noise, or if nothing can be compared; the page is written all the same.\n\n"
+      "noise, or if nothing can be compared; the page is written all the same. While it follows, "
+      "the\n"
+      "page reloads itself; interrupted, it is written once more and does so no longer.\n\n"
       "Examples:\n"
       "  convtune report --output report.html --csv layers.csv --json figures.json\n"
       "  convtune report --against earlier.db");
