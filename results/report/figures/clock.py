@@ -23,6 +23,7 @@ def draw(summary, name):
                   label="median of neighbours", clip_on=False)
         axes.set_ylim(0, 1.1 * max(most))
         axes.set_ylabel("clock (MHz)")
+        axes.yaxis.set_major_formatter("{x:,.0f}")
         style.legend_above(axes)
         lines = course.draw_axis(axes, len(known), begins)
         return [style.figure(
