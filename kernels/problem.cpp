@@ -92,6 +92,12 @@ std::int64_t output_elements(const Problem& p) {
   return p.batch * output_length(p) * p.out_channels;
 }
 
+std::int64_t weight_index(const Problem& p, std::int64_t tap, std::int64_t in, std::int64_t out) {
+  const std::int64_t channels = in_channels_per_group(p);
+  return p.layout == Layout::NLC ? (tap * channels + in) * p.out_channels + out
+                                 : (out * channels + in) * p.kernel_size + tap;
+}
+
 std::int64_t multiply_adds(const Problem& p) {
   return output_elements(p) * p.kernel_size * in_channels_per_group(p);
 }

@@ -56,6 +56,11 @@ std::int64_t input_elements(const Problem& problem);
 std::int64_t weight_elements(const Problem& problem);
 std::int64_t output_elements(const Problem& problem);
 
+/// Where the problem's layout has the weight of a tap from input channel `in` of a group to output
+/// channel `out` of all.
+std::int64_t weight_index(const Problem& problem, std::int64_t tap, std::int64_t in,
+                          std::int64_t out);
+
 /// N · L' · Cout · K · Cin/G, padding counted: the figure by which rates are quoted.
 std::int64_t multiply_adds(const Problem& problem);
 

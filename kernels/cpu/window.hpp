@@ -48,12 +48,4 @@ inline std::int64_t valid_taps_in_all(const Problem& problem) {
   return sum;
 }
 
-/// Linear index of a weight: tap, input channel within its group, output channel.
-inline std::int64_t weight_index(const Problem& problem, std::int64_t tap, std::int64_t in,
-                                 std::int64_t out) {
-  return problem.layout == Layout::NLC
-             ? (tap * in_channels_per_group(problem) + in) * problem.out_channels + out
-             : (out * in_channels_per_group(problem) + in) * problem.kernel_size + tap;
-}
-
 }  // namespace convtune

@@ -59,12 +59,6 @@ bool indices_fit_64_bits(const Problem& p) {
          std::max({input_elements(p), weight_elements(p), output_elements(p)}) < limit;
 }
 
-std::int64_t weight_index(const Problem& p, std::int64_t k, std::int64_t ci, std::int64_t co) {
-  const std::int64_t channels = in_channels_per_group(p);
-  if (p.layout == Layout::NLC) return (k * channels + ci) * p.out_channels + co;
-  return (co * channels + ci) * p.kernel_size + k;
-}
-
 cuda::ConvShape<cuda::Int64> conv_shape(const Problem& problem) {
   return {.batch = problem.batch,
           .length = problem.length,

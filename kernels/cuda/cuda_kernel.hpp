@@ -31,10 +31,6 @@ bool indices_fit_64_bits(const Problem& problem);
 /// that hold what some tap reads, all of y and of the packed weights, each once.
 double main_memory_bytes(const Problem& problem, std::int64_t packed_bytes);
 
-/// Where the problem's layout has the weight of tap k from input channel ci of a group to output
-/// channel co of all.
-std::int64_t weight_index(const Problem& problem, std::int64_t k, std::int64_t ci, std::int64_t co);
-
 /// What the host must know of a CUDA family: the twin of its device file.
 struct CudaKernel {
   std::string_view header;  ///< device file, relative to kernels/cuda: "direct.cuh"
