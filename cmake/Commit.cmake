@@ -17,6 +17,7 @@ endfunction()
 
 # Run as a script, this file writes the source.
 if(CMAKE_SCRIPT_MODE_FILE STREQUAL CMAKE_CURRENT_LIST_FILE)
+  cmake_policy(VERSION 3.25)
   set(commit unknown)
   if(EXISTS ${SOURCE}/.git)  # else git would answer for a project around this one
     execute_process(
