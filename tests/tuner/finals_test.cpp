@@ -55,7 +55,7 @@ TEST(PlayFinals, DisqualifiesWhoseWorkerDoesNotLast) {
                  R"("in_channels":4,"out_channels":6,"kernel_size":3},"device":"device",)"
                  R"("config":"good{}","source_digest":"digest","origin":"generated",)"
                  R"("outcome":"ok","reason":"","samples":[1,1,1,1,1,1,1,1,1,1],)"
-                 R"("worst_error_ratio":0,"checked_outputs":1,"bytes":1,"flops":1,)"
+                 R"("worst_error_ratio":0,"checked_outputs":1,"bytes":1,"flops":1,"clock_mhz":0,)"
                  R"("measured_at":"","turn":0,"run":""}]}'; done)"});
   const Finals finals = play_finals(worker, problem, {measured("good{}", 1), measured("bad{}", 1)},
                                     "good{}", 100, {});

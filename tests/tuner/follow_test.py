@@ -74,7 +74,7 @@ class Follow(unittest.TestCase):
         self.assertIn('http-equiv="refresh"', self.page.read_text())
         self.tune(65)
         child = self.until(process, lambda: self.child(process))
-        self.assertEqual(os.getpriority(os.PRIO_PROCESS, child), 19)
+        self.until(process, lambda: os.getpriority(os.PRIO_PROCESS, child) == 19)
         second = self.until(process, lambda: self.digest() not in (None, first) and self.digest())
 
         self.tune(66)

@@ -94,7 +94,8 @@ int follow(const Options& options) {
     const FileState state = state_of(options.database);
     if (state != shown) {
       const int code = write_report(options, earlier.get(), {"--reload"}, Ground::background);
-      if (code != 0) return code;
+      // An interrupt may reach the program before it is in the background.
+      if (code != 0 && interrupted() == 0) return code;
       shown = state;
     }
     wait_for_interrupt(least_seconds_between);
