@@ -39,6 +39,7 @@ class Scratch:
         self.program = program
         self.folder = folder
         self.environment = os.environ | {
+            "CONVTUNE_CUDNN": "/nowhere",  # whose heuristics leak, which LeakSanitizer would tell
             "CONVTUNE_DB": str(folder / "convtune.db"),
             "CONVTUNE_CACHE_DIR": str(folder / "cache"),
             "CUDA_VISIBLE_DEVICES": "",
