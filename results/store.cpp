@@ -77,8 +77,7 @@ void create_schema(Database& database) {
   transaction.commit();
 }
 
-TunedPlan plan_of(const Verdict& verdict, Rows& rows) {
-  const Run run = rows.get(Run{.id = verdict.run}).value_or(Run{});
+TunedPlan plan_of(const Verdict& verdict, const Run& run) {
   return {.problem = verdict.problem,
           .config = verdict.winner,
           .digest = verdict.source_digest,
@@ -217,7 +216,7 @@ std::vector<Verdict> Store::verdicts() const {
 std::optional<TunedPlan> Store::find(const Problem& problem, const DeviceProperties& device) const {
   const std::lock_guard lock(impl_->mutex);
   const auto found = impl_->rows.get(Verdict{.problem = problem, .device = identity(device)});
-  return found ? std::optional(plan_of(*found, impl_->rows)) : std::nullopt;
+  return found ? std::optional(plan_of(*found, impl_->run(found->run))) : std::nullopt;
 }
 
 std::vector<TunedPlan> Store::near(const Problem& problem, const DeviceProperties& device,
@@ -229,7 +228,7 @@ std::vector<TunedPlan> Store::near(const Problem& problem, const DevicePropertie
   for (const Problem& tuned : nearest_tuned(impl_->database, problem, identity_text)) {
     if (plans.size() == limit) break;
     const auto found = impl_->rows.get(Verdict{.problem = tuned, .device = identity_text});
-    if (found) plans.push_back(plan_of(*found, impl_->rows));
+    if (found) plans.push_back(plan_of(*found, impl_->run(found->run)));
   }
   return plans;
 }
