@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""torch_peers.py on the CPU: rows beside those of a sweep, none of them twice, and their ratios.
+"""torch_peers.py on the CPU: rows beside those of a sweep, none of them twice, and their ratios; and
+cpu_peers.py's lines beside the same sweep.
 
 Usage: peer_rows_test.py CONVTUNE. Exit codes: 0 all as it should be, 1 not, 77 skipped.
 """
@@ -49,6 +50,36 @@ def faults(convtune, folder):
     table = run(sys.executable, "-B", HERE / "ratios.py", folder / "export.json").stdout
     if [line.split()[:2] for line in table.splitlines()[1:]] != [["dense,", "NCL"], ["dense,", "NLC"]]:
         found.append(f"the table of ratios is off:\n{table}")
+    return found + interleaved_faults(convtune, folder, database)
+
+
+def interleaved_faults(convtune, folder, database):
+    threads = json.loads(run(convtune, "db", "export", "--db", database).stdout)["devices"][0]["units"]
+    lines = folder / "lines.jsonl"
+    command = [sys.executable, "-B", HERE / "cpu_peers.py", convtune, lines, "--results", folder,
+               "--threads", threads, "--rounds", 3]
+    done = run(*command)
+    found = [] if done.returncode == 0 else [done.stdout + done.stderr]
+    taken = [json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines()]
+    if len(taken) != len(LAYERS):
+        found.append(f"{len(taken)} lines of {len(LAYERS)} problems")
+    for line in taken:
+        names = {line["generated"], "torch_conv1d", "torch_conv2d_channels_last"}
+        samples = line["samples"]
+        if not names <= set(samples) or any(len(each) != 3 for each in samples.values()):
+            found.append(f"samples are missing: {line}")
+        # As a line of which all is known: one operation a second, and bytes that take no time.
+        line["ceilings"] = {"float32": 1, "copy": float("inf")}
+        line["samples"] = {line["generated"]: [2.0, 2.0, 8.0], "a": [6.0, 5.0, 8.0], "b": [9.0] * 3}
+    lines.write_text("".join(json.dumps(line) + "\n" for line in taken), encoding="utf-8")
+    table = run(sys.executable, "-B", HERE / "cpu_table.py", lines).stdout
+    # NCL: 60 outputs by 4 channels by 18 products; NLC: 30 by 4 by 18; both in 2 s. a / ours: 2.5.
+    for layout, share in (("NCL", 2 * 60 * 4 * 18 / 2), ("NLC", 2 * 30 * 4 * 18 / 2)):
+        row = [line.split() for line in table.splitlines() if f"float32, {layout}" in line]
+        if [each[4:8] for each in row] != [["1", "2.50x", "2.50x", f"{share:.0%}"]]:
+            found.append(f"{layout} is off in\n{table}")
+    if run(*command).returncode != 0 or len(lines.read_text(encoding="utf-8").splitlines()) != 2:
+        found.append("what has its line was measured again")
     return found
 
 

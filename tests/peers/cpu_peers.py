@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+"""The best generated CPU kernel beside oneDNN, PyTorch and ONNX Runtime, all in one run: of each
+problem that convtune has tuned with this many threads, every round takes one sample of each of them.
+
+Appends one line of JSON a problem to OUTPUT; a run that was cut off goes on where it was.
+Prints the table of all lines, class by class. Usage: see --help.
+Exit codes: 0 done, 1 a candidate of ours failed, 5 cut off, 77 skipped, for want of PyTorch.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import sys
+import time
+
+try:
+    import torch
+    import torch_peers
+    import torch_timing
+except ImportError as missing:
+    print(f"skipped: no Python module {missing.name}")
+    sys.exit(77)
+
+import cpu_ceilings
+import cpu_table
+import onnx_peer
+from convtune_worker import Worker
+
+MOST_BYTES = 4 << 30
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("convtune", help="the convtune program")
+    parser.add_argument("output", type=pathlib.Path, help="lines of JSON, one a problem")
+    parser.add_argument("--results", required=True, type=pathlib.Path, help="holds convtune.db")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="begins no problem later")
+    return parser.parse_args()
+
+
+def bytes_of(fields):
+    """What the arrays take in float32, and once more for a peer that copies them."""
+    return 2 * 4 * cpu_table.sizes(fields)[1]
+
+
+def tuned(arguments):
+    """(verdict, shape class) of each problem that was tuned with this many threads."""
+    export = torch_peers.exported(arguments)
+    here = {d["identity"] for d in export["devices"]
+            if d["kind"] == "cpu" and d["units"] == arguments.threads}
+    classes = {json.dumps(row["problem"]): row["shape_class"] for row in export["labels"]}
+    return [(v, classes.get(json.dumps(v["problem"]), "")) for v in export["verdicts"]
+            if v["device"] in here and v["best_generated"]]
+
+
+class Peer:
+    """A function of x, with the runs that make a sample long enough. The first calls choose, pack
+    and compile whatever there is to."""
+
+    def __init__(self, function, x):
+        self.timer = torch_timing.CpuTimer(lambda: x)
+        self.function = function
+        self.timer.stretch(function, 3)
+        self.runs = torch_timing.runs_for(self.timer.stretch(function, 1))
+        self.samples = []
+
+    def take_sample(self):
+        self.samples.append(self.timer.stretch(self.function, self.runs))
+
+
+def peers_of(fields):
+    """{name: Peer}, and {name: why there is none}."""
+    problem = torch_peers.Problem(fields, "cpu")
+    makers = {config.removesuffix("{}"): lambda function=function: function
+              for config, function in torch_peers.ways_of(problem, with_compile=False)}
+    makers["onnxruntime"] = lambda: onnx_peer.function_of(problem, torch.get_num_threads())
+    peers, failures = {}, {}
+    for name, make in makers.items():
+        try:
+            peers[name] = Peer(make(), problem.x)
+        except (RuntimeError, onnx_peer.Unsupported) as error:
+            failures[name] = str(error).splitlines()[0][:200]
+    return peers, failures
+
+
+def measure(worker, verdict, rounds):
+    """{config or peer: samples} and {the same: why it has none}."""
+    fields = verdict["problem"]
+    configs = [config for config in (verdict["best_generated"], verdict["best_vendor"]) if config]
+    peers, failures = peers_of(fields)
+    samples = {config: [] for config in configs}
+    for _ in range(rounds):
+        for row in worker.one_round(fields, configs):
+            samples[row["config"]] += row["samples"]
+            if row["outcome"] != "ok":
+                failures[row["config"]] = row["reason"]
+        for peer in peers.values():
+            peer.take_sample()
+    samples |= {name: peer.samples for name, peer in peers.items()}
+    return {name: taken for name, taken in samples.items() if len(taken) == rounds}, failures
+
+
+def run(arguments, worker, lines):
+    """Appends to `lines` and to the output; True if the time was enough for all."""
+    have = {json.dumps(line["problem"]) for line in lines}
+    ceilings = cpu_ceilings.Ceilings()
+    started = time.monotonic()
+    with arguments.output.open("a", encoding="utf-8") as output:
+        for verdict, shape_class in tuned(arguments):
+            fields = verdict["problem"]
+            if json.dumps(fields) in have or bytes_of(fields) > MOST_BYTES:
+                continue
+            if time.monotonic() - started > arguments.seconds:
+                return False
+            samples, failures = measure(worker, verdict, arguments.rounds)
+            lines.append({"problem": fields, "shape_class": shape_class,
+                          "threads": arguments.threads, "generated": verdict["best_generated"],
+                          "vendor": verdict["best_vendor"], "ceilings": ceilings.now(),
+                          "samples": samples, "failures": failures})
+            print(json.dumps(lines[-1]), file=output, flush=True)  # the run may be cut off
+    return True
+
+
+def main():
+    arguments = parse_arguments()
+    torch.set_num_threads(arguments.threads)
+    torch.set_grad_enabled(False)
+    environment = os.environ | {"CONVTUNE_NUM_THREADS": str(arguments.threads)}
+    lines = cpu_table.read(arguments.output)
+    with Worker(arguments.convtune, environment) as worker:
+        whole = run(arguments, worker, lines)
+    print(cpu_table.table(lines))
+    if any(line["generated"] not in line["samples"] for line in lines):
+        return 1
+    return 0 if whole else 5
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(5)

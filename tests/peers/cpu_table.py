@@ -1,0 +1,92 @@
+#!/usr/bin/env python3
+"""The lines of cpu_peers.py as a table, class by class. Usage: cpu_table.py LINES.jsonl
+
+The ratio of a layer is the median over the rounds of (the best peer's sample / ours), where the best
+peer is the one with the lowest median; "with oneDNN" is that of the better one of the best generated
+kernel and oneDNN as a candidate. A layer's limit is the longer of two times: that of its operations
+at the rate of a large matrix product (bfloat16's for bfloat16, float32's for the others, whose
+products are float32's), and that of its arrays at the rate of a large copy. Both rates are of the
+same run. What stays in a cache may exceed the limit.
+"""
+
+import json
+import math
+import pathlib
+import statistics
+import sys
+
+
+def read(path):
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def sizes(f):
+    """(operations, elements of x, y and the weights) of a problem."""
+    window = f["dilation"] * (f["kernel_size"] - 1) + 1
+    length = (f["length"] + sum(f["padding"]) - window) // f["stride"] + 1
+    fan_in = f["in_channels"] // f["num_groups"] * f["kernel_size"]
+    outputs = f["batch"] * length * f["out_channels"]
+    inputs = f["batch"] * f["length"] * f["in_channels"]
+    return 2 * outputs * fan_in, inputs + outputs + f["out_channels"] * fan_in
+
+
+def least_seconds(line):
+    dtype = line["problem"]["dtype"]
+    operations, elements = sizes(line["problem"])
+    rate = line["ceilings"]["bfloat16" if dtype == "bfloat16" else "float32"]
+    return max(operations / rate,
+               elements * (4 if dtype == "float32" else 2) / line["ceilings"]["copy"])
+
+
+def best(samples, names):
+    """The name with the lowest median."""
+    return min((name for name in names if name in samples),
+               key=lambda name: statistics.median(samples[name]), default=None)
+
+
+def paired_ratio(peer, ours):
+    return statistics.median(p / o for p, o in zip(peer, ours))
+
+
+def row_of(line):
+    """(the ratio of the best generated, that with oneDNN, share of the limit, the peer's name), or
+    None where one side has no samples."""
+    samples, generated = line["samples"], line["generated"]
+    if generated not in samples:
+        return None
+    peer = best(samples, [name for name in samples if name != generated])
+    if peer is None:
+        return None
+    alone = paired_ratio(samples[peer], samples[generated])
+    choice = best(samples, [generated, line["vendor"]])
+    share = least_seconds(line) / statistics.median(samples[generated])
+    return alone, paired_ratio(samples[peer], samples[choice]), share, peer
+
+
+def geometric_mean(values):
+    return math.exp(statistics.fmean(map(math.log, values)))
+
+
+def table(lines):
+    classes = {}
+    for line in lines:
+        if (row := row_of(line)) is not None:
+            f = line["problem"]
+            key = (line["threads"], line["shape_class"] or "no class", f["dtype"], f["layout"])
+            classes.setdefault(key, []).append((*row, f))
+    text = [f"{'threads, class, dtype, layout':<52} {'layers':>6} {'generated':>10} "
+            f"{'with oneDNN':>12} {'of limit':>9} {'worst':>7}  worst layer, its best peer"]
+    for key, rows in sorted(classes.items()):
+        worst = min(rows, key=lambda row: row[0])
+        name = "{} {}, {}, {}".format(*key)
+        text.append(f"{name:<52} {len(rows):>6} {geometric_mean([r[0] for r in rows]):>9.2f}x "
+                    f"{geometric_mean([r[1] for r in rows]):>11.2f}x "
+                    f"{geometric_mean([r[2] for r in rows]):>9.0%} {worst[0]:>6.2f}x  "
+                    f"{json.dumps(worst[4])}, {worst[3]}")
+    return "\n".join(text)
+
+
+if __name__ == "__main__":
+    print(table(read(pathlib.Path(sys.argv[1]))))
