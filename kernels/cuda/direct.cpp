@@ -186,12 +186,16 @@ std::size_t alignment(const Problem& problem, const Config& config) {
   return static_cast<std::size_t>(std::max(c.vec_x, c.vec_y)) * size_of(problem.dtype);
 }
 
+// As many registers as it takes: left to guess, the compiler spills a few for one more block.
+int blocks_per_sm(const Problem&, const Config&) { return 1; }
+
 constexpr CudaKernel kernel = {.header = "direct.cuh",
                                .instantiation = instantiation_for,
                                .geometry = geometry,
                                .packed_bytes = packed_bytes,
                                .pack = pack,
-                               .alignment = alignment};
+                               .alignment = alignment,
+                               .blocks_per_sm = blocks_per_sm};
 
 }  // namespace
 

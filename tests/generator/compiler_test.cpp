@@ -68,15 +68,16 @@ std::string name_of_sample(const testing::TestParamInfo<CompilerOn::ParamType>& 
          std::string(std::get<1>(each.param).family().name);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Architectures, CompilerOn,
-    testing::Combine(testing::Values("sm_75", "sm_80", "sm_90a", "sm_100a", "sm_120"),
-                     testing::Values(Sample{cuda_direct, sample_problems},
-                                     Sample{cuda_depthwise, depthwise_problems},
-                                     Sample{cuda_halo, halo_problems},
-                                     Sample{cuda_implicit_gemm, wide_problems},
-                                     Sample{cuda_toeplitz, long_problems})),
-    name_of_sample);
+INSTANTIATE_TEST_SUITE_P(Architectures, CompilerOn,
+                         testing::Combine(testing::Values("sm_75", "sm_80", "sm_86", "sm_89",
+                                                          "sm_90a", "sm_100a", "sm_120"),
+                                          testing::Values(Sample{cuda_direct, sample_problems},
+                                                          Sample{cuda_depthwise,
+                                                                 depthwise_problems},
+                                                          Sample{cuda_halo, halo_problems},
+                                                          Sample{cuda_implicit_gemm, wide_problems},
+                                                          Sample{cuda_toeplitz, long_problems})),
+                         name_of_sample);
 INSTANTIATE_TEST_SUITE_P(Hopper, CompilerOn,
                          testing::Combine(testing::Values("sm_90a"),
                                           testing::Values(Sample{cuda_warpgroup_gemm,
