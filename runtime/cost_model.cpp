@@ -10,7 +10,7 @@ struct Rates {
   double bytes;  ///< to and from main memory, a second
 };
 
-Rates cpu_rates(const DeviceProperties& device) {
+Rates cpu_rates(Arithmetic arithmetic, const DeviceProperties& device) {
   constexpr double clock = 3e9;
   constexpr double bytes_per_thread = 10e9;
   constexpr double bytes_per_socket = 200e9;
@@ -18,6 +18,7 @@ Rates cpu_rates(const DeviceProperties& device) {
   double flops_per_cycle = 16;
   if (device.arch.starts_with("AVX2")) flops_per_cycle = 32;
   if (device.arch.starts_with("AVX3")) flops_per_cycle = 64;
+  if (arithmetic == Arithmetic::amx_16_bits) flops_per_cycle = 1024;  // a tile each 16 cycles
   const double threads = std::max(device.units, 1);
   return {.flops = clock * flops_per_cycle * threads,
           .bytes = std::min(bytes_per_thread * threads, bytes_per_socket)};
@@ -54,7 +55,8 @@ Rates cuda_rates(Arithmetic arithmetic, const DeviceProperties& device) {
 }
 
 Rates rates_of(Arithmetic arithmetic, const DeviceProperties& device) {
-  return device.kind == DeviceKind::cpu ? cpu_rates(device) : cuda_rates(arithmetic, device);
+  return device.kind == DeviceKind::cpu ? cpu_rates(arithmetic, device)
+                                        : cuda_rates(arithmetic, device);
 }
 
 }  // namespace

@@ -18,8 +18,10 @@
 
 namespace convtune {
 
-/// The best compiled target that this CPU runs: "AVX3", "AVX2", "NEON", "SCALAR".
+/// The best compiled target that this CPU runs: "AVX3", "AVX2", "NEON", "SCALAR"; with "+AMX"
+/// behind it where amx_granted().
 std::string cpu_target();
+bool has_amx(std::string_view target);
 
 /// float32 lanes of a vector, and vector registers, of a target by name; the baseline's for a name
 /// that is none of the above.

@@ -20,7 +20,8 @@ using testing::HasSubstr;
 using testing::IsNull;
 using testing::SizeIs;
 
-const std::vector<const Family*> families = {&cpu_depthwise(), &cpu_direct(), &cpu_length()};
+const std::vector<const Family*> families = {&cpu_amx(), &cpu_depthwise(), &cpu_direct(),
+                                             &cpu_length()};
 
 DeviceProperties device_of(std::string_view arch) {
   DeviceProperties device;
@@ -42,6 +43,10 @@ std::set<const Family*> families_of(const std::vector<Candidate>& candidates) {
 std::set<const Family*> families_for(const Problem& problem, std::string_view arch) {
   std::set<const Family*> serving = {&cpu_direct()};
   const std::int64_t channels = out_channels_per_group(problem);
+  if (has_amx(arch) && problem.dtype == DType::bfloat16 && channels >= 8 &&
+      in_channels_per_group(problem) * problem.kernel_size >= 16) {
+    serving.insert(&cpu_amx());
+  }
   if (problem.layout == Layout::NLC) {
     if (is_depthwise(problem)) serving.insert(&cpu_depthwise());
   } else if (2 * output_length(problem) >= std::min<std::int64_t>(channels, lanes_of(arch))) {
@@ -84,6 +89,19 @@ std::vector<Problem> edge_shapes() {
   add([](Problem& p) { p.kernel_size = 40, p.stride = 8, p.dilation = 3, p.length = 700; });
   add([](Problem& p) { p.dilation = 1100, p.padding = {1100, 1100}, p.length = 1200; });
   add([](Problem& p) { p.has_bias = false, p.activation = Activation::relu; });
+  // AMX: its tiles of 16, chunks of 32 inputs, and windows in several passes.
+  for (const std::int64_t length : {15, 16, 17, 32, 65, 257}) {
+    add([&](Problem& p) { p.length = length, p.in_channels = 64, p.out_channels = 33; });
+  }
+  for (const std::int64_t channels : {31, 32, 33, 96}) {
+    add([&](Problem& p) { p.in_channels = channels, p.out_channels = 65, p.length = 40; });
+  }
+  add([](Problem& p) { p.in_channels = 1100, p.length = 70, p.out_channels = 10; });
+  add([](Problem& p) { p.in_channels = 32, p.out_channels = 300, p.length = 70; });
+  add([](Problem& p) {
+    p.in_channels = 64, p.out_channels = 16, p.dilation = 500, p.length = 1100;
+  });
+  add([](Problem& p) { p.in_channels = 96, p.out_channels = 96, p.num_groups = 3, p.stride = 2; });
   return shapes;
 }
 
@@ -244,8 +262,9 @@ TEST(CpuSpace, OffersEveryValueAndAModestNumberOfConfigs) {
     }
   }
   for (int i = 0; i < 400; ++i) {
-    const Problem p = random_problem(random);
-    for (const char* arch : {"AVX3", "AVX2", "NEON", "SCALAR"}) {
+    Problem p = random_problem(random);
+    if (i % 10 == 0) p.out_channels = 300 * p.num_groups;
+    for (const char* arch : {"AVX3", "AVX3+AMX", "AVX2", "NEON", "SCALAR"}) {
       const std::vector<Candidate> candidates = candidates_of(p, arch);
       EXPECT_LE(candidates.size(), 100U) << describe(p) << " on " << arch;
       for (const Candidate& candidate : candidates) note(offered, candidate.config);
@@ -258,7 +277,7 @@ TEST(CpuSpace, DefaultKeepsAllConstraintsOnEveryTarget) {
   std::mt19937_64 random(10);
   for (int i = 0; i < 400; ++i) {
     const Problem p = random_problem(random);
-    for (const char* arch : {"AVX3", "AVX2", "NEON", "SCALAR"}) {
+    for (const char* arch : {"AVX3", "AVX3+AMX", "AVX2", "NEON", "SCALAR"}) {
       const DeviceProperties device = device_of(arch);
       for (const Family* family : families) {
         if (!families_for(p, arch).contains(family)) continue;

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <hwy/aligned_allocator.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "kernels/cpu/amx_tile.hpp"
+#include "kernels/cpu/packed.hpp"
+#include "kernels/cpu/window.hpp"
+#include "kernels/problem.hpp"
+
+namespace convtune {
+
+/// cpu_amx: bfloat16 by AMX. y in register tiles of tile_l positions × tile_c output channels, both
+/// multiples of a tile's 16; the reduction over taps and input channels in steps of 32. In NLC the
+/// rows of a tile of sums are positions, x is the left factor and lies in memory as the instruction
+/// wants it; in NCL they are output channels, x is the right factor, pairs of channels interleaved.
+/// The instruction takes numbers below 2⁻¹²⁶ for 0, in x and in sums. Kernel in amx_kernel.cpp,
+/// space of configs in amx.cpp.
+struct AmxConfig {
+  std::int64_t tile_l = 0;   ///< output positions of a register tile
+  std::int64_t tile_c = 0;   ///< output channels of a register tile
+  std::int64_t block_l = 0;  ///< output positions of a task
+  std::int64_t block_c = 0;  ///< output channels of a task; 0: all of a group
+  std::int64_t window = 0;   ///< 0: x is read where it lies; 1: its positions are copied, for all
+                             ///< taps; 2: what each output reads is copied, taps in turn
+};
+
+/// On a task's stack: elements of x laid out at once, and floats of sums.
+inline constexpr std::int64_t amx_max_window = 65536;
+inline constexpr std::int64_t amx_max_sums = 32768;
+
+/// A problem made ready. Of G groups, weights are [G][tiles_c][chunks][taps] tiles, for NLC of
+/// [16 pairs of inputs][16 outputs][2], for NCL of [16 outputs][32 inputs]. An input is a channel,
+/// or where the window has the taps in turn (then `taps` is 1) tap · Cin/G + channel. Bias is
+/// [G][tiles_c][16], in NCL each 16 times in turn. What pads either is 0.
+struct AmxPlan {
+  using Task = void (*)(const AmxPlan&, const void* x, void* y, std::int64_t task);
+
+  Problem problem;
+  AmxConfig config;
+  std::int64_t length_out = 0;
+  std::int64_t group_in = 0, group_out = 0;  ///< channels of one group in x and in y
+  std::int64_t inputs = 0;                   ///< of the reduction for one tap
+  std::int64_t taps = 0, chunks = 0;         ///< steps of it: taps · chunks
+  std::int64_t pass_chunks = 0;              ///< that the window holds at once
+  std::int64_t window_row = 0;  ///< elements: NLC of a position, NCL of a pair of inputs
+  std::int64_t tiles_c = 0, blocks_l = 0, blocks_c = 0;
+  hwy::AlignedFreeUniquePtr<Bits16[]> weights;
+  PackedFloats bias;
+  Task task = nullptr;
+  /// cpu_direct's plan, in place of all of the above: where a weight is infinite, NaN or subnormal,
+  /// which 0 in the padding and the instruction would not do justice to.
+  std::shared_ptr<const void> direct;
+};
+
+/// The code on the SIMD target in use.
+AmxPlan::Task amx_task();
+
+/// Digest of amx_kernel.cpp and the CPU headers that it includes.
+std::string amx_digest();
+
+}  // namespace convtune

@@ -1,0 +1,227 @@
+#include "kernels/cpu/targets.hpp"  // before all of Highway
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/cpu/amx_kernel.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include <algorithm>
+
+#include "kernels/cpu/activation-inl.hpp"
+#include "kernels/cpu/amx.hpp"
+#include "kernels/cpu/amx_window-inl.hpp"
+#include "kernels/cpu/simd-inl.hpp"
+#include "kernels/cpu/window.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace convtune::HWY_NAMESPACE {
+namespace {
+
+// Output positions [first_l, first_l + rows) of channel tiles [first_tile, last_tile) of a group.
+struct Block {
+  std::int64_t n = 0, group = 0;
+  std::int64_t first_l = 0, rows = 0;
+  std::int64_t first_tile = 0, last_tile = 0;
+};
+
+Block block_of(const AmxPlan& plan, std::int64_t task) {
+  Block b;
+  b.first_l = task % plan.blocks_l * plan.config.block_l;
+  b.rows = std::min(plan.config.block_l, plan.length_out - b.first_l);
+  task /= plan.blocks_l;
+  const std::int64_t tiles = ceil_div(plan.config.block_c, amx_rows);
+  b.first_tile = task % plan.blocks_c * tiles;
+  b.last_tile = std::min(b.first_tile + tiles, plan.tiles_c);
+  task /= plan.blocks_c;
+  b.group = task % plan.problem.num_groups;
+  b.n = task / plan.problem.num_groups;
+  return b;
+}
+
+// All that whole tiles of the block's positions read lies inside x.
+bool reads_inside(const AmxPlan& plan, const Block& block) {
+  const Problem& p = plan.problem;
+  const std::int64_t last = block.first_l + round_up(block.rows, amx_rows) - 1;
+  return is_inside(p, window_start(p, block.first_l)) &&
+         is_inside(p, window_start(p, last) + (p.kernel_size - 1) * p.dilation);
+}
+
+constexpr std::int64_t bytes(std::int64_t elements) { return elements * 2; }
+
+// How tiles read x, or a window of it: positions are rows in NLC, columns in NCL.
+AmxTile::Operand operand_of(const AmxPlan& plan, const Bits16* x, std::int64_t row) {
+  const Problem& p = plan.problem;
+  const std::int64_t stride = plan.config.window == 2 ? 1 : p.stride;
+  if (p.layout == Layout::NCL) {
+    return {.at = x,
+            .row = bytes(row),
+            .tile = bytes(amx_inputs),
+            .chunk = bytes(amx_rows * row),
+            .tap = bytes(2 * p.dilation)};
+  }
+  return {.at = x,
+          .row = bytes(stride * row),
+          .tile = bytes(amx_rows * stride * row),
+          .chunk = bytes(amx_inputs),
+          .tap = bytes(p.dilation * row)};
+}
+
+// What one pass sums: x from its first chunk on.
+struct Pass {
+  AmxTile::Operand x;
+  std::int64_t first_chunk = 0, chunks = 0;
+};
+
+// Where a register tile lies: tiles from `l` of the block's positions and from `c` of its channels.
+struct Place {
+  std::int64_t l = 0, l_tiles = 0;
+  std::int64_t c = 0, c_tiles = 0;
+};
+
+void sum(const AmxPlan& plan, const Block& block, const Pass& pass, const Place& place,
+         float* sums) {
+  const bool positions_left = plan.problem.layout == Layout::NLC;
+  const std::int64_t tile = block.group * plan.tiles_c + block.first_tile + place.c;
+  const std::int64_t step = bytes(amx_elements);
+  AmxTile::Operand x = pass.x;
+  x.at = static_cast<const char*>(x.at) + place.l * x.tile;
+  const AmxTile::Operand w = {
+      .at = plan.weights.get() + (tile * plan.chunks + pass.first_chunk) * plan.taps * amx_elements,
+      .row = bytes(amx_inputs),
+      .tile = plan.chunks * plan.taps * step,
+      .chunk = plan.taps * step,
+      .tap = step};
+  AmxTile t = {.left = positions_left ? x : w,
+               .right = positions_left ? w : x,
+               .chunks = pass.chunks,
+               .taps = plan.taps,
+               .sums = sums};
+  const std::int64_t right = positions_left ? place.c_tiles : place.l_tiles;
+  constexpr std::int64_t row = 64;
+  if (pass.first_chunk > 0) {
+    t.start = sums;
+    t.start_row = right * row;
+    t.start_left = amx_rows * right * row;
+    t.start_right = row;
+  } else if (positions_left) {
+    t.start = plan.bias.get() + tile * amx_rows;
+    t.start_right = row;
+  } else {
+    t.start = plan.bias.get() + tile * amx_rows * amx_rows;
+    t.start_row = row;
+    t.start_left = amx_rows * row;
+  }
+  amx_tile(positions_left ? place.l_tiles : place.c_tiles, right)(t);
+}
+
+// To bfloat16, subnormals to 0 as in the sums.
+template <class D>
+HWY_INLINE void store_rounded(hn::Vec<D> value, D d, Bits16* to) {
+#if HWY_TARGET == HWY_AVX3
+  __m256i narrow;
+  asm("vcvtneps2bf16 %1, %0" : "=v"(narrow) : "v"(value.raw));
+  hn::StoreU(hn::Vec256<Bits16>{narrow}, hn::Full256<Bits16>(), to);
+  static_cast<void>(d);
+#else
+  store(value, d, reinterpret_cast<hwy::bfloat16_t*>(to));
+#endif
+}
+
+// `rows` rows of sums, of which `count` columns are wanted.
+void store_rows(const float* sums, std::int64_t sums_row, std::int64_t rows, std::int64_t count,
+                Activation activation, Bits16* y, std::int64_t y_row) {
+  constexpr Floats<max_lanes> d;
+  constexpr std::int64_t lanes = max_lanes;
+  const std::int64_t whole = count - count % lanes;
+  for (std::int64_t row = 0; row < rows; ++row, sums += sums_row, y += y_row) {
+    for (std::int64_t i = 0; i < whole; i += lanes) {
+      store_rounded(activate(d, hn::LoadU(d, sums + i), activation), d, y + i);
+    }
+    if (whole == count) continue;
+    Bits16 rest[lanes];
+    store_rounded(activate(d, hn::LoadU(d, sums + whole), activation), d, rest);
+    std::copy_n(rest, count - whole, y + whole);
+  }
+}
+
+void finish(const AmxPlan& plan, const Block& block, const Place& place, const float* sums,
+            Bits16* y) {
+  const Problem& p = plan.problem;
+  const std::int64_t l = place.l * amx_rows;
+  const std::int64_t c = (block.first_tile + place.c) * amx_rows;
+  const std::int64_t positions = std::min(place.l_tiles * amx_rows, block.rows - l);
+  const std::int64_t channels = std::min(place.c_tiles * amx_rows, plan.group_out - c);
+  const std::int64_t position = block.first_l + l;
+  const std::int64_t channel = block.group * plan.group_out + c;
+  y += block.n * plan.length_out * p.out_channels;
+  if (p.layout == Layout::NLC) {
+    store_rows(sums, place.c_tiles * amx_rows, positions, channels, p.activation,
+               y + position * p.out_channels + channel, p.out_channels);
+  } else {
+    store_rows(sums, place.l_tiles * amx_rows, channels, positions, p.activation,
+               y + channel * plan.length_out + position, plan.length_out);
+  }
+}
+
+// Sums of several passes lie in turn, those of a single one in the same place: it stays in L1.
+void sum_pass(const AmxPlan& plan, const Block& block, const Pass& pass, float* sums, Bits16* y) {
+  const std::int64_t tile_l = plan.config.tile_l / amx_rows;
+  const std::int64_t tile_c = plan.config.tile_c / amx_rows;
+  const std::int64_t tiles_l = ceil_div(block.rows, amx_rows);
+  const std::int64_t tiles_c = block.last_tile - block.first_tile;
+  const bool alone = pass.chunks == plan.chunks;
+  const bool last = pass.first_chunk + pass.chunks == plan.chunks;
+  for (std::int64_t c = 0; c < tiles_c; c += tile_c) {
+    for (std::int64_t l = 0; l < tiles_l; l += tile_l) {
+      const Place place = {l, std::min(tile_l, tiles_l - l), c, std::min(tile_c, tiles_c - c)};
+      sum(plan, block, pass, place, sums);
+      if (last) finish(plan, block, place, sums, y);
+      if (!alone) sums += place.l_tiles * place.c_tiles * amx_rows * amx_rows;
+    }
+  }
+}
+
+void run_task(const AmxPlan& plan, const void* from, void* to, std::int64_t task) {
+  const Problem& p = plan.problem;
+  const Block block = block_of(plan, task);
+  const bool nlc = p.layout == Layout::NLC;
+  const Bits16* x = static_cast<const Bits16*>(from) + block.n * p.length * p.in_channels +
+                    block.group * plan.group_in * (nlc ? 1 : p.length);
+  auto* y = static_cast<Bits16*>(to);
+  alignas(64) float sums[amx_max_sums];
+  const AmxTiles tiles;
+  if (plan.config.window == 0 && reads_inside(plan, block)) {
+    const Bits16* first = x + window_start(p, block.first_l) * p.in_channels;
+    sum_pass(plan, block, {operand_of(plan, first, p.in_channels), 0, plan.chunks}, sums, y);
+    return;
+  }
+  alignas(64) Bits16 window[amx_max_window];
+  const AmxTile::Operand operand = operand_of(plan, window, plan.window_row);
+  for (std::int64_t chunk = 0; chunk < plan.chunks; chunk += plan.pass_chunks) {
+    const std::int64_t chunks = std::min(plan.pass_chunks, plan.chunks - chunk);
+    lay_out(plan,
+            {x, block.first_l, block.rows, chunk * amx_inputs,
+             std::min(plan.inputs, (chunk + chunks) * amx_inputs)},
+            window);
+    sum_pass(plan, block, {operand, chunk, chunks}, sums, y);
+  }
+}
+
+}  // namespace
+
+AmxPlan::Task find_amx_task() { return run_task; }
+
+}  // namespace convtune::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace convtune {
+
+HWY_EXPORT(find_amx_task);
+
+AmxPlan::Task amx_task() { return HWY_DYNAMIC_DISPATCH(find_amx_task)(); }
+
+std::string amx_digest() { return CONVTUNE_SOURCE_DIGEST; }
+
+}  // namespace convtune
+#endif

@@ -1,0 +1,122 @@
+#include "kernels/cpu/amx_tile.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+
+// The instructions are written as assembly: their intrinsics want the compiler to be told of AMX by
+// attributes that g++ and clang understand differently, and neither uses the registers by itself.
+namespace convtune {
+
+#ifdef __x86_64__
+
+namespace {
+
+// Operand of ldtilecfg: Intel's manual, "TILECFG format".
+struct alignas(64) TileShapes {
+  std::uint8_t palette = 1;
+  std::uint8_t start_row = 0;
+  std::array<std::uint8_t, 14> reserved = {};
+  std::array<std::uint16_t, 16> row_bytes = {64, 64, 64, 64, 64, 64, 64, 64};
+  std::array<std::uint8_t, 16> rows = {16, 16, 16, 16, 16, 16, 16, 16};
+};
+static_assert(sizeof(TileShapes) == 64);
+
+constexpr TileShapes shapes;
+
+template <int tile>
+void load(const void* from, std::int64_t row) {
+  asm volatile("tileloadd (%0,%1,1), %%tmm%c2" : : "r"(from), "r"(row), "i"(tile) : "memory");
+}
+
+template <int tile>
+void store(void* to, std::int64_t row) {
+  asm volatile("tilestored %%tmm%c2, (%0,%1,1)" : : "r"(to), "r"(row), "i"(tile) : "memory");
+}
+
+template <int sums, int left, int right>
+void multiply() {
+  asm volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(sums), "i"(left), "i"(right));
+}
+
+template <int... i, class Body>
+void unrolled(std::integer_sequence<int, i...>, const Body& body) {
+  (body(std::integral_constant<int, i>()), ...);
+}
+
+// body(0), body(1), …, each index a constant.
+template <int count, class Body>
+void unrolled(const Body& body) {
+  unrolled(std::make_integer_sequence<int, count>(), body);
+}
+
+const char* at(const void* base, std::int64_t bytes) {
+  return static_cast<const char*>(base) + bytes;
+}
+
+// Registers: a · b of sums, then the tiles of the operand with fewer, then one or two in which
+// those of the other take turns.
+template <int a, int b>
+void reduce(const AmxTile& t) {
+  constexpr bool left_held = a <= b;
+  constexpr int held = std::min(a, b), passed = std::max(a, b);
+  constexpr int first_held = a * b, first_passed = first_held + held;
+  constexpr int turns = first_passed + 2 <= 8 ? 2 : 1;
+  static_assert(first_passed + turns <= 8);
+  const AmxTile::Operand& holding = left_held ? t.left : t.right;
+  const AmxTile::Operand& passing = left_held ? t.right : t.left;
+  unrolled<a * b>([&](auto i) {
+    load<i>(at(t.start, i / b * t.start_left + i % b * t.start_right), t.start_row);
+  });
+  for (std::int64_t chunk = 0; chunk < t.chunks; ++chunk) {
+    const char* h = at(holding.at, chunk * holding.chunk);
+    const char* p = at(passing.at, chunk * passing.chunk);
+    for (std::int64_t tap = 0; tap < t.taps; ++tap, h += holding.tap, p += passing.tap) {
+      unrolled<held>([&](auto i) { load<first_held + i>(h + i * holding.tile, holding.row); });
+      unrolled<passed>([&](auto j) {
+        constexpr int turn = first_passed + j % turns;
+        load<turn>(p + j * passing.tile, passing.row);
+        unrolled<held>([&](auto i) {
+          if constexpr (left_held) {
+            multiply<i * b + j, first_held + i, turn>();
+          } else {
+            multiply<j * b + i, turn, first_held + i>();
+          }
+        });
+      });
+    }
+  }
+  constexpr std::int64_t row_floats = std::int64_t{16} * b;
+  unrolled<a * b>([&](auto i) {
+    store<i>(t.sums + i / b * 16 * row_floats + i % b * 16,
+             row_floats * static_cast<std::int64_t>(sizeof(float)));
+  });
+}
+
+}  // namespace
+
+AmxTile::Code amx_tile(std::int64_t left, std::int64_t right) {
+  constexpr std::array<std::array<AmxTile::Code, 4>, 4> codes = {{
+      {reduce<1, 1>, reduce<1, 2>, reduce<1, 3>, reduce<1, 4>},
+      {reduce<2, 1>, reduce<2, 2>, nullptr, nullptr},
+      {reduce<3, 1>, nullptr, nullptr, nullptr},
+      {reduce<4, 1>, nullptr, nullptr, nullptr},
+  }};
+  if (left < 1 || left > 4 || right < 1 || right > 4) return nullptr;
+  return codes[static_cast<std::size_t>(left - 1)][static_cast<std::size_t>(right - 1)];
+}
+
+AmxTiles::AmxTiles() { asm volatile("ldtilecfg %0" : : "m"(shapes)); }
+AmxTiles::~AmxTiles() { asm volatile("tilerelease"); }
+
+#else
+
+AmxTile::Code amx_tile(std::int64_t, std::int64_t) { return nullptr; }
+AmxTiles::AmxTiles() = default;
+AmxTiles::~AmxTiles() = default;
+
+#endif
+
+}  // namespace convtune

@@ -1,0 +1,204 @@
+#include "kernels/cpu/targets.hpp"  // before all of Highway
+
+#include "kernels/cpu/amx.hpp"
+
+#include <gmock/gmock.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "generator/candidates.hpp"
+#include "kernels/cpu/amx_permission.hpp"
+#include "kernels/cpu/families.hpp"
+#include "tests/kernels/cpu/convolution_run.hpp"
+#include "tests/refusal.hpp"
+
+namespace convtune {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::SizeIs;
+
+const Problem dense = {.length = 100,
+                       .in_channels = 64,
+                       .out_channels = 48,
+                       .kernel_size = 3,
+                       .padding = {1, 1},
+                       .has_bias = true,
+                       .dtype = DType::bfloat16};
+
+DeviceProperties device_of(std::string_view arch) {
+  DeviceProperties device;
+  device.arch = arch;
+  device.units = 2;
+  return device;
+}
+
+CandidateSpace space_of(const Problem& problem, std::string_view arch) {
+  const Family* const families[] = {&cpu_amx()};
+  return enumerate(problem, device_of(arch), families);
+}
+
+Problem in(Layout layout, Problem problem) {
+  problem.layout = layout;
+  return problem;
+}
+
+TEST(AmxSpace, IsEmptyWithoutAmxAndSaysWhy) {
+  const CandidateSpace space = space_of(dense, "AVX3");
+  EXPECT_THAT(space.candidates, IsEmpty());
+  ASSERT_THAT(space.exclusions, SizeIs(1));
+  EXPECT_EQ(space.exclusions[0].constraint, "has_amx");
+  EXPECT_THAT(space.exclusions[0].rule, HasSubstr("the CPU has AMX"));
+}
+
+TEST(AmxSpace, IsForBfloat16) {
+  Problem p = dense;
+  EXPECT_THAT(space_of(p, "AVX3+AMX").candidates, Not(IsEmpty()));
+  for (const DType dtype : {DType::float32, DType::float16}) {
+    p.dtype = dtype;
+    EXPECT_EQ(space_of(p, "AVX3+AMX").exclusions.at(0).constraint, "dtype");
+  }
+}
+
+TEST(AmxCost, IsThatOfWholeTiles) {
+  Problem p = dense;
+  p.length = 96;
+  p.padding = {2, 2};
+  p.kernel_size = 5;
+  const auto cost = [&](std::int64_t window) {
+    return cpu_amx().cost(
+        p,
+        {"cpu_amx",
+         {{"tile_l", 32}, {"tile_c", 32}, {"block_l", 64}, {"block_c", 64}, {"window", window}}});
+  };
+  const auto executed = [&](std::int64_t length, std::int64_t out, std::int64_t reduction) {
+    return 2.0 * static_cast<double>(length * out * reduction);
+  };
+  EXPECT_EQ(cost(0).flops, 2.0 * static_cast<double>(multiply_adds(p)));
+  EXPECT_GE(cost(0).bytes, static_cast<double>(compulsory_bytes(p)) - 2.0 * 48);
+  EXPECT_EQ(cost(0).arithmetic, Arithmetic::amx_16_bits);
+  p.length = 97;
+  p.out_channels = 49;
+  p.in_channels = 33;
+  EXPECT_EQ(cost(1).flops, executed(112, 64, 5 * 64));
+  EXPECT_EQ(cost(2).flops, executed(112, 64, 192));  // 165 in one row
+}
+
+// What needs AMX itself.
+class Amx : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!amx_granted()) GTEST_SKIP() << "this CPU has no AMX, or Linux does not grant it";
+  }
+};
+
+TEST_F(Amx, RefusesAConfigThatBreaksARule) {
+  const std::vector<Bits16> weight(static_cast<std::size_t>(weight_elements(dense)));
+  Config config = cpu_amx().default_config(dense, device_of(cpu_target()));
+  config.settings[0].value = 64;
+  config.settings[1].value = 64;
+  EXPECT_THAT(refusal([&] { cpu_amx().cpu->prepare(dense, config, weight.data(), nullptr); },
+                      Status::failed),
+              HasSubstr("tile_l=64"));
+}
+
+// Zeros stand for the padding, and the instruction flushes subnormals: neither may be seen.
+TEST_F(Amx, KeepsToTheDefinitionWithWeightsThatItCannotMultiply) {
+  ThreadPool pool(2);
+  for (const float special :
+       {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN(), 1e-39F}) {
+    for (const Layout layout : {Layout::NLC, Layout::NCL}) {
+      Problem p = in(layout, dense);
+      p.has_bias = false;
+      ConvolutionRun run(p, 3, Data::random);
+      for (std::int64_t i = 0; i < weight_elements(p); ++i) run.set_weight(i, 0);
+      run.set_weight(0, special);
+      run.set_weight(weight_elements(p) - 1, -special);
+      for (const Candidate& candidate : space_of(p, cpu_target()).candidates) {
+        EXPECT_EQ(run.check(run.run(cpu_amx(), candidate.config, pool)).wrong, 0)
+            << describe(p) << " " << to_text(candidate.config) << " with " << special;
+      }
+    }
+  }
+}
+
+// An infinite or NaN x reaches the outputs whose window has it, of its own group, and no other.
+TEST_F(Amx, KeepsSpecialInputsInTheirWindows) {
+  ThreadPool pool(1);
+  for (const Layout layout : {Layout::NLC, Layout::NCL}) {
+    for (const std::int64_t in_channels : {66, 128}) {
+      Problem p = in(layout, dense);
+      p.num_groups = 2;
+      p.in_channels = in_channels;
+      ConvolutionRun run(p, 4, Data::random);
+      run.set_x(0, std::numeric_limits<float>::infinity());
+      run.set_x(input_elements(p) / 2, std::numeric_limits<float>::quiet_NaN());
+      run.set_x(input_elements(p) - 1, -std::numeric_limits<float>::infinity());
+      for (const Candidate& candidate : space_of(p, cpu_target()).candidates) {
+        EXPECT_EQ(run.check(run.run(cpu_amx(), candidate.config, pool)).wrong, 0)
+            << describe(p) << " " << to_text(candidate.config);
+      }
+    }
+  }
+}
+
+// An array between two pages that may not be touched, at the end or the start of its own.
+class Guarded {
+ public:
+  explicit Guarded(std::size_t bytes) : page_(static_cast<std::size_t>(sysconf(_SC_PAGESIZE))) {
+    inner_ = (bytes + page_ - 1) / page_ * page_;
+    memory_ = static_cast<std::byte*>(
+        mmap(nullptr, inner_ + 2 * page_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    EXPECT_EQ(mprotect(memory_ + page_, inner_, PROT_READ | PROT_WRITE), 0);
+  }
+  ~Guarded() { munmap(memory_, inner_ + 2 * page_); }
+  Guarded(const Guarded&) = delete;
+  Guarded& operator=(const Guarded&) = delete;
+
+  std::byte* first() { return memory_ + page_; }
+  std::byte* last(std::size_t bytes) { return memory_ + page_ + inner_ - bytes; }
+
+ private:
+  std::size_t page_, inner_ = 0;
+  std::byte* memory_ = nullptr;
+};
+
+// No sanitizer sees what the tile instructions read.
+TEST_F(Amx, ReadsNothingOutsideX) {
+  ThreadPool pool(1);
+  for (const Layout layout : {Layout::NLC, Layout::NCL}) {
+    for (const std::int64_t padding : {0, 1}) {
+      for (const std::int64_t length : {66, 130, 147}) {
+        Problem p = in(layout, dense);
+        p.length = length;
+        p.padding = {padding, padding};
+        const auto elements = static_cast<std::size_t>(input_elements(p));
+        const std::vector<Bits16> x(elements, bfloat16_from_float(1));
+        const std::vector<Bits16> weight(static_cast<std::size_t>(weight_elements(p)),
+                                         bfloat16_from_float(0.5F));
+        const std::vector<Bits16> bias(48, 0);
+        Guarded memory(2 * elements);
+        for (const Candidate& candidate : space_of(p, cpu_target()).candidates) {
+          const auto plan = cpu_amx().cpu->prepare(p, candidate.config, weight.data(), bias.data());
+          for (std::byte* at : {memory.first(), memory.last(2 * elements)}) {
+            std::memcpy(at, x.data(), 2 * elements);
+            std::vector<Bits16> y(static_cast<std::size_t>(output_elements(p)), 0);
+            cpu_amx().cpu->run(plan.get(), at, y.data(), pool);
+            const std::int64_t last = output_length(p) - 2;  // of the windows without padding
+            const std::int64_t index = layout == Layout::NLC ? last * 48 : last;
+            EXPECT_EQ(load_element(y.data(), p.dtype, index), 96) << to_text(candidate.config);
+          }
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace convtune
