@@ -1,5 +1,6 @@
 #include "tuner/build_info.hpp"
 
+#include <convtune/convtune.h>
 #include <fmt/format.h>
 #include <hwy/highway.h>
 #include <sqlite3.h>
@@ -23,7 +24,7 @@ std::string fmt_version() {
 }  // namespace
 
 BuildInfo build_info() {
-  return {.version = CONVTUNE_VERSION,
+  return {.version = convtune_version(),
           .commit = source_commit(),
           .compiler = compiler,
           .flags = CONVTUNE_BUILD_FLAGS};

@@ -9,7 +9,7 @@ namespace convtune {
 
 /// What this program was built from and with.
 struct BuildInfo {
-  std::string version;   ///< "0.1.0"
+  std::string version;   ///< "0.1.0", or as cmake/Version.cmake words what is no release
   std::string commit;    ///< "0123456789ab", with "-dirty" if files differed from it, or "unknown"
   std::string compiler;  ///< "g++ 12.2.0"
   std::string flags;     ///< those of CMake's build type: "-O3 -DNDEBUG"

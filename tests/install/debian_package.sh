@@ -34,6 +34,6 @@ for needed in libc6 libstdc++6 libsqlite3-0; do
   case $(field Depends) in *"$needed"*) ;; *) echo "Depends lacks $needed" && exit 1 ;; esac
 done
 dpkg-deb --extract "$package" "$work/root"
-"$work/root/usr/bin/convtune" --version | grep -qx "convtune $(field Version)"
+"$work/root/usr/bin/convtune" --version | grep -qx "convtune $(field Version | tr '~' .)"
 CONVTUNE_DB=$work/none.db "$work/root/usr/bin/convtune" devices >/dev/null
 echo "$(basename "$package"): $(field Installed-Size) KiB, $(field Depends)"

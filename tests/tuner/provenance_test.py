@@ -35,7 +35,7 @@ class Provenance(unittest.TestCase):
 
     def version(self):
         first, *rest = run(ARGS.convtune, "--version").splitlines()
-        self.assertRegex(first, r"^convtune \d+\.\d+\.\d+$")
+        self.assertRegex(first, r"^convtune \d+\.\d+\.\d+\S*$")
         return {"version": first.split()[1]} | dict(line.split(maxsplit=1) for line in rest)
 
     def export(self, problem, *words, **environment):

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "tuner/build_info.hpp"
 #include "tuner/cli/commands.hpp"
 
 namespace convtune::cli {
@@ -83,7 +84,7 @@ std::string man_page(const CLI::App& app) {
   std::string text = fmt::format(
       ".TH {0} 1 \"\" \"{0} {1}\" \"User Commands\"\n.SH NAME\n{0} \\- {2}\n.SH SYNOPSIS\n"
       "\\fB{0}\\fR [\\fIOPTIONS\\fR] \\fICOMMAND\\fR ...\n.SH OPTIONS\n",
-      name, CONVTUNE_VERSION, escaped(app.get_description()));
+      name, build_info().version, escaped(app.get_description()));
   for (const CLI::Option* option : app.get_options()) text += option_text(*option);
   text += footer_text(app.get_footer()) + ".SH COMMANDS\n";
   for (const CLI::App* each : listed_commands(app)) {

@@ -84,7 +84,8 @@ typedef struct convtune_conv1d_options {
  * packed, their elements are of the options' dtype. */
 typedef struct convtune_conv1d convtune_conv1d;
 
-/* "0.1.0". */
+/* "0.1.0" if it is a release, "0.1.0+3.gHASH" if it is the third commit after that one,
+ * "0.1.0.dev5+gHASH" if it is not released yet. */
 const char* convtune_version(void);
 
 /* Why the last call of this thread that failed did so: one sentence, or "" if none has failed. It
