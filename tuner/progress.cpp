@@ -3,10 +3,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cmath>
+#include <string_view>
 
-#include "tuner/decision.hpp"
 #include "tuner/sweep.hpp"
 
 namespace convtune {
@@ -17,16 +16,26 @@ std::string format_minutes(double seconds) {
   return fmt::format("{}:{:02}", whole / 60, whole % 60);
 }
 
+/// Nothing where the default has no time.
+std::string gain(std::string_view separator, double seconds, double default_seconds) {
+  if (default_seconds == 0) return "";
+  return fmt::format("{}{:.2f}x the default", separator, default_seconds / seconds);
+}
+
+std::string best_of(const SearchState& search) {
+  if (search.best_seconds == 0) return "";
+  return ", best " + format_seconds(search.best_seconds) +
+         gain(", ", search.best_seconds, search.default_seconds);
+}
+
 std::string outcome_of(const LayerResult& result) {
   switch (result.end) {
     case LayerEnd::tuned:
     case LayerEnd::known: {
       const Verdict& verdict = *result.verdict;
-      std::string text = fmt::format("{:>9}  {}", format_seconds(verdict.seconds), verdict.winner);
-      if (verdict.default_seconds > 0) {
-        text += fmt::format("  {:.2f}x the default", verdict.default_seconds / verdict.seconds);
-      }
-      return text + (result.end == LayerEnd::known ? "  (known)" : "");
+      return fmt::format("{:>9}  {}{}{}", format_seconds(verdict.seconds), verdict.winner,
+                         gain("  ", verdict.seconds, verdict.default_seconds),
+                         result.end == LayerEnd::known ? "  (known)" : "");
     }
     case LayerEnd::no_winner:
       return "no winner: " + result.reason;
@@ -98,22 +107,15 @@ std::string Progress::time_left() const {
 
 void Progress::layer_started(const Layer& layer) {
   eta_.layer_started(elapsed_seconds());
-  best_seconds_ = 0;
   layer_name_ = title(layer);
 }
 
-void Progress::candidate_ended(const Measurement& measurement, std::size_t measured,
-                               std::size_t candidates) {
+void Progress::candidate_ended(const SearchState& search) {
   ++measured_;
   eta_.candidate_ended(elapsed_seconds());
-  if (measurement.outcome == Outcome::ok) {
-    const double seconds = median(measurement.samples);
-    best_seconds_ = best_seconds_ == 0 ? seconds : std::min(best_seconds_, seconds);
-  }
   if (style_ != Style::terminal) return;
   print(out_, "{}[{}/{}] {}: {} of {} candidates{}, {:.1f} a second{}", renew_line, ended_ + 1,
-        layers_, layer_name_, measured, candidates,
-        best_seconds_ > 0 ? ", best " + format_seconds(best_seconds_) : "",
+        layers_, layer_name_, search.measured, search.candidates, best_of(search),
         static_cast<double>(measured_) / elapsed_seconds(), time_left());
   std::fflush(out_);
 }

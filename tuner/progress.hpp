@@ -12,7 +12,14 @@ namespace convtune {
 
 struct Layer;
 struct LayerResult;
-struct Measurement;
+
+/// How far the search of one layer has come; the times are 0 as long as there is none.
+struct SearchState {
+  std::size_t measured = 0;
+  std::size_t candidates = 0;
+  double best_seconds = 0;
+  double default_seconds = 0;  ///< of the untuned default
+};
 
 /// Tells people on stderr how a sweep goes: a line that renews itself on a terminal, a line a layer
 /// elsewhere, nothing if quiet.
@@ -26,8 +33,7 @@ class Progress {
   /// Layers that will be tuned now, or gone over again.
   void round_started(std::vector<LayerWork> layers, bool is_last);
   void layer_started(const Layer& layer);
-  void candidate_ended(const Measurement& measurement, std::size_t measured,
-                       std::size_t candidates);
+  void candidate_ended(const SearchState& search);
   void layer_ended(const LayerResult& result);
   void sweep_ended();
 
@@ -42,7 +48,6 @@ class Progress {
   std::size_t layers_ = 0;
   std::size_t ended_ = 0;
   std::size_t measured_ = 0;
-  double best_seconds_ = 0;  ///< of the current layer
   std::string layer_name_;
 };
 

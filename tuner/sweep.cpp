@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <ctime>
 #include <limits>
 
@@ -36,6 +37,15 @@ double seconds_since(Clock::time_point start) {
 /// What the search knows of a measured candidate: infinite without a valid time.
 double screened_seconds(const Measurement& measurement) {
   return measurement.outcome == Outcome::ok ? median(measurement.samples) : unlimited;
+}
+
+SearchState state_of(const Screening& screening) {
+  const Measurement* best = fastest(screening.measurements);
+  const double default_seconds = screening.seconds.front().value_or(unlimited);
+  return {.measured = screening.measurements.size(),
+          .candidates = screening.candidates.size(),
+          .best_seconds = best == nullptr ? 0 : median(best->samples),
+          .default_seconds = std::isfinite(default_seconds) ? default_seconds : 0};
 }
 
 SearchRule search_rule(const SweepOptions& options) {
@@ -264,8 +274,7 @@ void Sweep::screen(const Problem& problem, Screening& screening, double seconds,
     ++measured_now;
     screening.seconds[*next] = screened_seconds(measurement);
     screening.measurements.push_back(std::move(measurement));
-    progress_.candidate_ended(screening.measurements.back(), screening.measurements.size(),
-                              screening.candidates.size());
+    progress_.candidate_ended(state_of(screening));
   }
 }
 
