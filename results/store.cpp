@@ -204,6 +204,14 @@ std::optional<Verdict> Store::verdict(const Problem& problem, const std::string&
   return impl_->rows.get(Verdict{.problem = problem, .device = device});
 }
 
+std::vector<DeviceProperties> Store::devices() const {
+  const std::lock_guard lock(impl_->mutex);
+  const Transaction snapshot(impl_->database, Database::Access::read);
+  std::vector<DeviceProperties> found;
+  impl_->rows.scan<StoredDevice>({}, [&](StoredDevice&& row) { found.push_back(row.properties); });
+  return found;
+}
+
 std::vector<Verdict> Store::verdicts() const {
   const std::lock_guard lock(impl_->mutex);
   const Transaction snapshot(impl_->database, Database::Access::read);

@@ -45,6 +45,7 @@ class Store final : public PlanSource {
   std::vector<Measurement> measurements(const Problem& problem, const std::string& device) const;
   std::optional<Verdict> verdict(const Problem& problem, const std::string& device) const;
   std::vector<Verdict> verdicts() const;
+  std::vector<DeviceProperties> devices() const;
 
   /// PlanSource: verdicts as plans.
   std::optional<TunedPlan> find(const Problem& problem,

@@ -5,6 +5,7 @@ Exit codes are the command line's: 0 done, 1 slower than the earlier database or
 with it, 2 usage, 3 a Python package is missing, 4 a file."""
 
 import argparse
+import json
 import os
 import shutil
 import sys
@@ -35,6 +36,8 @@ def arguments():
                         help="the page; - is standard output, as for the others")
     parser.add_argument("--csv", type=Path, help="the table of layers as CSV")
     parser.add_argument("--json", type=Path, help="all figures as JSON")
+    parser.add_argument("--units", type=Path,
+                        help="the kernels' generated source by its digest, as a JSON object")
     parser.add_argument("--reload", action="store_true",
                         help="for a sweep that is still running: the page reloads itself, and "
                         "neither files nor slower layers are named")
@@ -68,8 +71,9 @@ def main():
         export = load.load(sys.stdin.buffer.read() if options.export == "-"
                            else Path(options.export).read_bytes())
         earlier = load.load(options.against.read_bytes()) if options.against else None
+        units = json.loads(options.units.read_bytes()) if options.units else {}
         summaries = against.summaries(export, earlier)
-        write(options.output, page.render(export, summaries, earlier, options.reload))
+        write(options.output, page.render(export, summaries, earlier, options.reload, units))
         if options.csv:
             write(options.csv, tables.to_csv(summaries))
         if options.json:

@@ -55,11 +55,20 @@ def commands(device, row):
     return lines
 
 
-def source(device, row):
-    """Where the code of the best generated kernel is to be seen."""
+def unit(row, units):
+    """The generated source of the best generated kernel, "" if `units` has not what was measured."""
+    best = row.layer.measurement(row.verdict.best_generated)
+    return units.get(best.source_digest, "") if best else ""
+
+
+def source(device, row, unit_is_shown):
+    """What is to be said of the code of the best generated kernel."""
+    if unit_is_shown:
+        return ("What was generated for the best generated kernel. The last command prints it, with "
+                "--headers all that it includes as well.")
     if device.properties.get("kind") == "cuda":
-        return ("A database holds no source; the last command prints that of the best generated "
-                "kernel.")
+        return ("This program does not generate what was measured; the last command prints what it "
+                "generates for the same settings.")
     name = family(row.verdict.best_generated or row.verdict.winner)
     return f"CPU kernels are part of the program and have no generated source; this one is {name}."
 

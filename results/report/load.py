@@ -31,6 +31,7 @@ class Measurement:
     turn: int  # in the search of its problem, from 1; 0: not known
     measured_at: str
     run: str
+    source_digest: str = ""  # of the code that ran
     clock_mhz: float | None = None  # of the device, at the first sample
 
     @property
@@ -143,6 +144,7 @@ def _measurement(row):
         flops=number(row.get("flops")),
         bytes=number(row.get("bytes")),
         error_ratio=fraction(row.get("worst_error_ratio")),
+        source_digest=row.get("source_digest") or "",
         clock_mhz=number(row.get("clock_mhz")),
         turn=int(row.get("turn") or 0),
         measured_at=row.get("measured_at") or "",

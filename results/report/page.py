@@ -25,19 +25,20 @@ def class_table(summary):
             for name, rows in summary.classes()]
 
 
-def _environment():
+def _environment(units):
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(HERE / "templates"),
                                      autoescape=True, undefined=jinja2.StrictUndefined,
                                      trim_blocks=True, lstrip_blocks=True)
     environment.globals.update(details.globals_of_templates(), most_noise=MOST_NOISE,
-                               most_changes=MOST_CHANGES)
+                               most_changes=MOST_CHANGES, unit_of=lambda row: details.unit(row, units))
     environment.filters["text"] = lambda value: Markup(html.escape(value, quote=False))
     return environment
 
 
-def render(export, summaries, earlier=None, reload=False):
+def render(export, summaries, earlier=None, reload=False, units=None):
     """The whole page as text, from [(device, summary)]; `earlier` is the export that they were
-    compared with. With `reload` the page shows its file anew every few seconds."""
+    compared with. With `reload` the page shows its file anew every few seconds. `units`: the
+    generated source of kernels by its digest."""
     chapters = []
     for index, (device, summary) in enumerate(summaries):
         causes = failures(summary.rows)
@@ -57,6 +58,6 @@ def render(export, summaries, earlier=None, reload=False):
         })
     colours = "".join(f"--{name}:{value};" for name, value in style.PALETTE.items())
     css = f":root{{{colours}}}\n" + (HERE / "style.css").read_text(encoding="utf-8")
-    template = _environment().get_template("page.html.j2")
+    template = _environment(units or {}).get_template("page.html.j2")
     return template.render(export=export, earlier=earlier, chapters=chapters, css=Markup(css),
                            reload=RELOAD_SECONDS if reload else 0)

@@ -33,10 +33,17 @@ class CommandsTest(unittest.TestCase):
         self.assertTrue(line.startswith("convtune source --problem "))
         best = example.export(1)["verdicts"][0]["best_generated"]
         self.assertTrue(line.endswith(f"--config '{best}' --arch sm_90a"))
-        self.assertIn("A database holds no source", details.source(device, row))
+        self.assertIn("does not generate what was measured", details.source(device, row, ""))
+
+    def test_a_cuda_kernels_source_is_shown_if_it_is_what_was_measured(self):
+        device, row = only_layer(on_gpu)
+        shown = details.unit(row, {"0" * 32: "a unit", "1" * 32: "another"})
+        self.assertEqual(shown, "a unit")
+        self.assertIn("What was generated", details.source(device, row, shown))
+        self.assertEqual(details.unit(row, {"1" * 32: "another"}), "")
 
     def test_a_cpu_kernel_has_no_source_to_print(self):
-        self.assertIn("this one is cpu_direct.", details.source(*only_layer()))
+        self.assertIn("this one is cpu_direct.", details.source(*only_layer(), ""))
 
     def test_a_layer_without_a_winner_is_only_planned_and_timed(self):
         lines = details.commands(*only_layer(lambda document: document.update(verdicts=[])))

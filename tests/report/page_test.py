@@ -68,6 +68,12 @@ class PageTest(unittest.TestCase):
                       "}' --device cpu --seed 1 --db again.db"):
             self.assertEqual(self.page.text.count(shown), 12, shown)
 
+    def test_shows_the_generated_unit_of_a_kernel(self):
+        export = load.load(json.dumps(self.document).encode())
+        shown = page.render(export, [(d, summary.summarise(d)) for d in export.devices],
+                            units={"0" * 32: '#include "kernel.cuh"\nf<{.tile = 4}>(a && b);\n'})
+        self.assertEqual(shown.count('<pre>#include "kernel.cuh"\nf&lt;{.tile = 4}&gt;(a &amp;&amp; b);</pre>'), 12)
+
     def test_the_digest_is_the_exports(self):
         export = load.load(json.dumps(self.document).encode())
         self.assertIn(export.digest, self.page.text)

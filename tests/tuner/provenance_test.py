@@ -7,6 +7,7 @@ libcuda.so.1, libfake_nvrtc.so (the first one) and libnvidia-ml.so.1.
 """
 
 import argparse
+import html
 import json
 import os
 import re
@@ -93,13 +94,20 @@ class Provenance(unittest.TestCase):
         (self.folder / "tarball").mkdir()
         self.assertEqual(self.commit_by(self.folder / "tarball")[0], "unknown")
 
-    def test_a_sweep_stores_the_gpus_clock(self):
+    def test_a_sweep_stores_the_gpus_clock_and_the_report_shows_the_kernel(self):
         if not ARGS.fakes:
             self.skipTest("built without CUDA's headers")
         export = self.export(IMAGINARY, "--device", "cuda", "--exhaustive",
                              LD_LIBRARY_PATH=":".join(ARGS.fakes), CONVTUNE_CUDNN="/nonexistent",
                              CONVTUNE_NVRTC=f"{ARGS.fakes[0]}/libfake_nvrtc.so")
         self.assertEqual([row["clock_mhz"] for row in export["measurements"]], [1755] * 4)
+        page = self.folder / "page.html"
+        run(ARGS.convtune, "report", "--db", str(self.folder / "a.db"), "--output", str(page),
+            MPLCONFIGDIR=str(self.folder))
+        best = export["verdicts"][0]["best_generated"]
+        unit = run(ARGS.convtune, "source", "--problem", json.dumps(IMAGINARY), "--config", best,
+                   "--arch", export["devices"][0]["arch"]).split("\n", 2)[2]
+        self.assertIn(f"<pre>{html.escape(unit.strip(), quote=False)}</pre>", page.read_text())
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@
 #include "kernels/say.hpp"
 #include "results/store.hpp"
 #include "tuner/cli/commands.hpp"
+#include "tuner/cli/generated_units.hpp"
 #include "tuner/cli/output_file.hpp"
 #include "tuner/cli/report_program.hpp"
 #include "tuner/interrupt.hpp"
@@ -34,14 +35,13 @@ struct Options {
 /// An open file without a name: it is gone when this process is, however it ends.
 using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
 
-File exported(const fs::path& database) {
-  const std::string content = Store(database, Store::Access::read).export_json();
+File file_of(const std::string& content) {
   File file(std::tmpfile(), std::fclose);
   if (!file || std::fwrite(content.data(), 1, content.size(), file.get()) != content.size() ||
       std::fflush(file.get()) != 0) {
     throw Error(Status::storage,
-                fmt::format("the export of {} bytes for the report cannot be written to a "
-                            "temporary file: {}; free space there",
+                fmt::format("{} bytes for the report cannot be written to a temporary file: {}; "
+                            "free space there",
                             content.size(), std::generic_category().message(errno)));
   }
   std::rewind(file.get());
@@ -49,23 +49,23 @@ File exported(const fs::path& database) {
 }
 
 File exported_earlier(const Options& options) {
-  return options.earlier.empty() ? File(nullptr, std::fclose) : exported(options.earlier);
+  if (options.earlier.empty()) return File(nullptr, std::fclose);
+  return file_of(Store(options.earlier, Store::Access::read).export_json());
 }
 
 /// Writes page and tables from what the database holds now; returns the program's exit code.
 int write_report(const Options& options, std::FILE* earlier,
                  const std::vector<std::string>& more_arguments, Ground ground) {
-  const File now = exported(options.database);
+  const Store store(options.database, Store::Access::read);
+  const File now = file_of(store.export_json());
+  const File units = file_of(generated_units(store));
   std::vector<std::string> arguments = {"--output", options.page};
   for (const auto& [flag, path] : {std::pair{"--csv", options.csv}, {"--json", options.json}}) {
     if (!path.empty()) arguments.insert(arguments.end(), {flag, path});
   }
-  const auto append = [&](const std::vector<std::string>& words) {
-    arguments.insert(arguments.end(), words.begin(), words.end());
-  };
-  if (earlier != nullptr) append(earlier_arguments());
-  append(more_arguments);
-  return run_report_program(arguments, now.get(), earlier, ground);
+  arguments.insert(arguments.end(), more_arguments.begin(), more_arguments.end());
+  return run_report_program({.now = now.get(), .earlier = earlier, .units = units.get()}, arguments,
+                            ground);
 }
 
 /// By which a database that was written to is known; its journal is deleted with every commit.

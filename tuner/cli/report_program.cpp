@@ -18,8 +18,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Where the program finds the earlier export.
+/// Where the program finds what is not its standard input.
 constexpr int earlier_descriptor = 3;
+constexpr int units_descriptor = 4;
 
 std::string python() {
   if (const auto chosen = environment("CONVTUNE_PYTHON")) return *chosen;
@@ -48,12 +49,11 @@ fs::path program() {
 /// How a child is started: its files, and in the background a process group of its own.
 class SpawnPlan {
  public:
-  SpawnPlan(std::FILE* input, std::FILE* earlier, Ground ground) {
+  SpawnPlan(const ReportInput& input, Ground ground) {
     posix_spawn_file_actions_init(&files_);
-    posix_spawn_file_actions_adddup2(&files_, fileno(input), STDIN_FILENO);
-    if (earlier != nullptr) {
-      posix_spawn_file_actions_adddup2(&files_, fileno(earlier), earlier_descriptor);
-    }
+    add(input.now, STDIN_FILENO);
+    add(input.earlier, earlier_descriptor);
+    add(input.units, units_descriptor);
     posix_spawnattr_init(&attributes_);
     if (ground == Ground::background) {
       posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETPGROUP);
@@ -70,24 +70,32 @@ class SpawnPlan {
   const posix_spawnattr_t* attributes() const { return &attributes_; }
 
  private:
+  void add(std::FILE* file, int descriptor) {
+    if (file != nullptr) {
+      posix_spawn_file_actions_adddup2(&files_, fileno(file), descriptor);
+    }
+  }
+
   posix_spawn_file_actions_t files_;
   posix_spawnattr_t attributes_;
 };
 
 }  // namespace
 
-std::vector<std::string> earlier_arguments() {
-  return {"--against", fmt::format("/dev/fd/{}", earlier_descriptor)};
-}
-
-int run_report_program(const std::vector<std::string>& arguments, std::FILE* input,
-                       std::FILE* earlier, Ground ground) {
+int run_report_program(const ReportInput& input, const std::vector<std::string>& arguments,
+                       Ground ground) {
   std::vector<std::string> command = {python(), program()};
+  const auto name = [&](const char* flag, const std::FILE* file, int descriptor) {
+    if (file != nullptr)
+      command.insert(command.end(), {flag, fmt::format("/dev/fd/{}", descriptor)});
+  };
+  name("--against", input.earlier, earlier_descriptor);
+  name("--units", input.units, units_descriptor);
   command.insert(command.end(), arguments.begin(), arguments.end());
   std::vector<char*> words;
   for (std::string& word : command) words.push_back(word.data());
   words.push_back(nullptr);
-  const SpawnPlan plan(input, earlier, ground);
+  const SpawnPlan plan(input, ground);
   pid_t child = 0;
   const int error =
       posix_spawnp(&child, words[0], plan.files(), plan.attributes(), words.data(), environ);
