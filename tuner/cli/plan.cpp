@@ -106,27 +106,28 @@ struct Choice {
   std::span<const Family* const> families;
 };
 
-/// For the device of this machine, or the CPU in its place.
-Choice choose_here(const PlanOptions& options, const Problem& problem) {
-  Backend backend = open_backend(options.device, Policy::nearest_or_heuristic);
-  if (!options.database.empty()) {
-    backend.plans = [plans = plans_of(options.database)] { return plans; };
-  }
+/// For a device of this machine, or the CPU in its place.
+Choice choose_here(const Problem& problem, const std::string& device,
+                   const std::shared_ptr<const PlanSource>& tuned) {
+  Backend backend = open_backend(device, Policy::nearest_or_heuristic);
+  backend.plans = [&] { return tuned; };
   Plan plan = first_choice(backend, problem, Policy::nearest_or_heuristic);
   const bool on_cpu = plan.candidate.family->device == DeviceKind::cpu;
   return {std::move(plan), (on_cpu ? backend.cpu : backend.device)->properties(), backend.families};
 }
 
 /// For a GPU that need not be here.
-Choice choose_for_arch(const PlanOptions& options, const Problem& problem) {
-  const DeviceProperties device = properties_of_arch(*options.arch);
-  return {choose_plan(problem, device, plans_of(options.database).get()), device, all_families()};
+Choice choose_for_arch(const Problem& problem, const std::string& arch,
+                       const std::shared_ptr<const PlanSource>& tuned) {
+  const DeviceProperties device = properties_of_arch(arch);
+  return {choose_plan(problem, device, tuned.get()), device, all_families()};
 }
 
 int plan(const PlanOptions& options) {
   const Problem problem = parse_problem(options.problem);
-  const Choice chosen =
-      options.arch ? choose_for_arch(options, problem) : choose_here(options, problem);
+  const std::shared_ptr<const PlanSource> tuned = plans_of(options.database);
+  const Choice chosen = options.arch ? choose_for_arch(problem, *options.arch, tuned)
+                                     : choose_here(problem, options.device, tuned);
   std::vector<FamilySpace> families;
   if (options.why) families = spaces(problem, chosen.device, chosen.families);
   (options.json ? print_json : print_text)(chosen.plan, chosen.device, families);
