@@ -43,9 +43,14 @@ void count_exclusion(std::vector<Exclusion>& exclusions, const Family& family,
 
 void require_parameters(const Family& family, const Config& config, const std::string& text) {
   if (config.settings.size() != family.parameters.size()) {
-    throw Error(Status::invalid,
-                fmt::format("config {} has {} parameters; {} has {}", text, config.settings.size(),
-                            family.name, family.parameters.size()));
+    std::string names;
+    for (const Parameter& each : family.parameters) {
+      names += (names.empty() ? "" : ", ") + std::string(each.name);
+    }
+    throw Error(
+        Status::invalid,
+        fmt::format("config {} has {} parameters; {} has {}{}{}", text, config.settings.size(),
+                    family.name, family.parameters.size(), names.empty() ? "" : ": ", names));
   }
   for (std::size_t i = 0; i < config.settings.size(); ++i) {
     const Parameter& parameter = family.parameters[i];

@@ -98,6 +98,22 @@ void for_each_field(P& p, Visit&& visit) {
   visit("activation", p.activation, false);
 }
 
+void require_known_keys(const Json& object) {
+  const Problem any;
+  for (const auto& member : object.items()) {
+    bool is_known = false;
+    for_each_field(any,
+                   [&](const char* key, const auto&, bool) { is_known |= member.key() == key; });
+    if (is_known) continue;
+    std::string keys;
+    for_each_field(any, [&](const char* key, const auto&, bool) {
+      keys += (keys.empty() ? "" : ", ") + std::string(key);
+    });
+    throw Error(Status::invalid, fmt::format("a problem has no key {}; its keys are {}",
+                                             quotation(member.key()), keys));
+  }
+}
+
 }  // namespace
 
 Problem problem_from_json(const Json& object) {
@@ -105,28 +121,16 @@ Problem problem_from_json(const Json& object) {
     throw Error(Status::invalid,
                 fmt::format("a problem is a JSON object, not {}", quotation(object)));
   }
+  require_known_keys(object);
   Problem problem;
-  std::size_t known = 0;
   for_each_field(problem, [&](const char* key, auto& field, bool required) {
     if (const auto found = object.find(key); found != object.end()) {
       read(*found, key, field);
-      ++known;
     } else if (required) {
       throw Error(Status::invalid,
                   fmt::format("the problem has no {}; give it as an integer", key));
     }
   });
-  if (known != object.size()) {
-    for (const auto& member : object.items()) {
-      bool is_known = false;
-      for_each_field(problem,
-                     [&](const char* key, auto&, bool) { is_known |= member.key() == key; });
-      if (!is_known) {
-        throw Error(Status::invalid,
-                    fmt::format("a problem has no key {}", quotation(member.key())));
-      }
-    }
-  }
   validate(problem);
   return problem;
 }

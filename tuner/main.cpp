@@ -76,7 +76,11 @@ int main(int argc, char** argv) {
     if (!is_help) return static_cast<int>(Status::invalid);
     return std::cout.flush() ? 0 : output_failed();
   } catch (const Error& error) {
-    say(fmt::format("convtune: {}", error.what()));
+    const bool lacks_device =
+        error.status() == Status::unavailable && !app.got_subcommand("report");
+    say(fmt::format(
+        "convtune: {}{}", error.what(),
+        lacks_device ? "; convtune devices lists what is here and what is missing" : ""));
     // A candidate that failed is what was asked for, done in part; so is what found no memory.
     const bool in_part = error.status() == Status::failed || error.status() == Status::no_memory;
     return static_cast<int>(in_part ? Status::partial : error.status());

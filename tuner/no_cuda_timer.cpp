@@ -6,7 +6,7 @@
 namespace convtune {
 
 std::unique_ptr<Timer> make_cuda_timer(Device&) {
-  throw Error(Status::unavailable, "this build cannot time CUDA kernels; see convtune devices");
+  throw Error(Status::unavailable, "this build cannot time CUDA kernels");
 }
 
 }  // namespace convtune

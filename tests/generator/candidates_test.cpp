@@ -80,7 +80,7 @@ TEST_F(Candidates, ResolveRefusesWhatIsNotInTheSpace) {
     return refusal([&] { resolve(text, problem, cpu, families); });
   };
   EXPECT_THAT(message("other{a=1}"), HasSubstr("family other"));
-  EXPECT_THAT(message("toy{a=1}"), HasSubstr("1 parameters; toy has 2"));
+  EXPECT_THAT(message("toy{a=1}"), HasSubstr("1 parameters; toy has 2: a, b"));
   EXPECT_THAT(message("toy{b=10,a=1}"), HasSubstr("parameter b where toy has a"));
   EXPECT_THAT(message("toy{a=3,b=10}"), HasSubstr("a is 3; it must be one of 1, 2"));
   EXPECT_THAT(message("toy{a=2,b=30}"), HasSubstr("breaks the rule product"));

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-INVALID, STORAGE = 2, 4
+INVALID, UNAVAILABLE, STORAGE = 2, 3, 4
 PROBLEM = '{"length":9,"in_channels":2,"out_channels":2,"kernel_size":3}'
 UNTUNED = "{database}: nothing has been tuned yet; run convtune tune first"
 
@@ -30,11 +30,14 @@ REFUSALS = [
     (["compile", "--layers", "nested.json"], INVALID, "nested.json: it is nested deeper than 64"),
     (["check", "--grid", "huge"], INVALID, "huge: a number in it is too large"),
     (["check", "--problem", ""], INVALID, "the problem: it is no valid JSON: line 1"),
+    (["plan", "--problem", '{"length":9,"in_chanels":2}'], INVALID,
+     "no key \"in_chanels\"; its keys are batch, length, in_channels,"),
     (["plan", "--problem", '{"length":1e999}'], INVALID, "a number in it is too large"),
     (["plan", "--problem", '{"length":"' + "x" * 9999 + '"}'], INVALID, "xxx...; it must be"),
     (["plan", "--arch", "sm_1", "--problem", PROBLEM], INVALID, "'sm_1' is no known architecture"),
     (["plan", "--arch", "", "--problem", PROBLEM], INVALID, "'' is no known architecture"),
     (["plan", "--arch", "sm_80", "--device", "cpu", "--problem", PROBLEM], INVALID, "--arch"),
+    (["tune", "--device", "cuda", "--problem", PROBLEM], UNAVAILABLE, "; convtune devices lists"),
     (["tune", "--seed", "-1"], INVALID, "--seed: '-1' is no number from 0 up"),
     (["tune", "--seed", "99999999999999999999"], INVALID, "or too large"),
     (["tune", "--budget", "ten"], INVALID, "--budget: 'ten' is no number from 0 up"),
@@ -65,7 +68,7 @@ FILES = {
 def fault(program, folder, arguments, code, words):
     """What is wrong with a refusal, or nothing."""
     database = folder / "none.db"
-    environment = os.environ | {"CONVTUNE_DB": str(database)}
+    environment = os.environ | {"CONVTUNE_DB": str(database), "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run([program, *arguments], cwd=folder, env=environment, text=True,
                           capture_output=True, check=False)
     wanted = words.format(database=database)

@@ -176,6 +176,7 @@ void add_devices(CLI::App& app, Action& action) {
   auto json = std::make_shared<bool>(false);
   command->add_flag("--json", *json, "Results as JSON on stdout");
   command->footer(
+      "The first thing to run when something is wrong: what is missing says what to do.\n\n"
       "Examples:\n"
       "  convtune devices\n"
       "  convtune devices --json");

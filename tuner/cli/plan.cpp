@@ -52,12 +52,19 @@ std::string expectation(const Plan& plan) {
   return text;
 }
 
+/// The command after which the plan is this problem's own.
+std::string next_step(const PlanOptions& options) {
+  return fmt::format("convtune tune --problem '{}'{}", options.problem,
+                     options.arch ? ", where there is such a GPU" : "");
+}
+
 void print_text(const Plan& plan, const DeviceProperties& device,
-                const std::vector<FamilySpace>& families) {
+                const std::vector<FamilySpace>& families, const PlanOptions& options) {
   fmt::print("problem   {}\ndevice    {} ({})\nmatch     {}\nconfig    {} ({})\n",
              describe(plan.problem), device.name, device.arch, name(plan.match),
              to_text(plan.candidate.config), name(plan.candidate.family->origin));
   fmt::print("expected  {}\nwhy       {}\n", expectation(plan), plan.why);
+  if (plan.match != Match::exact) fmt::print("next      {}\n", next_step(options));
   for (const Quarantined& each : plan.quarantine) {
     fmt::print("quarantine {}: {}\n", each.config, each.reason);
   }
@@ -130,7 +137,11 @@ int plan(const PlanOptions& options) {
                                      : choose_here(problem, options.device, tuned);
   std::vector<FamilySpace> families;
   if (options.why) families = spaces(problem, chosen.device, chosen.families);
-  (options.json ? print_json : print_text)(chosen.plan, chosen.device, families);
+  if (options.json) {
+    print_json(chosen.plan, chosen.device, families);
+  } else {
+    print_text(chosen.plan, chosen.device, families, options);
+  }
   return 0;
 }
 

@@ -1,0 +1,48 @@
+#!/usr/bin/env python3
+"""What people are told to do next does what it is told for.
+
+Usage: advice_test.py CONVTUNE. Exit codes: 0 all as it should be, 1 not.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+program = sys.argv.pop(1)
+PROBLEM = '{"length":64,"in_channels":8,"out_channels":8,"kernel_size":3}'
+
+
+class AdviceTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="convtune-advice-")
+        self.addCleanup(folder.cleanup)
+        self.environment = os.environ | {"CONVTUNE_DB": str(Path(folder.name, "a.db")),
+                                         "CUDA_VISIBLE_DEVICES": ""}
+
+    def output(self, *words):
+        return subprocess.run([program, *words], text=True, capture_output=True, check=True,
+                              env=self.environment).stdout
+
+    def next_of(self, *words):
+        """The command that `plan` names, without its program; None if it names none."""
+        found = re.search(r"^next +convtune (.*)$", self.output("plan", "--problem", PROBLEM, *words),
+                          re.MULTILINE)
+        return found and found[1]
+
+    def test_a_plan_names_the_command_after_which_it_is_exact(self):
+        self.output(*shlex.split(self.next_of()), "--quiet", "--budget", "5")
+        self.assertIn("\nmatch     exact\n", self.output("plan", "--problem", PROBLEM))
+        self.assertIsNone(self.next_of())
+
+    def test_a_plan_for_another_machine_says_where_to_tune(self):
+        self.assertEqual(self.next_of("--arch", "sm_90a"),
+                         f"tune --problem '{PROBLEM}', where there is such a GPU")
+
+
+if __name__ == "__main__":
+    unittest.main()
