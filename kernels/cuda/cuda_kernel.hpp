@@ -19,6 +19,7 @@ struct LaunchGeometry {
   std::array<unsigned, 3> grid = {1, 1, 1};
   std::array<unsigned, 3> block = {1, 1, 1};
   unsigned shared_bytes = 0;
+  unsigned cluster = 1;  ///< so many neighbours along the grid run together; sm_90 and later
 };
 
 /// The sizes that kernels take as run-time arguments.

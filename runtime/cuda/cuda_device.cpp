@@ -12,6 +12,7 @@
 #include "kernels/problem_json.hpp"
 #include "runtime/cuda/context.hpp"
 #include "runtime/cuda/cuda_vendor.hpp"
+#include "runtime/cuda/launch.hpp"
 #include "runtime/cuda/tensor_map.hpp"
 #include "runtime/shared_values.hpp"
 
@@ -142,13 +143,8 @@ class CudaExecutable final : public Executable {
     cuda::TensorMaps maps;
     if (maps_) maps = maps_->at(x);
     void* parameters[] = {&args, &maps};
-    const Driver& driver = context_->driver;
-    check(driver,
-          driver.cuLaunchKernel(kernel_->function, launch_.grid[0], launch_.grid[1],
-                                launch_.grid[2], launch_.block[0], launch_.block[1],
-                                launch_.block[2], launch_.shared_bytes,
-                                static_cast<CUstream>(stream), parameters, nullptr),
-          "cuLaunchKernel");
+    launch_kernel(context_->driver, kernel_->function, launch_, static_cast<CUstream>(stream),
+                  parameters);
   }
 
   std::size_t alignment() const override { return alignment_; }

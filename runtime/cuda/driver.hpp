@@ -31,7 +31,7 @@ namespace convtune {
   X(cuMemcpyHtoD)                    \
   X(cuMemcpyDtoH)                    \
   X(cuMemsetD8Async)                 \
-  X(cuLaunchKernel)                  \
+  X(cuLaunchKernelEx)                \
   X(cuStreamCreate)                  \
   X(cuStreamDestroy)                 \
   X(cuStreamBeginCapture)            \

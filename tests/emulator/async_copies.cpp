@@ -11,8 +11,8 @@ namespace convtune::emulator {
 void AsyncCopies::reset(Block& block) {
   for (unsigned i = 0; i < threads_.size(); ++i) {
     Thread& thread = threads_[i];
-    end(block, i, thread.open);
-    for (const Group& group : thread.groups) end(block, i, group);
+    end(block, block.first_agent + i, thread.open);
+    for (const Group& group : thread.groups) end(block, block.first_agent + i, group);
     thread = {};
   }
 }
@@ -24,7 +24,7 @@ void AsyncCopies::start(Block& block, unsigned to, const void* from, unsigned by
     block.scheduler.fail("the source of an asynchronous copy is not aligned");
   if (valid > 0) access_global(block, from, bytes, false);
   if (block.races)
-    block.races->begin_copy(running.thread, *block.shared.offset(copy.to, bytes), bytes);
+    block.races->begin_copy(running.agent, *block.shared.offset(copy.to, bytes), bytes);
   counts.bytes_loaded += valid;
   if (copy.landed) land(copy);
   threads_[running.thread].open.push_back(copy);
@@ -41,7 +41,7 @@ void AsyncCopies::wait(Block& block, unsigned pending) {
     for (const Copy& copy : groups.front()) {
       if (!copy.landed) land(copy);
     }
-    end(block, running.thread, groups.front());
+    end(block, running.agent, groups.front());
   }
 }
 
@@ -50,10 +50,10 @@ void AsyncCopies::land(const Copy& copy) {
   std::memset(copy.to + copy.valid, 0, copy.bytes - copy.valid);
 }
 
-void AsyncCopies::end(Block& block, unsigned thread, const Group& group) {
+void AsyncCopies::end(Block& block, unsigned agent, const Group& group) {
   if (!block.races) return;
   for (const Copy& copy : group)
-    block.races->end_copy(thread, *block.shared.offset(copy.to, copy.bytes), copy.bytes);
+    block.races->end_copy(agent, *block.shared.offset(copy.to, copy.bytes), copy.bytes);
 }
 
 void copy_async(unsigned to, const void* from, unsigned bytes, unsigned valid) {

@@ -34,7 +34,7 @@ class AsyncCopies {
     std::deque<Group> groups;
   };
   static void land(const Copy& copy);
-  static void end(Block& block, unsigned thread, const Group& group);
+  static void end(Block& block, unsigned agent, const Group& group);
 
   std::vector<Thread> threads_;
 };

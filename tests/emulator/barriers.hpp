@@ -19,7 +19,7 @@ class Barriers {
  private:
   struct Barrier {
     unsigned threads = 0;
-    std::vector<unsigned> arrived = {};
+    std::vector<unsigned> arrived = {};  ///< agents
     std::vector<unsigned> waiting = {};
     std::vector<Location> places = {};  ///< where each of `arrived` called
   };

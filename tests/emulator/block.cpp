@@ -1,38 +1,31 @@
 #include "tests/emulator/block.hpp"
 
+#include "tests/emulator/cluster.hpp"
+
 namespace convtune::emulator {
 
-Block::Block(const LaunchGeometry& geometry, const std::function<void()>& thread,
-             const Options& launch_options)
-    : options(launch_options),
-      scheduler(geometry.block[0], thread, options),
-      global(options.global),
-      shared(geometry.shared_bytes),
+// Agents are all threads of the cluster, then the asynchronous units of each block.
+Block::Block(Cluster& of, unsigned rank_in_it, const LaunchGeometry& geometry)
+    : cluster(of),
+      rank(rank_in_it),
+      threads(geometry.block[0]),
+      first_agent(rank * threads),
+      scheduler(of.scheduler),
+      global(of.global),
+      races(of.races),
+      shared(geometry.shared_bytes, rank),
       warps(32, "warp"),
-      copies(geometry.block[0]),
-      mbarriers(geometry.block[0]),
-      warpgroups(geometry.block[0], mbarriers.end_unit()) {
-  if (!detects_races()) return;
-  const unsigned units = warpgroups.end_unit() - geometry.block[0];
-  races.emplace(geometry.block[0], units, geometry.shared_bytes,
-                [this](const std::string& message) { scheduler.fail(message); });
-}
+      copies(threads),
+      mbarriers(geometry.cluster * threads + rank * units_of(threads)),
+      warpgroups(threads, mbarriers.end_unit()) {}
 
-std::string Block::run(unsigned index) {
-  current_block = this;
+void Block::reset() {
   shared.poison();
-  copies.reset(*this);  // of the last block, whose writes the detector is then to forget
-  if (races) races->start_block();
   barriers.reset();
-  warps.reset(scheduler.threads());
+  warps.reset(threads);
   mbarriers.reset();
   warpgroups.reset();
-  std::string error = scheduler.run_block(index);
-  if (error.empty() && warpgroups.any_running())
-    error = "the block ended without waiting for its matrix products";
-  if (error.starts_with("deadlock")) error += mbarriers.incomplete();
-  current_block = nullptr;
-  return error;
+  if (races) touched = at_end = races->nothing();
 }
 
 }  // namespace convtune::emulator

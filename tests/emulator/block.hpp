@@ -1,8 +1,6 @@
 #pragma once
 
-#include <functional>
 #include <optional>
-#include <string>
 
 #include "tests/emulator/async_copies.hpp"
 #include "tests/emulator/barriers.hpp"
@@ -17,26 +15,36 @@
 
 namespace convtune::emulator {
 
-/// The block in flight on an OS thread: what it has of each piece of hardware.
+struct Cluster;
+
+/// A block in flight: what it has of each piece of hardware, and what its cluster's blocks share.
 struct Block {
-  Block(const LaunchGeometry& geometry, const std::function<void()>& thread,
-        const Options& options);
+  Block(Cluster& of, unsigned rank_in_it, const LaunchGeometry& geometry);
 
-  /// Runs one block. Returns the first problem, or nothing.
-  std::string run(unsigned index);
+  /// Forgets what the block before did.
+  void reset();
 
-  const Options& options;
-  Scheduler scheduler;
-  GlobalMemory global;
+  Cluster& cluster;
+  const unsigned rank;
+  const unsigned threads;
+  const unsigned first_agent;  ///< of its threads
+  Scheduler& scheduler;
+  GlobalMemory& global;
+  std::optional<RaceDetector>& races;  ///< where plain accesses are visible
+
   SharedMemory shared;
-  std::optional<RaceDetector> races;  ///< where plain accesses are visible
   Barriers barriers;
   Together warps;
   AsyncCopies copies;
   Mbarriers mbarriers;
   Warpgroups warpgroups;
+
+  // What other blocks did to its shared memory, and what its threads knew when they ended.
+  RaceDetector::Knowledge touched = {};
+  RaceDetector::Knowledge at_end = {};
 };
 
+/// The running thread's.
 inline thread_local Block* current_block = nullptr;
 
 /// Notes an access to global memory. One that is out of bounds, or not aligned either, fails.
@@ -45,7 +53,8 @@ void access_global(Block& block, const void* address, unsigned bytes, bool write
 
 [[noreturn]] void fail_outside_shared(Block& block, const void* pointer, unsigned bytes);
 
-/// Bytes from the start of shared memory; an access that is out of bounds or not aligned fails.
+/// Bytes from the start of the cluster's shared memory; an access that is out of bounds or not
+/// aligned fails.
 unsigned shared_offset(Block& block, const void* pointer, unsigned bytes);
 
 /// The bytes at an address in the window of shared memory; likewise.

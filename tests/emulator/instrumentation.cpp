@@ -14,9 +14,9 @@ void note_access(Block& block, const void* address, unsigned bytes) {
   const auto offset = block.shared.offset(address, bytes);
   if (!offset) fail_outside_shared(block, address, bytes);
   if constexpr (writes)
-    block.races->write(running.thread, *offset, bytes);
+    block.races->write(running.agent, *offset, bytes);
   else
-    block.races->read(running.thread, *offset, bytes);
+    block.races->read(running.agent, *offset, bytes);
 }
 
 // To the compiler these calls throw nothing, so no exception can pass the kernel from here.

@@ -4,7 +4,7 @@
 
 #include <optional>
 
-#include "tests/emulator/block.hpp"
+#include "tests/emulator/cluster.hpp"
 
 namespace convtune::emulator {
 namespace {
@@ -16,6 +16,11 @@ std::optional<std::string> refused(const LaunchGeometry& g) {
     return fmt::format("{} blocks of {} threads cannot be launched", g.grid[0], g.block[0]);
   if (g.shared_bytes > SharedMemory::limit)
     return fmt::format("{} bytes of shared memory are more than a block can have", g.shared_bytes);
+  if (g.cluster == 0 || g.cluster > 8 || g.grid[0] % g.cluster != 0)
+    return fmt::format("{} blocks do not make clusters of {}", g.grid[0], g.cluster);
+  if (g.cluster > 1 && g.block[0] % 32 != 0)
+    return fmt::format("clusters of blocks of {} threads, not whole warps, are not emulated",
+                       g.block[0]);
   return std::nullopt;
 }
 
@@ -26,12 +31,12 @@ Report launch(const LaunchGeometry& geometry, const std::function<void()>& threa
   if (const auto reason = refused(geometry)) return {.error = *reason};
   counts = {};
   running.blocks = geometry.grid[0];
-  Block block(geometry, thread, options);
+  Cluster cluster(geometry, thread, options);
   Report report;
-  for (unsigned i = 0; i < geometry.grid[0] && report.error.empty(); ++i)
-    report.error = block.run(i);
+  for (unsigned i = 0; i < geometry.grid[0] && report.error.empty(); i += geometry.cluster)
+    report.error = cluster.run(i);
   report.counts = counts;
-  report.sector_bytes = block.global.sector_bytes();
+  report.sector_bytes = cluster.global.sector_bytes();
   return report;
 }
 

@@ -9,10 +9,10 @@
 #include "kernels/cuda/cuda_kernel.hpp"
 #include "tests/emulator/running.hpp"
 
-// Runs CUDA kernels on the host: each thread of a block is a fiber, one block at a time runs on the
-// calling OS thread, and several OS threads may launch at once. Units that hold kernels are built
-// by convtune_add_emulated_kernels (CMakeLists.txt), which makes their plain accesses to shared
-// memory visible to the race detector.
+// Runs CUDA kernels on the host: each thread of a block is a fiber, one cluster of blocks at a time
+// (mostly a single block) runs on the calling OS thread, and several OS threads may launch at once.
+// Units that hold kernels are built by convtune_add_emulated_kernels (CMakeLists.txt), which makes
+// their plain accesses to shared memory visible to the race detector.
 
 namespace convtune::emulator {
 

@@ -55,7 +55,7 @@ void load_matrix(unsigned* registers, unsigned count, bool transposed, unsigned 
   Block& block = *current_block;
   Load mine = {registers, row};
   block.warps.execute(block, "for the warp's load_matrix", mine, at, [&](auto lane) {
-    const unsigned first = running.thread / 32 * 32;
+    const unsigned first = running.agent - running.thread % 32;
     for (unsigned matrix = 0; matrix < count; ++matrix) {
       const char* rows[8];
       for (unsigned i = 0; i < 8; ++i) rows[i] = shared_bytes(block, lane(matrix * 8 + i).row, 16);

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "tests/emulator/block.hpp"
+#include "tests/emulator/cluster.hpp"
 #include "tests/emulator/primitives.hpp"
 
 namespace convtune::emulator {
@@ -20,10 +20,10 @@ void Mbarriers::init(Block& block, unsigned address, unsigned arrivals) {
   const char* const bytes = shared_bytes(block, address, barrier_bytes);
   if (arrivals == 0 || arrivals > most_arrivals)
     block.scheduler.fail(fmt::format("an mbarrier for {} arrivals", arrivals));
-  Barrier made = {.arrivals = arrivals, .lacking = arrivals, .maker = running.thread};
+  Barrier made = {.arrivals = arrivals, .lacking = arrivals, .maker = running.agent};
   made.unit = first_unit_ + static_cast<unsigned>(barriers_.size()) % most_units;
   if (block.races) {
-    block.races->write(running.thread, *block.shared.offset(bytes, barrier_bytes), barrier_bytes);
+    block.races->write(running.agent, *block.shared.offset(bytes, barrier_bytes), barrier_bytes);
     made.arriving = made.ended = block.races->nothing();
   }
   barriers_[address] = std::move(made);
@@ -31,7 +31,7 @@ void Mbarriers::init(Block& block, unsigned address, unsigned arrivals) {
 
 void Mbarriers::fence_init() {
   for (auto& [address, barrier] : barriers_) {
-    if (barrier.maker == running.thread) barrier.fenced = true;
+    if (barrier.maker == running.agent) barrier.fenced = true;
   }
 }
 
@@ -42,29 +42,43 @@ Mbarriers::Barrier& Mbarriers::at(Block& block, unsigned address) {
   if (found == barriers_.end())
     block.scheduler.fail(fmt::format("there is no mbarrier at {}", address));
   if (block.races)
-    block.races->require_readable(running.thread, *block.shared.offset(bytes, barrier_bytes),
+    block.races->require_readable(running.agent, *block.shared.offset(bytes, barrier_bytes),
                                   barrier_bytes);
   return found->second;
 }
 
+// What another block's thread does with a barrier, or by it, is to be over when the block ends.
+void Mbarriers::note_use(Block& block, Barrier& barrier) {
+  if (running.rank == block.rank) return;
+  barrier.others_use_it = true;
+  if (block.races) block.races->note(running.agent, block.touched);
+}
+
 void Mbarriers::arrive(Block& block, unsigned address, unsigned expected_bytes) {
   Barrier& barrier = at(block, address);
+  note_use(block, barrier);
   if (barrier.lacking == 0)
     block.scheduler.fail(fmt::format("more than the {} arrivals of a phase at the mbarrier at {}",
                                      barrier.arrivals, address));
-  if (block.races) block.races->tell(running.thread, barrier.arriving);
+  if (block.races) block.races->tell(running.agent, barrier.arriving);
   barrier.bytes += expected_bytes;
   --barrier.lacking;
   end_phase_if_complete(block, address, barrier);
 }
 
-void Mbarriers::wait(Block& block, unsigned address, unsigned parity, Location where) {
+void Mbarriers::wait(Block& block, unsigned address, unsigned parity, bool whole_cluster,
+                     Location where) {
   Barrier& barrier = at(block, address);
   while (barrier.parity == parity) {
-    barrier.waiting.push_back(running.thread);
+    barrier.waiting.push_back(running.agent);
     block.scheduler.wait({.what = "for the mbarrier at", .detail = address, .at = where});
   }
-  if (block.races) block.races->learn(running.thread, barrier.ended);
+  if (barrier.others_use_it && !whole_cluster)
+    block.scheduler.fail(
+        fmt::format("a wait at the mbarrier at {} does not see what the cluster's other blocks do "
+                    "there",
+                    address));
+  if (block.races) block.races->learn(running.agent, barrier.ended);
 }
 
 RaceDetector::Clock Mbarriers::start_copy(Block& block, unsigned address, unsigned offset,
@@ -73,9 +87,11 @@ RaceDetector::Clock Mbarriers::start_copy(Block& block, unsigned address, unsign
   if (!barrier.fenced)
     block.scheduler.fail(fmt::format(
         "a copy uses the mbarrier at {}, whose initialisation was not fenced", address));
+  note_use(block, barrier);
   barrier.in_flight += bytes;
   if (!block.races) return 0;
-  const RaceDetector::Clock moment = block.races->issue(barrier.unit, {running.thread});
+  const RaceDetector::Clock moment = block.races->issue(barrier.unit, {running.agent});
+  if (running.rank != block.rank) block.races->note(barrier.unit, block.touched);
   block.races->write(barrier.unit, offset, bytes);
   return moment;
 }
@@ -85,15 +101,18 @@ void Mbarriers::complete_copy(Block& block, unsigned address, RaceDetector::Cloc
   Barrier& barrier = barriers_.at(address);
   barrier.in_flight -= bytes;
   barrier.bytes -= bytes;
-  if (barrier.lacking == 0 && barrier.bytes < 0)
-    block.scheduler.fail(fmt::format("{} bytes more than expected come to the mbarrier at {}",
-                                     -barrier.bytes, address));
-  if (block.races) barrier.arriving[barrier.unit] = moment;
+  if (block.races) {  // copies land in any order
+    RaceDetector::Clock& known = barrier.arriving[barrier.unit];
+    known = std::max(known, moment);
+  }
   end_phase_if_complete(block, address, barrier);
 }
 
 void Mbarriers::end_phase_if_complete(Block& block, unsigned address, Barrier& barrier) {
-  if (barrier.lacking > 0 || barrier.bytes != 0) return;
+  if (barrier.lacking == 0 && barrier.bytes < 0)
+    block.scheduler.fail(fmt::format("{} bytes more than expected come to the mbarrier at {}",
+                                     -barrier.bytes, address));
+  if (barrier.lacking > 0 || barrier.bytes > 0) return;
   if (barrier.in_flight > 0)
     block.scheduler.fail(
         fmt::format("{} bytes less than are copied are expected at the mbarrier at {}",
@@ -122,10 +141,30 @@ void arrive_at_mbarrier(unsigned barrier, unsigned expected_bytes) {
   current_block->mbarriers.arrive(*current_block, barrier, expected_bytes);
 }
 void wait_for_mbarrier(unsigned barrier, unsigned parity, Location at) {
-  current_block->mbarriers.wait(*current_block, barrier, parity, at);
+  current_block->mbarriers.wait(*current_block, barrier, parity, false, at);
 }
+void wait_for_cluster_mbarrier(unsigned barrier, unsigned parity, Location at) {
+  current_block->mbarriers.wait(*current_block, barrier, parity, true, at);
+}
+
+// Behind the address in the block's own window, 1 + the rank: 0 means the calling block's own.
+namespace {
+constexpr unsigned rank_shift = 24;
+}
+
+unsigned cluster_address(unsigned address, unsigned rank) {
+  current_block->cluster.peer(rank, "the address of what is in");
+  return address | (rank + 1) << rank_shift;
+}
+
+void arrive_at_cluster_mbarrier(unsigned address) {
+  const unsigned rank = (address >> rank_shift) == 0 ? running.rank : (address >> rank_shift) - 1;
+  Block& block = current_block->cluster.peer(rank, "an arrival in");
+  block.mbarriers.arrive(block, address & ((1U << rank_shift) - 1), 0);
+}
+
 void fence_async_proxy() {
-  if (current_block->races) current_block->races->fence_proxy(running.thread);
+  if (current_block->races) current_block->races->fence_proxy(running.agent);
 }
 
 }  // namespace convtune::emulator

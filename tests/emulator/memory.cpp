@@ -72,14 +72,14 @@ unsigned shared_address(const void* pointer) {
 void load_shared(void* to, const void* from, unsigned bytes) {
   Block& block = *current_block;
   const unsigned offset = shared_offset(block, from, bytes);
-  if (block.races) block.races->read(running.thread, offset, bytes);
+  if (block.races) block.races->read(running.agent, offset, bytes);
   std::memcpy(to, from, bytes);
 }
 
 void store_shared(void* to, const void* from, unsigned bytes) {
   Block& block = *current_block;
   const unsigned offset = shared_offset(block, to, bytes);
-  if (block.races) block.races->write(running.thread, offset, bytes);
+  if (block.races) block.races->write(running.agent, offset, bytes);
   std::memcpy(to, from, bytes);
 }
 

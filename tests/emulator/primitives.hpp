@@ -50,11 +50,25 @@ void init_mbarrier(unsigned barrier, unsigned arrivals);
 void fence_mbarrier_init();
 void arrive_at_mbarrier(unsigned barrier, unsigned expected_bytes);
 void wait_for_mbarrier(unsigned barrier, unsigned parity, Location at);
+/// Likewise, and it sees what the cluster's other blocks did before they arrived.
+void wait_for_cluster_mbarrier(unsigned barrier, unsigned parity, Location at);
 void fence_async_proxy();
 
 /// Copies a box of a tensor; `map` is a cuda::TensorMap.
-void load_tile(unsigned to, const void* map, unsigned barrier, unsigned rank,
+void load_tile(unsigned to, const void* map, unsigned barrier, unsigned dimensions,
                const int* coordinates);
+/// Copies it to all blocks of the cluster whose rank's bit is set in `blocks`, each of which has a
+/// barrier of its own at this address.
+void load_tile_to_blocks(unsigned to, const void* map, unsigned barrier, unsigned blocks,
+                         unsigned dimensions, const int* coordinates);
+
+// Clusters of blocks.
+/// The address of what has `address` in the block of that rank.
+unsigned cluster_address(unsigned address, unsigned rank);
+void arrive_at_cluster_mbarrier(unsigned cluster_address);
+/// The barrier of all its threads. A warp arrives, and later waits, as a whole.
+void arrive_at_cluster(Location at);
+void wait_for_cluster(Location at);
 
 // Operations of a whole warpgroup.
 struct WarpgroupProduct {

@@ -17,17 +17,17 @@ std::size_t end_cell(unsigned offset, unsigned bytes) {
 
 }  // namespace
 
-RaceDetector::RaceDetector(unsigned threads, unsigned units, unsigned shared_bytes,
-                           Complain complain)
-    : threads_(threads),
+RaceDetector::RaceDetector(const Shape& shape, Complain complain)
+    : shape_(shape),
+      threads_(shape.blocks * shape.threads),
       complain_(std::move(complain)),
-      cells_(end_cell(0, shared_bytes)),
-      agents_(threads + units),
-      floor_(threads + units) {}
+      cells_(end_cell(0, shape.blocks * shape.shared_bytes)),
+      agents_(shape.blocks * (shape.threads + shape.units)),
+      floor_(agents_.size()) {}
 
 // Time goes on from block to block, so that what was written before is known to all, and known to
 // be too old to have been written by this block.
-void RaceDetector::start_block() {
+void RaceDetector::start_blocks() {
   for (const AgentState& agent : agents_) block_start_ = std::max(block_start_, agent.now);
   for (AgentState& agent : agents_) agent = {.now = block_start_ + 1};
   std::fill(floor_.begin(), floor_.end(), block_start_);
@@ -43,18 +43,16 @@ bool RaceDetector::knows(Agent agent, Moment moment) const {
 
 void RaceDetector::require_landed(Agent agent, const char* does, std::size_t cell) {
   if (cells_[cell].in_flight)
-    complain_(fmt::format("{} {} shared byte {} while a copy to it is in flight", name(agent), does,
-                          cell * cell_bytes));
+    complain_(
+        fmt::format("{} {} {} while a copy to it is in flight", name(agent), does, place(cell)));
 }
 
 void RaceDetector::require_fenced(Agent agent, const char* does, std::size_t cell) {
   const Moment written = cells_[cell].written;
   const bool directly = written.agent < threads_ && written.clock > block_start_;
   if (agent >= threads_ && directly && written.clock > agents_[written.agent].fenced)
-    complain_(
-        fmt::format("{} {} shared byte {}, which thread {} wrote without a fence for the "
-                    "asynchronous proxy",
-                    name(agent), does, cell * cell_bytes, written.agent));
+    complain_(fmt::format("{} {} {}, which {} wrote without a fence for the asynchronous proxy",
+                          name(agent), does, place(cell), name(written.agent)));
 }
 
 void RaceDetector::require_readable(Agent agent, unsigned offset, unsigned bytes) {
@@ -62,7 +60,7 @@ void RaceDetector::require_readable(Agent agent, unsigned offset, unsigned bytes
     const Moment written = cells_[i].written;
     require_landed(agent, "reads", i);
     if (written.clock <= block_start_)
-      complain_(fmt::format("shared byte {} is read but was never written", i * cell_bytes));
+      complain_(fmt::format("{} is read but was never written", place(i)));
     if (!knows(agent, written)) complain(agent, "reads", i, written.agent, "wrote");
     require_fenced(agent, "reads", i);
   }
@@ -176,14 +174,25 @@ void RaceDetector::learn(Agent thread, Agent unit, Clock moment) {
 }
 
 std::string RaceDetector::name(Agent agent) const {
-  if (agent < threads_) return fmt::format("thread {}", agent);
-  return fmt::format("asynchronous unit {}", agent - threads_);
+  const bool is_thread = agent < threads_;
+  const unsigned number = is_thread ? agent : agent - threads_;
+  const unsigned each = is_thread ? shape_.threads : shape_.units;
+  const char* const what = is_thread ? "thread" : "asynchronous unit";
+  if (shape_.blocks == 1) return fmt::format("{} {}", what, number);
+  return fmt::format("{} {} of rank {}", what, number % each, number / each);
+}
+
+std::string RaceDetector::place(std::size_t cell) const {
+  const std::size_t byte = cell * cell_bytes;
+  if (shape_.blocks == 1) return fmt::format("shared byte {}", byte);
+  return fmt::format("shared byte {} of rank {}", byte % shape_.shared_bytes,
+                     byte / shape_.shared_bytes);
 }
 
 void RaceDetector::complain(Agent agent, const char* does, std::size_t cell, Agent other,
                             const char* did) {
-  complain_(fmt::format("race: {} {} shared byte {}, which {} {}, with nothing to order them",
-                        name(agent), does, cell * cell_bytes, name(other), did));
+  complain_(fmt::format("race: {} {} {}, which {} {}, with nothing to order them", name(agent),
+                        does, place(cell), name(other), did));
 }
 
 }  // namespace convtune::emulator

@@ -7,11 +7,11 @@
 
 namespace convtune::emulator {
 
-/// Happens-before race detection over one block's shared memory, with vector clocks. It also finds
-/// reads of what nobody wrote.
+/// Happens-before race detection over the shared memory of the blocks that run together, with
+/// vector clocks. It also finds reads of what nobody wrote.
 ///
-/// An agent is whoever touches memory in an order of its own: agents 0 to threads-1 are the
-/// threads, the others asynchronous units. Each agent counts its own time; what an agent knows of
+/// An agent is whoever touches memory in an order of its own: the threads of all blocks first, then
+/// the asynchronous units of each block. Each agent counts its own time; what an agent knows of
 /// the others' times is what happened before it. Two accesses of different agents, one of them a
 /// write, race if the later one does not know the earlier one.
 class RaceDetector {
@@ -23,13 +23,20 @@ class RaceDetector {
   /// Called with a sentence about what was found; does not return.
   using Complain = std::function<void(const std::string&)>;
 
-  /// `units` are the asynchronous units: agents `threads` to threads + units - 1.
-  RaceDetector(unsigned threads, unsigned units, unsigned shared_bytes, Complain complain);
+  /// How many blocks there are, and what each has.
+  struct Shape {
+    unsigned blocks = 1;
+    unsigned threads = 0;
+    unsigned units = 0;
+    unsigned shared_bytes = 0;
+  };
+  RaceDetector(const Shape& shape, Complain complain);
 
-  /// Forgets what the last block did.
-  void start_block();
+  /// Forgets what the last blocks did.
+  void start_blocks();
 
-  /// Offsets are bytes from the start of the block's shared memory. Threads access it directly,
+  /// Offsets are bytes from the start of the first block's shared memory; that of the others
+  /// follows, each at a multiple of shared_bytes. Threads access it directly,
   /// units through the asynchronous proxy: what a thread wrote they may touch only after its fence.
   void read(Agent agent, unsigned offset, unsigned bytes);
   void write(Agent agent, unsigned offset, unsigned bytes);
@@ -49,6 +56,11 @@ class RaceDetector {
   void tell(Agent thread, Knowledge& to);
   void learn(Agent thread, const Knowledge& from);
   void learn(Agent thread, Agent unit, Clock moment);
+  /// Adds to `to` that `thread` did something, but nothing else that it knows.
+  void note(Agent thread, Knowledge& to) const { to[thread] = agents_[thread].now; }
+
+  /// "thread 3", or where there are more blocks "thread 3 of rank 1".
+  std::string name(Agent agent) const;
 
  private:
   struct Moment {
@@ -74,14 +86,15 @@ class RaceDetector {
   void require_landed(Agent agent, const char* does, std::size_t cell);
   void require_fenced(Agent agent, const char* does, std::size_t cell);
   void note_read(Cell& cell, Moment moment);
-  std::string name(Agent agent) const;
+  std::string place(std::size_t cell) const;
   void complain(Agent agent, const char* does, std::size_t cell, Agent other, const char* did);
 
-  unsigned threads_;
+  Shape shape_;
+  unsigned threads_;  ///< of all blocks
   Complain complain_;
   std::vector<Cell> cells_;
   std::vector<AgentState> agents_;
-  Knowledge floor_;  ///< what every thread knows: all until the last barrier of the whole block
+  Knowledge floor_;  ///< what every thread knows: all until the last barrier of all threads
   Clock block_start_ = 0;
 };
 

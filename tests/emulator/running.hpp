@@ -21,7 +21,9 @@ struct Location {
 struct Running {
   unsigned block = 0;
   unsigned blocks = 0;  ///< of the grid
-  unsigned thread = 0;
+  unsigned rank = 0;    ///< of the block in its cluster
+  unsigned thread = 0;  ///< in its block
+  unsigned agent = 0;   ///< in its cluster: threads of all its blocks, counted through
 };
 inline thread_local Running running;
 

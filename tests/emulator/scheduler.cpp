@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
+#include <numeric>
 #include <tuple>
+#include <utility>
 
 namespace convtune::emulator {
 namespace {
@@ -23,8 +26,15 @@ std::string ranges(const std::vector<unsigned>& threads) {
 
 }  // namespace
 
-Scheduler::Scheduler(unsigned threads, const std::function<void()>& body, const Options& options)
-    : body_(body), options_(options), random_(options.seed), states_(threads) {
+Scheduler::Scheduler(unsigned blocks, unsigned threads_of_each, const std::function<void()>& body,
+                     const Options& options, std::function<void(unsigned)> enter)
+    : block_threads_(threads_of_each),
+      body_(body),
+      options_(options),
+      enter_(std::move(enter)),
+      random_(options.seed),
+      states_(std::size_t{blocks} * threads_of_each),
+      exited_(blocks) {
   for (State& state : states_) state.fiber = std::make_unique<Fiber>(thread_main, this);
 }
 
@@ -40,16 +50,17 @@ void Scheduler::thread_main(void* self) {
   }
 }
 
-std::string Scheduler::run_block(unsigned block) {
+std::string Scheduler::run_blocks(unsigned first) {
   error_.clear();
-  exited_ = 0;
-  running.block = block;
+  std::ranges::fill(exited_, 0);
+  first_block_ = first;
   for (unsigned i = 0; i < threads(); ++i) {
     states_[i].exited = false;
     ready_.push_back(i);
   }
   continue_with_next(main_);
-  if (error_.empty() && exited_ < threads()) error_ = deadlock();
+  if (error_.empty() && std::accumulate(exited_.begin(), exited_.end(), 0U) < threads())
+    error_ = deadlock();
   if (!error_.empty()) {
     ready_.clear();
     landings_.clear();
@@ -65,31 +76,35 @@ void Scheduler::continue_with_next(Fiber& from) {
     land_one(random_() % landings_.size());
   while (ready_.empty() && !landings_.empty()) land_one(0);
   const bool none_left = ready_.empty();
-  if (!none_left) running.thread = take_ready();
-  Fiber& next = none_left ? main_ : *states_[running.thread].fiber;
+  if (!none_left) enter_next();
+  Fiber& next = none_left ? main_ : *state().fiber;
   if (&next != &from) from.switch_to(next);
 }
 
-unsigned Scheduler::take_ready() {
+void Scheduler::enter_next() {
   if (options_.schedule == Schedule::random)
     std::swap(ready_.front(), ready_[random_() % ready_.size()]);
-  const unsigned thread = ready_.front();
+  running.agent = ready_.front();
   ready_.pop_front();
-  return thread;
+  running.rank = running.agent / block_threads_;
+  running.thread = running.agent % block_threads_;
+  running.block = first_block_ + running.rank;
+  enter_(running.rank);
 }
 
 void Scheduler::wait(const Wait& why) {
-  State& state = states_[running.thread];
-  state.wait = why;
-  continue_with_next(*state.fiber);
+  State& mine = state();
+  mine.wait = why;
+  continue_with_next(*mine.fiber);
 }
 
 void Scheduler::exit_thread() {
-  State& state = states_[running.thread];
-  state.exited = true;
-  if (++exited_ == threads() && !landings_.empty())
+  State& mine = state();
+  mine.exited = true;
+  const auto comes_here = [](const Pending& p) { return (p.blocks >> running.rank & 1) != 0; };
+  if (++exited_[running.rank] == block_threads_ && std::ranges::any_of(landings_, comes_here))
     fail("the block ends while copies are in flight");
-  continue_with_next(*state.fiber);
+  continue_with_next(*mine.fiber);
 }
 
 void Scheduler::fail(const std::string& message) {
@@ -98,7 +113,7 @@ void Scheduler::fail(const std::string& message) {
 }
 
 void Scheduler::abandon() {
-  states_[running.thread].fiber->switch_to(main_);
+  state().fiber->switch_to(main_);
   __builtin_unreachable();
 }
 
@@ -109,29 +124,40 @@ bool Scheduler::lands_early() {
          (options_.landing == Landing::random && random_() % 2 == 0);
 }
 
-void Scheduler::land_later(std::function<void()> landing) {
+void Scheduler::land_later(unsigned blocks, std::function<void()> landing) {
   if (options_.landing == Landing::early) return landing();
-  landings_.push_back(std::move(landing));
+  landings_.push_back({blocks, std::move(landing)});
 }
 
 void Scheduler::land_one(std::size_t index) {
-  const std::function<void()> landing = std::move(landings_[index]);
+  const std::function<void()> landing = std::move(landings_[index].landing);
   landings_.erase(landings_.begin() + static_cast<std::ptrdiff_t>(index));
   landing();
 }
 
 std::string Scheduler::deadlock() const {
+  std::string text;
+  for (unsigned rank = 0; rank < exited_.size(); ++rank) {
+    if (has_ended(rank)) continue;
+    text += text.empty() ? "deadlock in block" : "; and in block";
+    text += deadlock_of(rank);
+  }
+  return text;
+}
+
+std::string Scheduler::deadlock_of(unsigned rank) const {
   using Reason = std::tuple<std::string_view, unsigned, std::string_view, unsigned>;
   std::map<Reason, std::vector<unsigned>> groups;
   std::vector<unsigned> exited;
-  for (unsigned i = 0; i < threads(); ++i) {
-    const Wait& wait = states_[i].wait;
-    if (states_[i].exited)
+  for (unsigned i = 0; i < block_threads_; ++i) {
+    const State& state = states_[rank * block_threads_ + i];
+    const Wait& wait = state.wait;
+    if (state.exited)
       exited.push_back(i);
     else
       groups[{wait.what, wait.detail, wait.at.file, wait.at.line}].push_back(i);
   }
-  std::string text = fmt::format("deadlock in block {}:", running.block);
+  std::string text = fmt::format(" {}:", first_block_ + rank);
   for (const auto& [reason, members] : groups) {
     const auto& [what, detail, file, line] = reason;
     text +=

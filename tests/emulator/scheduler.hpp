@@ -22,13 +22,17 @@ struct Wait {
 /// Thrown through a thread whose error ends the launch.
 struct Abandoned {};
 
-/// Fibers of one block and what runs next.
+/// Fibers of the blocks that run together, and what runs next. Threads are counted through all of
+/// these blocks.
 class Scheduler {
  public:
-  Scheduler(unsigned threads, const std::function<void()>& body, const Options& options);
+  /// `enter` is told the rank of the block whose thread runs next.
+  Scheduler(unsigned blocks, unsigned threads_of_each, const std::function<void()>& body,
+            const Options& options, std::function<void(unsigned)> enter);
 
-  /// Runs all threads of a block to their end. Returns the first problem, or nothing.
-  std::string run_block(unsigned block);
+  /// Runs all threads of the blocks from `first` on to their end. Returns the first problem, or
+  /// nothing.
+  std::string run_blocks(unsigned first);
 
   // For the running thread.
   /// Suspends it until another wakes it.
@@ -39,12 +43,14 @@ class Scheduler {
   [[noreturn]] void abandon();
 
   void wake(unsigned thread);
-  /// Queues what an asynchronous operation does when it lands, or does it at once.
-  void land_later(std::function<void()> landing);
+  /// Queues what an asynchronous operation does when it lands, or does it at once. Until then no
+  /// block may end whose rank's bit is set in `blocks`.
+  void land_later(unsigned blocks, std::function<void()> landing);
   /// Whether an operation that could land now or later is to land now.
   bool lands_early();
 
   unsigned threads() const { return static_cast<unsigned>(states_.size()); }
+  bool has_ended(unsigned rank) const { return exited_[rank] == block_threads_; }
 
  private:
   struct State {
@@ -52,21 +58,30 @@ class Scheduler {
     Wait wait = {};
     bool exited = false;
   };
+  struct Pending {
+    unsigned blocks;
+    std::function<void()> landing;
+  };
   static void thread_main(void* self);
   void exit_thread();
   void continue_with_next(Fiber& from);
   void land_one(std::size_t index);
-  unsigned take_ready();
+  State& state() { return states_[running.agent]; }
+  void enter_next();
   std::string deadlock() const;
+  std::string deadlock_of(unsigned rank) const;
 
+  const unsigned block_threads_;
   const std::function<void()>& body_;
   const Options& options_;
+  const std::function<void(unsigned)> enter_;
   std::mt19937_64 random_;
   Fiber main_;
   std::vector<State> states_;
   std::deque<unsigned> ready_;
-  std::deque<std::function<void()>> landings_;
-  unsigned exited_ = 0;
+  std::deque<Pending> landings_;
+  unsigned first_block_ = 0;
+  std::vector<unsigned> exited_;  ///< threads, by block
   std::string error_;
 };
 

@@ -11,7 +11,7 @@
 
 namespace convtune::emulator {
 
-SharedMemory::SharedMemory(unsigned bytes) : bytes_(bytes) {
+SharedMemory::SharedMemory(unsigned bytes, unsigned rank) : bytes_(bytes), first_(rank * bytes) {
   void* const mapping = mmap(nullptr, limit + 2 * margin, PROT_READ | PROT_WRITE,
                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (mapping == MAP_FAILED) throw std::bad_alloc();
@@ -35,7 +35,7 @@ void SharedMemory::poison() { std::memset(data_, 0xff, bytes_); }
 std::optional<unsigned> SharedMemory::offset(const void* pointer, std::size_t bytes) const {
   const char* at = static_cast<const char*>(pointer);
   if (at < data_ || at + bytes > data_ + bytes_) return std::nullopt;
-  return static_cast<unsigned>(at - data_);
+  return first_ + static_cast<unsigned>(at - data_);
 }
 
 }  // namespace convtune::emulator

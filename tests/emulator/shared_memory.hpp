@@ -14,7 +14,8 @@ class SharedMemory {
   static constexpr unsigned alignment = 1024;  ///< of its first byte
   static constexpr unsigned limit = 227 * 1024;
 
-  explicit SharedMemory(unsigned bytes);
+  /// That of the block of this rank in its cluster.
+  SharedMemory(unsigned bytes, unsigned rank);
   ~SharedMemory();
   SharedMemory(const SharedMemory&) = delete;
   SharedMemory& operator=(const SharedMemory&) = delete;
@@ -29,13 +30,15 @@ class SharedMemory {
     const char* at = static_cast<const char*>(pointer);
     return at >= data_ - margin && at < data_ + limit + margin;
   }
-  /// Bytes from the start, if all `bytes` at `pointer` lie inside.
+  /// Bytes from the start of the cluster's first block's, behind which that of the others follows,
+  /// if all `bytes` at `pointer` lie inside.
   std::optional<unsigned> offset(const void* pointer, std::size_t bytes) const;
 
  private:
   static constexpr std::size_t margin = 64 * 1024;
 
   unsigned bytes_;
+  unsigned first_;  ///< offset of its start
   char* mapping_ = nullptr;
   char* data_ = nullptr;
 };

@@ -16,7 +16,7 @@ bool same(const char* what, const Location& at, const char* other, const Locatio
 const Together::Members* Together::arrive(Block& block, const char* what, void* argument,
                                           Location at) {
   const unsigned index = running.thread / size_;
-  if ((index + 1) * size_ > block.scheduler.threads())
+  if ((index + 1) * size_ > block.threads)
     block.scheduler.fail(fmt::format("{} {} lacks threads for {}", name_, index, what));
   Group& group = groups_[index];
   if (group.arrived == 0) {
@@ -38,7 +38,7 @@ void Together::release(Block& block) {
   groups_[index].arrived = 0;
   for (unsigned rank = 0; rank < size_; ++rank) {
     const unsigned thread = index * size_ + rank;
-    if (thread != running.thread) block.scheduler.wake(thread);
+    if (thread != running.thread) block.scheduler.wake(block.first_agent + thread);
   }
 }
 

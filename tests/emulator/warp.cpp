@@ -12,7 +12,7 @@ void sync_warp(Location at) {
   block.warps.execute(block, "for the warp's barrier", nothing, at, [&](auto) {
     if (!block.races) return;
     std::vector<unsigned> lanes(32);
-    std::iota(lanes.begin(), lanes.end(), running.thread / 32 * 32);
+    std::iota(lanes.begin(), lanes.end(), running.agent - running.thread % 32);
     block.races->meet(lanes, lanes);
   });
 }

@@ -24,7 +24,7 @@ Place in_warpgroup(Place place, unsigned rank) {
 
 std::vector<unsigned> members() {
   std::vector<unsigned> threads(Warpgroups::size);
-  std::iota(threads.begin(), threads.end(), running.thread / Warpgroups::size * Warpgroups::size);
+  std::iota(threads.begin(), threads.end(), running.agent - running.thread % Warpgroups::size);
   return threads;
 }
 

@@ -31,22 +31,22 @@ Fault read_fault() {
           .unit = unit == nullptr ? "" : unit};
 }
 
-bool is_about(const Fault& fault, const char* function, const void* first_argument) {
+bool is_about(const Fault& fault, const char* function, CUfunction launched) {
   if (fault.function != function) return false;
-  return fault.unit.empty() ||
-         static_cast<const std::string*>(first_argument)->find(fault.unit) != std::string::npos;
+  if (fault.unit.empty()) return true;
+  const auto* const unit = reinterpret_cast<const std::string*>(launched);
+  return unit != nullptr && unit->find(fault.unit) != std::string::npos;
 }
 
-template <class Argument>
-const void* address(Argument argument) {
-  if constexpr (std::is_pointer_v<Argument>) return argument;
-  return nullptr;
-}
-
+/// The function that is launched, if any.
 template <class... Arguments>
-const void* first_of(Arguments... arguments) {
-  const void* all[] = {address(arguments)..., nullptr};
-  return all[0];
+CUfunction launched_of(Arguments... arguments) {
+  CUfunction found = nullptr;
+  [[maybe_unused]] const auto look = [&found](auto argument) {
+    if constexpr (std::is_same_v<decltype(argument), CUfunction>) found = argument;
+  };
+  (look(arguments), ...);
+  return found;
 }
 
 /// A function of the table, but for the fault.
@@ -56,7 +56,7 @@ template <class... Arguments, CUresult (*Driver::*member)(Arguments...), const c
 struct Faulty<member, name> {
   static CUresult call(Arguments... arguments) {
     static Fault fault = read_fault();
-    if (is_about(fault, name, first_of(arguments...)) && --fault.calls_left <= 0) {
+    if (is_about(fault, name, launched_of(arguments...)) && --fault.calls_left <= 0) {
       if (fault.code >= CUDA_ERROR_ILLEGAL_ADDRESS) state().context_result = fault.code;
       return fault.code;
     }

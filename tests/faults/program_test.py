@@ -117,7 +117,7 @@ class Gpu(Program):
         for code in (700, 719):
             with self.subTest(code=code):
                 self.database = self.folder / f"{code}.db"
-                fault = {"CONVTUNE_FAKE_FAULT": f"cuLaunchKernel:1:{code}",
+                fault = {"CONVTUNE_FAKE_FAULT": f"cuLaunchKernelEx:1:{code}",
                          "CONVTUNE_FAKE_FAULT_UNIT": THREADS_256}
                 self.sweep(**fault)
                 self.expect_half_lost("crashed", f"({code})")
@@ -146,7 +146,7 @@ class Gpu(Program):
         for code in (46, 214):
             with self.subTest(code=code):
                 self.database = self.folder / f"{code}.db"
-                message = self.sweep(code=3, CONVTUNE_FAKE_FAULT=f"cuLaunchKernel:1:{code}",
+                message = self.sweep(code=3, CONVTUNE_FAKE_FAULT=f"cuLaunchKernelEx:1:{code}",
                                      CONVTUNE_FAKE_FAULT_UNIT=THREADS_256)
                 self.assertIn(f"({code})", message)
                 kept = self.outcomes()

@@ -21,6 +21,12 @@ inline void mbarrier_arrive_expect(unsigned barrier, int bytes) {
 inline void mbarrier_wait(unsigned barrier, int parity, Location at = Location::current()) {
   emulator::wait_for_mbarrier(barrier, static_cast<unsigned>(parity), at);
 }
+inline void cluster_mbarrier_arrive(unsigned cluster_address) {
+  emulator::arrive_at_cluster_mbarrier(cluster_address);
+}
+inline void cluster_mbarrier_wait(unsigned barrier, int parity, Location at = Location::current()) {
+  emulator::wait_for_cluster_mbarrier(barrier, static_cast<unsigned>(parity), at);
+}
 inline void async_proxy_fence() { emulator::fence_async_proxy(); }
 
 #elif __CUDA_ARCH__ >= 900
@@ -55,6 +61,24 @@ inline void mbarrier_wait(unsigned barrier, int parity) {
     asm volatile(
         "{\n.reg .pred ended;\n"
         "mbarrier.try_wait.parity.shared::cta.b64 ended, [%1], %2;\n"
+        "selp.u32 %0, 1, 0, ended;\n}"
+        : "=r"(done)
+        : "r"(barrier), "r"(parity)
+        : "memory");
+}
+
+/// Arrives at a barrier of any block of the cluster, named by cluster_address (cluster.cuh).
+inline void cluster_mbarrier_arrive(unsigned cluster_address) {
+  asm volatile("mbarrier.arrive.release.cluster.shared::cluster.b64 _, [%0];" ::"r"(cluster_address)
+               : "memory");
+}
+/// Waits likewise at one of the own block's where other blocks arrive, or bring bytes.
+inline void cluster_mbarrier_wait(unsigned barrier, int parity) {
+  unsigned done = 0;
+  while (done == 0)
+    asm volatile(
+        "{\n.reg .pred ended;\n"
+        "mbarrier.try_wait.parity.acquire.cluster.shared::cta.b64 ended, [%1], %2;\n"
         "selp.u32 %0, 1, 0, ended;\n}"
         : "=r"(done)
         : "r"(barrier), "r"(parity)

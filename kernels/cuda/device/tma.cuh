@@ -17,6 +17,14 @@ void tma_load(unsigned to, const TensorMap& map, unsigned barrier, Coordinates..
   emulator::load_tile(to, &map, barrier, sizeof...(at), coordinates);
 }
 
+template <class... Coordinates>
+void tma_multicast(unsigned to, const TensorMap& map, unsigned barrier, unsigned short blocks,
+                   Coordinates... at) {
+  static_assert(sizeof...(at) == 3);
+  const int coordinates[] = {at...};
+  emulator::load_tile_to_blocks(to, &map, barrier, blocks, sizeof...(at), coordinates);
+}
+
 #elif __CUDA_ARCH__ >= 900
 
 /// One thread starts to copy the box at these coordinates, dimension 0 first, to shared address
@@ -43,6 +51,17 @@ inline void tma_load(unsigned to, const TensorMap& map, unsigned barrier, int c0
       "cp.async.bulk.tensor.5d.shared::cluster.global.tile.mbarrier::complete_tx::bytes "
       "[%0], [%1, {%3, %4, %5, %6, %7}], [%2];" ::"r"(to),
       "l"(&map), "r"(barrier), "r"(c0), "r"(c1), "r"(c2), "r"(c3), "r"(c4)
+      : "memory");
+}
+
+/// Likewise, read once and copied to all blocks of the cluster whose rank's bit is set in `blocks`:
+/// each finds the box at its own `to`, and its bytes at its own `barrier`.
+inline void tma_multicast(unsigned to, const TensorMap& map, unsigned barrier,
+                          unsigned short blocks, int c0, int c1, int c2) {
+  asm volatile(
+      "cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes"
+      ".multicast::cluster [%0], [%1, {%4, %5, %6}], [%2], %3;" ::"r"(to),
+      "l"(&map), "r"(barrier), "h"(blocks), "r"(c0), "r"(c1), "r"(c2)
       : "memory");
 }
 

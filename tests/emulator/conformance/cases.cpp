@@ -8,6 +8,7 @@
 #include "kernels/cuda/device_headers.hpp"
 #include "kernels/dtype.hpp"
 #include "kernels/error.hpp"
+#include "tests/emulator/cases/cluster.cuh"
 #include "tests/emulator/cases/copy_async.cuh"
 #include "tests/emulator/cases/grid.cuh"
 #include "tests/emulator/cases/matrix.cuh"
@@ -134,6 +135,23 @@ std::vector<ConformanceCase> copy_engine_cases() {
                 Swizzle::none)};
 }
 
+/// Clusters of two blocks: their ranks, and boxes that each block loads for both.
+std::vector<ConformanceCase> cluster_cases() {
+  const LaunchGeometry six = {.grid = {6, 1, 1}, .block = {32, 1, 1}, .cluster = 2};
+  ConformanceCase multicast =
+      tma_input({CONVTUNE_KERNEL(multicast_case)}, {72, 37, 3}, {64, 16, 1}, 1, Swizzle::bytes_128);
+  const unsigned words = multicast.in[1], rounds = multicast.in[0] / 2;
+  multicast.header = "cluster.cuh";
+  multicast.sm_90a_only = true;  // on others ptxas warns of a slow instruction
+  multicast.in[0] = rounds;
+  multicast.out_words = std::size_t{six.grid[0]} * rounds * 2 * words;
+  multicast.geometry = six;
+  multicast.geometry.shared_bytes = 8 * words + 16;
+  return {{CONVTUNE_KERNEL(cluster_rank_case), .header = "cluster.cuh", .from = 90, .geometry = six,
+           .out_words = 12},
+          multicast};
+}
+
 /// Operands packed as in NVIDIA's canonical layouts, anywhere in shared memory full of integers.
 ConformanceCase wgmma_input(ConformanceCase test, DType dtype, int n, const CaseOperand& a,
                             const CaseOperand& b) {
@@ -181,7 +199,8 @@ std::vector<ConformanceCase> wgmma_cases() {
 
 std::vector<ConformanceCase> conformance_cases() {
   std::vector<ConformanceCase> all;
-  for (const auto& part : {warp_cases(), matrix_cases(), copy_engine_cases(), wgmma_cases()})
+  for (const auto& part :
+       {warp_cases(), matrix_cases(), copy_engine_cases(), cluster_cases(), wgmma_cases()})
     all.insert(all.end(), part.begin(), part.end());
   return all;
 }

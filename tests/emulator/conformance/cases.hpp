@@ -19,7 +19,7 @@ struct ConformanceCase {
   void (*emulated)(const cuda::CaseArgs&) = nullptr;
   std::string header = {};   ///< of tests/emulator/cases
   int from = 75;             ///< compute capability that it needs, 10 * major + minor
-  bool sm_90a_only = false;  ///< it uses what later architectures dropped
+  bool sm_90a_only = false;  ///< it uses what others lack or warn of
   LaunchGeometry geometry = {};
   std::vector<unsigned> in = {};
   std::size_t out_words = 0;

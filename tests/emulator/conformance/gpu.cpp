@@ -1,6 +1,7 @@
 #include "tests/emulator/conformance/gpu.hpp"
 
 #include "runtime/cuda/context.hpp"
+#include "runtime/cuda/launch.hpp"
 #include "runtime/cuda/tensor_map.hpp"
 
 namespace convtune {
@@ -24,10 +25,7 @@ void launch(const CudaContext& context, CUmodule module, const LaunchGeometry& g
                                   static_cast<int>(geometry.shared_bytes)),
         "cuFuncSetAttribute");
   void* parameters[] = {&args};
-  check(driver,
-        driver.cuLaunchKernel(function, 1, 1, 1, geometry.block[0], 1, 1, geometry.shared_bytes,
-                              nullptr, parameters, nullptr),
-        "cuLaunchKernel");
+  launch_kernel(driver, function, geometry, nullptr, parameters);
 }
 
 }  // namespace

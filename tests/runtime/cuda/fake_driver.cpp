@@ -2,6 +2,7 @@
 
 #include <elf.h>
 
+#include <algorithm>
 #include <bit>
 #include <chrono>
 #include <cstdlib>
@@ -102,20 +103,30 @@ std::function<void()> thread_of(const std::string& unit, void** parameters) {
   return nullptr;
 }
 
+/// The blocks of a cluster, or 0 for attributes that convtune does not set.
+unsigned cluster_of(const CUlaunchConfig& config) {
+  if (config.numAttrs == 0) return 1;
+  const CUlaunchAttribute& only = config.attrs[0];
+  const auto& dim = only.value.clusterDim;
+  const bool known = config.numAttrs == 1 && only.id == CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION &&
+                     dim.y == 1 && dim.z == 1;
+  return known ? dim.x : 0;
+}
+
 /// A function is its module, and that the text of its unit.
-CUresult launch(CUfunction function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
-                unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared_bytes,
-                CUstream, void** args, void**) {
+CUresult launch(const CUlaunchConfig* config, CUfunction function, void** args, void**) {
   if (with_context() != CUDA_SUCCESS) return with_context();
   ++current.launches;
   current.running = true;
   if (current.launch_result != CUDA_SUCCESS) return current.launch_result;
   const Launch launched = {
       .thread = thread_of(*reinterpret_cast<const std::string*>(function), args),
-      .geometry = {.grid = {grid_x, grid_y, grid_z},
-                   .block = {block_x, block_y, block_z},
-                   .shared_bytes = shared_bytes}};
+      .geometry = {.grid = {config->gridDimX, config->gridDimY, config->gridDimZ},
+                   .block = {config->blockDimX, config->blockDimY, config->blockDimZ},
+                   .shared_bytes = config->sharedMemBytes,
+                   .cluster = cluster_of(*config)}};
   if (launched.thread == nullptr) return CUDA_ERROR_NOT_FOUND;
+  current.largest_cluster = std::max(current.largest_cluster, launched.geometry.cluster);
   if (capturing == nullptr) return run(launched);
   capturing->push_back(launched);
   return CUDA_SUCCESS;
@@ -285,7 +296,7 @@ Driver make_table() {
     std::memset(std::bit_cast<void*>(to), value, bytes);
     return with_context();
   };
-  driver.cuLaunchKernel = launch;
+  driver.cuLaunchKernelEx = launch;
   driver.cuTensorMapEncodeTiled = encode_tensor_map;
   add_timing(driver);
   return driver;

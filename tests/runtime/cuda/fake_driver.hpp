@@ -11,13 +11,14 @@ struct State {
   int gpus = 1;
   int version = 12040;  ///< of CUDA, as cuDriverGetVersion gives it
   std::size_t memory_left = std::size_t{1} << 30;
-  CUresult launch_result = CUDA_SUCCESS;   ///< what cuLaunchKernel returns
+  CUresult launch_result = CUDA_SUCCESS;   ///< what cuLaunchKernelEx returns
   CUresult context_result = CUDA_SUCCESS;  ///< what all that needs a context returns
   int live_allocations = 0;
   int live_modules = 0;
   int contexts_retained = 0;
   int context_depth = 0;  ///< pushed and not popped
   int launches = 0;
+  unsigned largest_cluster = 0;  ///< that was launched
   int encoded_maps = 0;
   bool running = false;     ///< launched and not waited for
   int freed_too_early = 0;  ///< memory and modules released while something runs
