@@ -77,6 +77,17 @@ bool taps_share_x(const Problem& p, const Config& config, const DeviceProperties
                                      (p.kernel_size - 1) * p.dilation <= cuda::most_halo);
 }
 
+// Otherwise the barriers between blocks cost what little the weights would save.
+bool cluster_shares_weights(const Problem& p, const Config& config, const DeviceProperties&) {
+  if (config.at("cluster") == 1) return true;
+  const WarpgroupGemmConfig c = warpgroup_gemm_config(p, config);
+  const auto shape = conv_shape(p);
+  const Int64 weights = shape.taps * (cuda::weights_stage_bytes(c) / c.cluster);
+  const Int64 x = cuda::chunk_loads(c, shape) - weights;
+  return weights * c.cluster >= x &&
+         cuda::slabs(shape) * cuda::slab > Int64{c.tile_l} * (c.cluster - 1);
+}
+
 std::vector<Constraint> constraints() {
   return {
       tensor_core_math,
@@ -92,6 +103,9 @@ std::vector<Constraint> constraints() {
       {"stride_served", "the stride is at most 8 in NLC, 1 in NCL", stride_served},
       {"taps_share_x", "share: NLC, stride 1, several taps over at most 64 positions more",
        taps_share_x},
+      {"cluster_shares_weights",
+       "cluster: weights are at least half of what a step loads, and no block is without a tile",
+       cluster_shares_weights},
       {"indices_fit_32_bits", "positions, channels, tiles and steps stay below 2^30",
        indices_fit_32_bits},
       {"rows_fill_warpgroups", "each warpgroup has one or two blocks of 64 rows of a tile",
@@ -111,39 +125,63 @@ std::vector<Parameter> parameters() {
       {"tile_c", {64, 128, 256}, "output channels a tile"},
       {"teams", {1, 2}, "1: two warpgroups share a tile, 2: they take turns"},
       {"share", {0, 1}, "1: x comes once for all taps, with its halo"},
+      {"cluster", {1, 2}, "blocks that load each other's weights, by multicast"},
   };
 }
 
-Config config_of(std::int64_t tile_l, std::int64_t tile_c, std::int64_t teams) {
+/// One team: with two, tiles are half as large, which loads more for the same products.
+Config config_of(std::int64_t tile_l, std::int64_t tile_c, std::int64_t share = 0,
+                 std::int64_t cluster = 1) {
   return {.family = std::string(family_name),
-          .settings = {{"tile_l", tile_l}, {"tile_c", tile_c}, {"teams", teams}, {"share", 0}}};
+          .settings = {{"tile_l", tile_l},
+                       {"tile_c", tile_c},
+                       {"teams", 1},
+                       {"share", share},
+                       {"cluster", cluster}}};
+}
+
+/// Blocks that run at once: one an SM, in whole clusters.
+Int64 resident_blocks(const WarpgroupGemmConfig& c, const DeviceProperties& device) {
+  return Int64{std::max(device.units / c.cluster, 1)} * c.cluster;
 }
 
 int wgmmas_of_a_product(const Problem& p) { return p.math == Math::tf32x3 ? 3 : 1; }
 
 /// Cycles an SM needs, from what Hopper's tensor cores and L2 give each: tiles of the busiest SM
-/// times those of a step, the longer of multiplying and loading.
+/// times those of a chunk, the longer of multiplying and loading.
 double expected_cycles(const Problem& p, const Config& config, const DeviceProperties& device) {
   constexpr double chunk_sums_per_cycle = 32, bytes_per_cycle = 48;
   const WarpgroupGemmConfig c = warpgroup_gemm_config(p, config);
-  const Int64 waves = cuda::divide_up(cuda::tiles(c, conv_shape(p)), Int64{device.units});
-  const double multiplies =
-      wgmmas_of_a_product(p) * static_cast<double>(c.tile_l) * c.tile_c / chunk_sums_per_cycle;
-  const double loads = cuda::stage_bytes(c) / bytes_per_cycle;
+  const auto shape = conv_shape(p);
+  const Int64 waves = cuda::divide_up(cuda::tiles(c, shape), resident_blocks(c, device));
+  const double multiplies = wgmmas_of_a_product(p) * static_cast<double>(shape.taps) * c.tile_l *
+                            c.tile_c / chunk_sums_per_cycle;
+  const double loads = static_cast<double>(cuda::chunk_loads(c, shape)) / bytes_per_cycle;
   return static_cast<double>(waves) * std::max(multiplies, loads);
 }
 
-// One team: with two, tiles are half as large, which loads more for the same products.
+/// Of all that is expected to take equally long, what shares least.
 Config default_config(const Problem& p, const DeviceProperties& device) {
-  Config best = is_nlc(p) ? config_of(128, 64, 1) : config_of(64, 128, 1);
+  Config best = is_nlc(p) ? config_of(128, 64) : config_of(64, 128);
   if (!indices_fit_64_bits(p)) return best;
-  for (const auto& [tile_l, tile_c] :
-       {std::pair{128, 64}, {64, 128}, {128, 128}, {128, 256}, {256, 64}, {64, 256}, {256, 128}}) {
-    const Config config = config_of(tile_l, tile_c, 1);
-    if (rows_fill_warpgroups(p, config, device) && length_used(p, config, device) &&
-        channels_used(p, config, device) && stages_overlap(p, config, device) &&
-        expected_cycles(p, config, device) < expected_cycles(p, best, device))
-      best = config;
+  const auto admissible = [&](const Config& config) {
+    return rows_fill_warpgroups(p, config, device) && length_used(p, config, device) &&
+           channels_used(p, config, device) && stages_overlap(p, config, device) &&
+           taps_share_x(p, config, device) && cluster_shares_weights(p, config, device);
+  };
+  for (const auto& [share, cluster] : {std::pair{0, 1}, {0, 2}, {1, 1}, {1, 2}}) {
+    for (const auto& [tile_l, tile_c] : {std::pair{128, 64},
+                                         {64, 128},
+                                         {128, 128},
+                                         {128, 256},
+                                         {256, 64},
+                                         {64, 256},
+                                         {256, 128}}) {
+      const Config config = config_of(tile_l, tile_c, share, cluster);
+      if (admissible(config) &&
+          expected_cycles(p, config, device) < expected_cycles(p, best, device))
+        best = config;
+    }
   }
   return best;
 }
@@ -169,10 +207,11 @@ std::string instantiation_for(const Problem& problem, const Config& config) {
 LaunchGeometry geometry(const Problem& problem, const Config& config,
                         const DeviceProperties& device) {
   const WarpgroupGemmConfig c = warpgroup_gemm_config(problem, config);
-  const Int64 tiles = cuda::tiles(c, conv_shape(problem));
-  return {.grid = {static_cast<unsigned>(std::min<Int64>(tiles, device.units)), 1, 1},
+  const Int64 blocks = std::min(cuda::tiles(c, conv_shape(problem)), resident_blocks(c, device));
+  return {.grid = {static_cast<unsigned>(blocks), 1, 1},
           .block = {static_cast<unsigned>(cuda::gemm_threads), 1, 1},
-          .shared_bytes = static_cast<unsigned>(cuda::shared_bytes(c))};
+          .shared_bytes = static_cast<unsigned>(cuda::shared_bytes(c)),
+          .cluster = static_cast<unsigned>(c.cluster)};
 }
 
 std::size_t packed_bytes(const Problem& problem, const Config& config) {
@@ -284,7 +323,7 @@ cuda::TensorMapsArgs tensor_maps(const Problem& problem, const Config& config) {
                       .rank = 3,
                       .size = {cuda::chunk_channels(c), c.tile_c, blocks},
                       .stride = {cuda::element_bytes(c), cuda::chunk_bytes, cuda::weights_bytes(c)},
-                      .box = {cuda::chunk_channels(c), c.tile_c, 1},
+                      .box = {cuda::chunk_channels(c), c.tile_c / c.cluster, 1},
                       .swizzle = cuda::Swizzle::bytes_128}};
 }
 
@@ -315,6 +354,7 @@ WarpgroupGemmConfig warpgroup_gemm_config(const Problem& p, const Config& config
           .tile_c = static_cast<int>(config.at("tile_c")),
           .teams = static_cast<int>(config.at("teams")),
           .shares_x = config.at("share") != 0,
+          .cluster = static_cast<int>(config.at("cluster")),
           .vec_y = widest_store(p)};
 }
 
@@ -322,9 +362,9 @@ std::string instantiation(const WarpgroupGemmConfig& c) {
   return fmt::format(
       "conv1d_warpgroup_gemm<WarpgroupGemmConfig{{.dtype = DType::{}, .math = Math::{}, "
       ".layout = Layout::{}, .activation = Activation::{}, .tile_l = {}, .tile_c = {}, .teams = "
-      "{}, .shares_x = {}, .vec_y = {}}}>",
+      "{}, .shares_x = {}, .cluster = {}, .vec_y = {}}}>",
       name(c.dtype), name(c.math), name(c.layout), name(c.activation), c.tile_l, c.tile_c, c.teams,
-      c.shares_x, c.vec_y);
+      c.shares_x, c.cluster, c.vec_y);
 }
 
 const Family& cuda_warpgroup_gemm() {

@@ -2,6 +2,7 @@
 
 #include "kernels/cuda/conv_args.hpp"
 #include "kernels/cuda/device/barrier.cuh"
+#include "kernels/cuda/device/cluster.cuh"
 #include "kernels/cuda/device/mbarrier.cuh"
 #include "kernels/cuda/device/registers.cuh"
 #include "kernels/cuda/device/shared.cuh"
@@ -35,6 +36,13 @@ namespace convtune::cuda {
 // With shares_x (NLC, stride 1) a chunk of x comes once for all its taps: slabs of 64 positions and
 // the halo behind them, in a ring of two tiles beside that of the weights.
 //
+// In a cluster, blocks take neighbouring length tiles of the same channels. Each loads its part of
+// a step's weights and multicasts it to all: of tile_l + tile_c rows of 128 bytes a step, a block
+// of two then loads tile_l + tile_c/2. (Channel tiles that share x would load tile_l/2 + tile_c:
+// less only where tile_l > tile_c, and seldom with shares_x, where most of what comes is weights;
+// and they need two channel tiles in a group, where nearly every layer has two length tiles.) A
+// stage's parts come from all blocks, so that its consumers give it back to all.
+//
 // The grid has as many blocks as the GPU has SMs. Block b computes tiles b, b + blocks, ...; the
 // producer runs ahead into the next tile while the consumers store. With two teams the consumers
 // take turns with whole tiles: one stores while the other multiplies.
@@ -66,18 +74,32 @@ void load_x(const ConvShape<Int32>& shape, const TensorMaps& maps, const GemmTil
   }
 }
 
+/// Starts the copy of a part of a step's weights; in a cluster that of some rows, for all its
+/// blocks.
+template <WarpgroupGemmConfig config>
+void load_weights(const TensorMaps& maps, unsigned to, unsigned barrier, int index) {
+  if constexpr (config.cluster > 1) {
+    constexpr unsigned short all = (1 << config.cluster) - 1;
+    const int row = static_cast<int>(cluster_rank()) * (config.tile_c / config.cluster);
+    tma_multicast(to + static_cast<unsigned>(row * chunk_bytes), maps.weights, barrier, all, 0, row,
+                  index);
+  } else {
+    tma_load(to, maps.weights, barrier, 0, 0, index);
+  }
+}
+
 /// Starts the copies of one step, which arrive at ring.full(n).
 template <WarpgroupGemmConfig config>
 void load_step(const ConvShape<Int32>& shape, const TensorMaps& maps, const StageRing<config>& ring,
                const GemmTile& tile, int chunk, int tap, unsigned n) {
-  mbarrier_wait(ring.empty(n), StageRing<config>::parity(n) ^ 1);
+  wait_for_stage<config>(ring.empty(n), StageRing<config>::parity(n) ^ 1);
   mbarrier_arrive_expect(ring.full(n), stage_bytes(config));
   if constexpr (!config.shares_x)
     load_x<config>(shape, maps, tile, chunk, tap, ring.x(n), ring.full(n));
   constexpr int parts = weight_parts(config);
   const int step = tile.channel_tile * steps(config, shape) + chunk * shape.taps + tap;
   for (int part = 0; part < parts; ++part)
-    tma_load(ring.weights(n, part), maps.weights, ring.full(n), 0, 0, step * parts + part);
+    load_weights<config>(maps, ring.weights(n, part), ring.full(n), step * parts + part);
 }
 
 /// Starts the copies of the shared tile of x that step n is the first to read.
@@ -139,13 +161,13 @@ void consume(const ConvArgs& args, const ConvShape<Int32>& shape, const StageRin
 }
 
 /// Makes the ring's barriers: a step is brought by one thread, and multiplied and given back by all
-/// warps of a team.
+/// warps of a team, in each block of a cluster.
 template <WarpgroupGemmConfig config>
 void make_barriers(const StageRing<config>& ring) {
   if (thread_index() == 0) {
     for (unsigned n = 0; n < StageRing<config>::count; ++n) {
       mbarrier_init(ring.full(n), 1);
-      mbarrier_init(ring.empty(n), 4 * team_warpgroups(config));
+      mbarrier_init(ring.empty(n), 4 * team_warpgroups(config) * config.cluster);
     }
     for (int tile = 0; tile < shared_x_tiles(config); ++tile) {
       const auto m = static_cast<unsigned>(tile);
@@ -156,7 +178,10 @@ void make_barriers(const StageRing<config>& ring) {
       mbarrier_init(ring.turn(team), 4 * team_warpgroups(config));
     mbarrier_init_fence();
   }
-  block_barrier();
+  if constexpr (config.cluster > 1)
+    cluster_barrier();
+  else
+    block_barrier();
 }
 
 template <WarpgroupGemmConfig config>
@@ -173,6 +198,8 @@ void conv1d_warpgroup_gemm(const ConvArgs& args, const TensorMaps& maps) {
     take_registers<232>();
     consume<config>(args, shape, ring);
   }
+  // Until all have come here, others arrive at this block's barriers.
+  if constexpr (config.cluster > 1) cluster_barrier();
 }
 
 }  // namespace convtune::cuda

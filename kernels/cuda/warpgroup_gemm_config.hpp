@@ -18,6 +18,7 @@ struct WarpgroupGemmConfig {
   int tile_c = 128;       ///< output channels a tile, all of one group
   int teams = 1;          ///< 1: both consumer warpgroups share a tile; 2: each has its own
   bool shares_x = false;  ///< NLC, stride 1: x comes once for all taps of a chunk, with its halo
+  int cluster = 1;        ///< blocks that multiply by the same weights; each loads a part for all
   int vec_y = 1;          ///< elements of y a store
 
   bool operator==(const WarpgroupGemmConfig&) const = default;
@@ -106,9 +107,10 @@ template <class Index>
 constexpr Index slabs(const ConvShape<Index>& s) {
   return s.batch * slabs_per_row(s);
 }
+/// Whole clusters have some: the last may lie behind all rows.
 template <class Index>
 constexpr Index length_tiles(WarpgroupGemmConfig c, const ConvShape<Index>& s) {
-  return divide_up(slabs(s), Index{c.tile_l / slab});
+  return divide_up(slabs(s), Index{c.tile_l / slab * c.cluster}) * c.cluster;
 }
 /// Channel tiles: each group is cut into tiles of its own.
 template <class Index>
@@ -136,6 +138,15 @@ template <class Index>
 constexpr Index products_of_chunk(WarpgroupGemmConfig c, const ConvShape<Index>& s, Index chunk) {
   const Index left = (s.in_channels - chunk * chunk_channels(c)) * element_bytes(c);
   return divide_up(left < chunk_bytes ? left : Index{chunk_bytes}, Index{product_bytes});
+}
+
+/// Bytes that the copy engine reads for a chunk of a tile, zeros outside x included: what the other
+/// blocks of a cluster bring is not.
+template <class Index>
+constexpr Index chunk_loads(WarpgroupGemmConfig c, const ConvShape<Index>& s) {
+  const Index x =
+      c.shares_x ? c.tile_l / slab * slab_rows(c, s) * chunk_bytes : s.taps * x_tile_bytes(c);
+  return x + s.taps * (weights_stage_bytes(c) / c.cluster);
 }
 
 /// The copy engine steps over what a stride leaves out, but spans at most 256 positions: long

@@ -147,14 +147,14 @@ void multiply_steps(const ConvShape<Int32>& shape, const StageRing<config>& ring
   constexpr int pending = config.dtype == DType::float32 ? 0 : 1;
   const auto give_back = [&](unsigned step) {
     if constexpr (config.dtype == DType::float32) warp_barrier();  // all lanes have read x
-    if (lane_index() != 0) return;
-    mbarrier_arrive(ring.empty(step));
-    if (config.shares_x && step % taps == taps - 1) mbarrier_arrive(ring.x_empty(step / taps));
+    give_back_stage(ring, step);
+    if (config.shares_x && lane_index() == 0 && step % taps == taps - 1)
+      mbarrier_arrive(ring.x_empty(step / taps));
   };
   for (int i = 0; i < count; ++i, ++n) {
     if (config.shares_x && n % taps == 0)
       mbarrier_wait(ring.x_full(n / taps), StageRing<config>::x_parity(n / taps));
-    mbarrier_wait(ring.full(n), StageRing<config>::parity(n));
+    wait_for_stage<config>(ring.full(n), StageRing<config>::parity(n));
     start_step<config, products>(shape, ring, n, member, sums);
     wgmma_wait<pending>(sums);
     if (i >= pending) give_back(n - pending);

@@ -1,6 +1,7 @@
 #pragma once
 
-#include "kernels/cuda/device/platform.cuh"
+#include "kernels/cuda/device/cluster.cuh"
+#include "kernels/cuda/device/mbarrier.cuh"
 #include "kernels/cuda/warpgroup_gemm_config.hpp"
 
 // What the producer and the consumers of conv1d_warpgroup_gemm agree on: the tiles of a block, and
@@ -16,16 +17,18 @@ struct GemmTile {
   int group_channel;  ///< first channel, within the group
 };
 
-/// Channel tiles come first, so that blocks which run together share their window of x, while the
-/// weights stay in L2.
+/// The blocks of a cluster have neighbouring length tiles. Then channel tiles come first, so that
+/// blocks which run together share their window of x, while the weights stay in L2.
 template <WarpgroupGemmConfig config>
 GemmTile gemm_tile(const ConvShape<Int32>& shape, unsigned index) {
   const auto tile = static_cast<int>(index);
   const int along_c = channel_tiles(config, shape);
   const int along_group = tiles_per_group(config, shape);
+  const int of_cluster = tile / config.cluster;
+  const int along_l = of_cluster / along_c * config.cluster + tile % config.cluster;
   GemmTile at;
-  at.first_slab = tile / along_c * (config.tile_l / slab);
-  at.channel_tile = tile % along_c;
+  at.first_slab = along_l * (config.tile_l / slab);
+  at.channel_tile = of_cluster % along_c;
   at.group = at.channel_tile / along_group;
   at.group_channel = at.channel_tile % along_group * config.tile_c;
   return at;
@@ -71,6 +74,27 @@ struct StageRing {
   static int parity(unsigned n) { return static_cast<int>(n / count % 2); }
   static int x_parity(unsigned m) { return static_cast<int>(m / 2 % 2); }
 };
+
+/// Waits at a barrier of a stage, where all blocks of the cluster bring bytes or arrive.
+template <WarpgroupGemmConfig config>
+void wait_for_stage(unsigned barrier, int parity) {
+  if constexpr (config.cluster > 1)
+    cluster_mbarrier_wait(barrier, parity);
+  else
+    mbarrier_wait(barrier, parity);
+}
+
+/// A warp gives a stage back: to all blocks that load a part of it.
+template <WarpgroupGemmConfig config>
+void give_back_stage(const StageRing<config>& ring, unsigned n) {
+  const int lane = lane_index();
+  if constexpr (config.cluster > 1) {
+    if (lane < config.cluster)
+      cluster_mbarrier_arrive(cluster_address(ring.empty(n), static_cast<unsigned>(lane)));
+  } else {
+    if (lane == 0) mbarrier_arrive(ring.empty(n));
+  }
+}
 
 /// Where a step finds x. What taps share lies as [slab][16 bytes of channels][row][16 bytes],
 /// without a swizzle, so that a tap is the same tile some rows further down.

@@ -51,7 +51,8 @@ Config config_for(const WarpgroupGemmConfig& c) {
           .settings = {{"tile_l", c.tile_l},
                        {"tile_c", c.tile_c},
                        {"teams", c.teams},
-                       {"share", c.shares_x ? 1 : 0}}};
+                       {"share", c.shares_x ? 1 : 0},
+                       {"cluster", c.cluster}}};
 }
 
 std::string_view broken_by(const Problem& problem, const Config& config,
@@ -79,7 +80,7 @@ TEST_P(WarpgroupGemmOnHost, EqualsTheReference) {
     const std::optional<Problem> problem = problem_for(kernel.config, random);
     ASSERT_TRUE(problem) << "no drawn problem needs this kernel";
     check_kernel(cuda_warpgroup_gemm(), *problem, config_for(kernel.config), kernel.thread,
-                 static_cast<Data>(i % 3), random, pick(random, {1, 2, 3}));
+                 static_cast<Data>(i % 3), random, pick(random, {1, 2, 3, 5}));
   }
 }
 
@@ -188,6 +189,22 @@ TEST(WarpgroupGemm, DefaultFillsTheGpuWithTheLargestTiles) {
   EXPECT_EQ(tile(), std::pair(std::int64_t{256}, std::int64_t{64}));
 }
 
+TEST(WarpgroupGemm, DefaultSharesWhereLoadingTakesLongerThanMultiplying) {
+  Problem problem = served;
+  const auto shared = [&] {
+    const Config config = cuda_warpgroup_gemm().default_config(problem, h200);
+    return std::pair(config.at("share"), config.at("cluster"));
+  };
+  problem.batch = 64;
+  problem.out_channels = 512;
+  EXPECT_EQ(shared(), std::pair(std::int64_t{0}, std::int64_t{1}));  // 128 x 256: as long
+  problem.batch = 1;
+  problem.length = 1500;
+  EXPECT_EQ(shared(), std::pair(std::int64_t{1}, std::int64_t{2}));  // 128 x 64
+  problem.kernel_size = 1;
+  EXPECT_EQ(shared(), std::pair(std::int64_t{0}, std::int64_t{1}));  // 128 x 64 has one tap
+}
+
 TEST(WarpgroupGemm, MapsXWithItsGroupsAndStride) {
   Problem problem = served;
   problem.batch = 5;
@@ -242,6 +259,83 @@ TEST(WarpgroupGemm, SharesXWhereTapsOverlap) {
   other = served;
   other.kernel_size = 1;
   EXPECT_EQ(broken_by(other, shared), "taps_share_x");
+}
+
+TEST(WarpgroupGemm, SharesWeightsWhereTheyAreHalfOfWhatComes) {
+  const auto rule = [](const Problem& problem, WarpgroupGemmConfig config) {
+    config.cluster = 2;
+    return broken_by(problem, config_for(config));
+  };
+  EXPECT_EQ(rule(served, {.tile_l = 128, .tile_c = 128}), "");
+  EXPECT_EQ(rule(served, {.tile_l = 128, .tile_c = 64}), "cluster_shares_weights");
+  EXPECT_EQ(rule(served, {.tile_l = 128, .tile_c = 64, .shares_x = true}), "");
+  Problem other = served;
+  other.dtype = DType::float32;
+  other.math = Math::tf32x3;
+  EXPECT_EQ(rule(other, {.tile_l = 128, .tile_c = 64}), "");
+  other = served;
+  other.length = 130;  // 128 outputs: one tile
+  EXPECT_EQ(rule(other, {.tile_l = 128, .tile_c = 128}), "cluster_shares_weights");
+  other.length = 131;
+  EXPECT_EQ(rule(other, {.tile_l = 128, .tile_c = 128}), "");
+}
+
+TEST(WarpgroupGemm, LaunchesWholeClusters) {
+  const Config config = config_for({.tile_l = 128, .tile_c = 128, .cluster = 2});
+  const auto blocks = [&](std::int64_t length, int units) {
+    Problem problem = served;
+    problem.length = length + 2;
+    problem.out_channels = 128;
+    DeviceProperties device = h200;
+    device.units = units;
+    const LaunchGeometry geometry = cuda_warpgroup_gemm().cuda->geometry(problem, config, device);
+    EXPECT_EQ(geometry.cluster, 2U);
+    return geometry.grid[0];
+  };
+  EXPECT_EQ(blocks(3 * 128, 132), 4U);
+  EXPECT_EQ(blocks(1000 * 128, 132), 132U);
+  EXPECT_EQ(blocks(1000 * 128, 131), 130U);
+  EXPECT_EQ(blocks(1000 * 128, 1), 2U);
+}
+
+/// What a kernel loads beside its chunks: the bias of each of a tile's outputs.
+double bias_loads(const WarpgroupGemmConfig& c, const cuda::ConvShape<cuda::Int64>& shape) {
+  return static_cast<double>(cuda::tiles(c, shape)) * c.tile_l * c.tile_c * sizeof(float);
+}
+
+TEST(WarpgroupGemmHostKernels, LoadTheBytesThatTheCostModelExpects) {
+  std::mt19937 random(1);
+  for (const auto& kernel : warpgroup_gemm_kernels()) {
+    const WarpgroupGemmConfig& c = kernel.config;
+    // Whole tiles without padding: the engine then fills no zeros in.
+    Problem p = {.batch = 1,
+                 .length = 4 * c.tile_l + 2,
+                 .in_channels = 2 * cuda::chunk_channels(c),
+                 .out_channels = c.tile_c,
+                 .kernel_size = 3};
+    p.dtype = c.dtype;
+    p.math = c.math;
+    p.layout = c.layout;
+    p.activation = c.activation;
+    if (p.layout == Layout::NCL) p.length = 4 * c.tile_l, p.kernel_size = 1;
+    SCOPED_TRACE(describe(p) + " " + to_text(config_for(c)));
+    const auto shape = conv_shape(p);
+    const double chunks =
+        static_cast<double>(cuda::tiles(c, shape) * cuda::chunks(c, shape) * chunk_loads(c, shape));
+    const auto report = check_kernel(cuda_warpgroup_gemm(), p, config_for(c), kernel.thread,
+                                     Data::integers, random, 3);
+    EXPECT_EQ(static_cast<double>(report.counts.bytes_loaded), chunks + bias_loads(c, shape));
+  }
+}
+
+TEST(WarpgroupGemm, ClustersHalveTheBytesOfWeights) {
+  const auto shape = conv_shape(served);  // three taps of six chunks
+  const auto bytes = [&](WarpgroupGemmConfig c) { return cuda::chunk_loads(c, shape); };
+  EXPECT_EQ(bytes({.tile_l = 128, .tile_c = 256}), 3 * (128 + 256) * 128);
+  EXPECT_EQ(bytes({.tile_l = 128, .tile_c = 256, .cluster = 2}), 3 * (128 + 128) * 128);
+  EXPECT_EQ(bytes({.tile_l = 128, .tile_c = 64, .shares_x = true}), (2 * 66 + 3 * 64) * 128);
+  EXPECT_EQ(bytes({.tile_l = 128, .tile_c = 64, .shares_x = true, .cluster = 2}),
+            (2 * 66 + 3 * 32) * 128);
 }
 
 TEST(WarpgroupGemm, PacksWeightsRoundedToTf32WithWhatThatLeftOff) {

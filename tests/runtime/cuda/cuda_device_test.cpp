@@ -41,6 +41,8 @@ class CudaDeviceTest : public testing::Test {
     return values;
   }
 
+  static void expect_computes(const Problem& problem, const std::string& config);
+
   const Problem problem_ = {.batch = 2,
                             .length = 300,
                             .in_channels = 8,
@@ -92,18 +94,10 @@ TEST_F(CudaDeviceTest, RunsAgainWithoutCompilingOrAllocating) {
   EXPECT_EQ(fake_driver::state().live_allocations, allocations);
 }
 
-TEST_F(CudaDeviceTest, MapsXWhereverItLies) {
+/// Runs a candidate of 16-bit elements for two x in turn, twice each, and compares.
+void CudaDeviceTest::expect_computes(const Problem& problem, const std::string& config) {
   const auto device = open();
-  const Problem problem = {.batch = 2,
-                           .length = 90,
-                           .in_channels = 8,
-                           .out_channels = 64,
-                           .kernel_size = 3,
-                           .padding = {1, 1},
-                           .dtype = DType::float16};
-  const Candidate candidate = {
-      .family = &cuda_warpgroup_gemm(),
-      .config = parse_config("cuda_warpgroup_gemm{tile_l=128,tile_c=64,teams=1,share=0}")};
+  const Candidate candidate = {.family = &cuda_warpgroup_gemm(), .config = parse_config(config)};
   const auto random_halves = [](std::int64_t count) {
     std::vector<std::uint16_t> halves;
     for (const float value : random_values(count)) halves.push_back(float16_from_float(value));
@@ -128,6 +122,30 @@ TEST_F(CudaDeviceTest, MapsXWhereverItLies) {
     const auto expected = reference_at(problem, x.data(), weight.data(), nullptr, all);
     EXPECT_EQ(compare(problem, y.data(), all, expected).wrong, 0);
   }
+}
+
+TEST_F(CudaDeviceTest, MapsXWhereverItLies) {
+  const Problem problem = {.batch = 2,
+                           .length = 90,
+                           .in_channels = 8,
+                           .out_channels = 64,
+                           .kernel_size = 3,
+                           .padding = {1, 1},
+                           .dtype = DType::float16};
+  expect_computes(problem, "cuda_warpgroup_gemm{tile_l=128,tile_c=64,teams=1,share=0,cluster=1}");
+  EXPECT_EQ(fake_driver::state().largest_cluster, 1U);
+}
+
+TEST_F(CudaDeviceTest, LaunchesClusters) {
+  const Problem problem = {.batch = 2,
+                           .length = 90,
+                           .in_channels = 8,
+                           .out_channels = 128,
+                           .kernel_size = 3,
+                           .padding = {1, 1},
+                           .dtype = DType::float16};
+  expect_computes(problem, "cuda_warpgroup_gemm{tile_l=128,tile_c=128,teams=1,share=0,cluster=2}");
+  EXPECT_EQ(fake_driver::state().largest_cluster, 2U);
 }
 
 TEST_F(CudaDeviceTest, PropertiesAreTheDrivers) {
@@ -164,7 +182,7 @@ TEST_F(CudaDeviceTest, AKernelsFaultLeavesTheGpuToANewProcess) {
 
   fake_driver::state().context_result = CUDA_ERROR_ILLEGAL_ADDRESS;
   EXPECT_THAT(refusal([&] { executable->run(nullptr, nullptr, nullptr); }, Status::failed),
-              AllOf(HasSubstr("cuLaunchKernel"), HasSubstr("(700)"), HasSubstr("a new one can")));
+              AllOf(HasSubstr("cuLaunchKernelEx"), HasSubstr("(700)"), HasSubstr("a new one can")));
   EXPECT_FALSE(device->usable());
 }
 
