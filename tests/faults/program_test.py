@@ -28,7 +28,7 @@ ARGS = None
 FOUR_CANDIDATES = {"length": 18008, "in_channels": 3, "out_channels": 1, "kernel_size": 3,
                    "dilation": 9000}
 LARGE = {"length": 60000, "in_channels": 64, "out_channels": 64, "kernel_size": 3}
-THREADS_256 = "__launch_bounds__(256)"
+THREADS_256 = "__launch_bounds__(256,"
 
 
 class Program(unittest.TestCase):
