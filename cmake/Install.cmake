@@ -1,29 +1,6 @@
 # What `cmake --install` gives beside the command: the run-time library and what finds it.
 include(CMakePackageConfigHelpers)
 
-set(convtune_layers convtune_kernels convtune_generator convtune_runtime convtune_results)
-
-# One shared library of all layers but the tuner. The target's name leaves `convtune` to the command.
-add_library(convtune_library SHARED)
-foreach(layer IN LISTS convtune_layers)
-  target_sources(convtune_library PRIVATE $<TARGET_OBJECTS:${layer}>)
-endforeach()
-target_link_libraries(convtune_library PRIVATE ${convtune_layers} convtune_options)
-set(convtune_exports ${CMAKE_CURRENT_LIST_DIR}/exports.map)
-target_link_options(convtune_library PRIVATE
-  LINKER:--no-undefined LINKER:--as-needed LINKER:--version-script=${convtune_exports})
-set_property(TARGET convtune_library PROPERTY LINK_DEPENDS ${convtune_exports})
-target_compile_features(convtune_library INTERFACE cxx_std_20)
-target_include_directories(convtune_library INTERFACE
-  $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
-  "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/runtime/include;${PROJECT_SOURCE_DIR}>")
-set_target_properties(convtune_library PROPERTIES
-  OUTPUT_NAME convtune
-  EXPORT_NAME convtune
-  VERSION ${PROJECT_VERSION}
-  SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
-add_library(convtune::convtune ALIAS convtune_library)
-
 install(TARGETS convtune_library EXPORT convtune LIBRARY)
 install(DIRECTORY runtime/include/convtune TYPE INCLUDE)
 # The public headers include these by this path, which a quoted include finds beside them.

@@ -17,6 +17,7 @@ long_packages=(clang clang-format clang-tidy libclang-rt-dev python3-torch pytho
   python3-wheel chromium shellcheck debootstrap dpkg-dev faketime groff-base)
 portable_sources=(highway benchmark)
 cuda_wheels=(nvidia-cuda-nvrtc==13.0.88 nvidia-cuda-runtime==13.0.96)
+auditwheel=(auditwheel==6.8.2 pyelftools==0.33 packaging==26.3)
 oldest_cuda=12000 # CUDA_VERSION of 12.0, the first whose NVRTC knows C++20
 
 # A tool counts as there when its command is, wherever that came from.
@@ -83,6 +84,23 @@ is_cuda() {
       "$1/include/cuda.h"
 }
 
+# fetch_wheels FOLDER WHEEL...: unpacks wheels of the Python package index into FOLDER, all or none.
+fetch_wheels() {
+  local target=$1
+  shift
+  /usr/bin/python3 -m pip --version >/dev/null 2>&1 || ensure_packages python3-pip || true
+  mkdir -p build
+  rm -rf "$target.partial"
+  if /usr/bin/python3 -m pip --quiet --disable-pip-version-check --retries 2 install --no-deps \
+    --no-compile --root-user-action=ignore --only-binary=:all: --target "$target.partial" "$@" >&2; then
+    rm -rf "$target"
+    mv "$target.partial" "$target"
+  else
+    rm -rf "$target.partial"
+    return 1
+  fi
+}
+
 # An installed toolkit, or NVRTC and the headers from wheels, or none: the CPU product is whole.
 ensure_cuda() {
   local root target=build/cuda
@@ -90,17 +108,8 @@ ensure_cuda() {
     is_cuda "$root" && return
   done
   say "no CUDA toolkit here: taking ${cuda_wheels[*]} from the Python package index"
-  /usr/bin/python3 -m pip --version >/dev/null 2>&1 || ensure_packages python3-pip || true
-  mkdir -p build
-  rm -rf "$target.partial"
-  if /usr/bin/python3 -m pip --quiet --disable-pip-version-check --retries 2 install --no-deps \
-    --no-compile --root-user-action=ignore --only-binary=:all: --target "$target.partial" "${cuda_wheels[@]}" >&2; then
-    rm -rf "$target"
-    mv "$target.partial" "$target"
-  else
-    rm -rf "$target.partial"
+  fetch_wheels "$target" "${cuda_wheels[@]}" ||
     say "no CUDA toolkit and no wheels of it: only the CPU product is built"
-  fi
 }
 
 # Debian has no static Highway, Google Benchmark: their sources, into build/deps, for CMake to build.
@@ -142,4 +151,8 @@ done
 ensure_packages "${base_packages[@]}" || exit 3
 ensure_cuda
 if $portable; then ensure_portable_sources || exit 3; fi
-if $long; then ensure_packages "${long_packages[@]}" || exit 3; fi
+if $long; then
+  ensure_packages "${long_packages[@]}" || exit 3
+  [[ -d build/auditwheel ]] || fetch_wheels build/auditwheel "${auditwheel[@]}" ||
+    say "without ${auditwheel[0]}, the wheel is judged by our own test alone"
+fi

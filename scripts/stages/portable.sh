@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds the portable binary and checks that it needs nothing but glibc, and that it runs.
+# Builds the portable binary and the wheel for other distributions and checks that they need nothing
+# but glibc, and that they run. Where setup could fetch auditwheel, it judges the wheel as well.
 set -euo pipefail
 scripts/build.sh portable
 binary=build/portable/tuner/convtune
@@ -11,3 +12,8 @@ if [[ -n $others ]]; then
   exit 1
 fi
 env -i "$binary" devices
+
+PYTHONPATH=build/auditwheel /usr/bin/python3 -B tests/python/wheel_test.py build/portable cmake -v
+wheel=$(echo build/portable/python/*.whl)
+[[ $wheel == *-manylinux_* ]] || { echo "$wheel is for this distribution only" >&2 && exit 1; }
+echo "$wheel: $(du -k "$wheel" | cut -f 1) KiB"
