@@ -41,7 +41,7 @@ bool indices_fit_32_bits(const Problem& p, const Config& config, const DevicePro
                           shape.taps * shape.dilation + shape.pad_left;
   return std::max({last_read, shape.length, shape.batch + c.tile_l,
                    shape.groups * shape.in_channels, shape.groups * shape.out_channels,
-                   cuda::slabs(shape) + c.tile_l, cuda::tiles(c, shape),
+                   cuda::slabs(c, shape) + c.tile_l, cuda::tiles(c, shape),
                    cuda::channel_tiles(c, shape) * cuda::steps(c, shape)}) <= most_index / 2 &&
          cuda::tiles(c, shape) * cuda::steps(c, shape) <= most_index;
 }
@@ -62,9 +62,10 @@ bool stages_overlap(const Problem& p, const Config& c, const DeviceProperties&) 
 }
 
 // A side may cover at most twice what there is, unless it is as short as it can be.
-bool length_used(const Problem& p, const Config& c, const DeviceProperties&) {
-  const std::int64_t shortest = is_nlc(p) ? 128 / c.at("teams") : 64;
-  return c.at("tile_l") <= shortest || c.at("tile_l") < 2 * cuda::slabs(conv_shape(p)) * cuda::slab;
+bool length_used(const Problem& p, const Config& config, const DeviceProperties&) {
+  const WarpgroupGemmConfig c = warpgroup_gemm_config(p, config);
+  const int shortest = is_nlc(p) ? 128 / c.teams : 64;
+  return c.tile_l <= shortest || c.tile_l < 2 * cuda::slabs(c, conv_shape(p)) * cuda::slab;
 }
 
 bool channels_used(const Problem& p, const Config& c, const DeviceProperties&) {
@@ -85,7 +86,7 @@ bool cluster_shares_weights(const Problem& p, const Config& config, const Device
   const Int64 weights = shape.taps * (cuda::weights_stage_bytes(c) / c.cluster);
   const Int64 x = cuda::chunk_loads(c, shape) - weights;
   return weights * c.cluster >= x &&
-         cuda::slabs(shape) * cuda::slab > Int64{c.tile_l} * (c.cluster - 1);
+         cuda::slabs(c, shape) * cuda::slab > Int64{c.tile_l} * (c.cluster - 1);
 }
 
 std::vector<Constraint> constraints() {
@@ -298,8 +299,9 @@ cuda::TensorMapArgs map_of_x(const Problem& p, const WarpgroupGemmConfig& c) {
                              .stride = {element, row, group, batch},
                              .swizzle = cuda::Swizzle::bytes_128};
   if (is_nlc(p)) {
-    const Int64 positions = cuda::slab / cuda::copies_per_slab(shape);
-    const int box[] = {cuda::chunk_channels(c), static_cast<int>(positions * p.stride), 1, 1};
+    const Int64 positions = cuda::strip(c, shape) / cuda::copies_per_slab(c, shape);
+    const int box[] = {cuda::chunk_channels(c), static_cast<int>(positions * p.stride), 1,
+                       cuda::strips(c, shape)};
     const Int64 size[] = {shape.in_channels, p.length, p.num_groups, p.batch};
     std::ranges::copy(box, map.box);
     std::ranges::copy(size, map.size);

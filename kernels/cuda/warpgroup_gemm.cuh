@@ -33,6 +33,11 @@ namespace convtune::cuda {
 //   warpgroups 0, 1              wgmma into registers; a stage is given back when the next one's
 //     (consumers)                products have been started; then bias, activation and stores
 //
+// In NLC the box has one more side, over batch rows: a slab holds two short sequences of 17 to 32
+// outputs, or four of up to 16. (The copy engine's im2col mode would fill slabs of any length,
+// those of 33 to 63 outputs too, but it knows no groups: behind a group's last channels it reads
+// the next group's, and zeros of the weights times infinities are not zero.)
+//
 // With shares_x (NLC, stride 1) a chunk of x comes once for all its taps: slabs of 64 positions and
 // the halo behind them, in a ring of two tiles beside that of the weights.
 //
@@ -53,14 +58,14 @@ void load_x(const ConvShape<Int32>& shape, const TensorMaps& maps, const GemmTil
             int tap, unsigned x, unsigned barrier) {
   CONVTUNE_UNROLL
   for (int s = 0; s < config.tile_l / slab; ++s) {
-    const SlabPlace place = slab_place(shape, tile.first_slab + s);
-    const int first = place.first * shape.stride + tap * shape.dilation - shape.pad_left;
+    const SlabPlace place = slab_place<config>(shape, tile.first_slab + s, 0);
+    const int first = place.position * shape.stride + tap * shape.dilation - shape.pad_left;
     if constexpr (config.shares_x) {
       tma_load(x + static_cast<unsigned>(s * slab_bytes(config)), maps.x, barrier, 0, first,
                chunk * (chunk_bytes / piece_bytes), tile.group, place.batch);
     } else {
       const int channel = chunk * chunk_channels(config);
-      const int copies = copies_per_slab(shape);
+      const int copies = copies_per_slab(config, shape);
       for (int copy = 0; copy < copies; ++copy) {
         const int position = first + copy * (slab / copies) * shape.stride;
         const unsigned to =

@@ -45,8 +45,9 @@ constexpr int row_blocks(WarpgroupGemmConfig c) {
 }
 constexpr int thread_sums(WarpgroupGemmConfig c) { return row_blocks(c) * tile_columns(c) / 2; }
 
-/// A slab is 64 neighbouring positions of one batch row: the most that one copy of x brings. The
-/// slabs of all rows are numbered through, so that a tile may span short rows.
+/// A slab is 64 rows of x, the most that one copy brings: neighbouring positions of one batch row,
+/// or a short strip of each of some. The slabs of all batch rows are numbered through, so that a
+/// tile may span several.
 constexpr int slab = 64;
 
 /// A step of the reduction is one tap of a chunk of input channels, 128 bytes of them.
@@ -94,6 +95,19 @@ constexpr int shared_bytes(WarpgroupGemmConfig c) {
   return barriers_offset(c) + 8 * (2 * stages(c) + 2 * shared_x_tiles(c) + c.teams);
 }
 
+/// Strips of a slab, each of another batch row. What taps share has a halo behind each 64, and NCL
+/// has positions in rows of 128 bytes: there is one.
+template <class Index>
+constexpr int strips(WarpgroupGemmConfig c, const ConvShape<Index>& s) {
+  if (c.shares_x || c.layout == Layout::NCL || s.out_length > slab / 2) return 1;
+  return s.out_length > slab / 4 ? 2 : 4;
+}
+/// Positions of a strip: 16 at least, the rows that a warp stores together.
+template <class Index>
+constexpr int strip(WarpgroupGemmConfig c, const ConvShape<Index>& s) {
+  const int count = strips(c, s);
+  return count == 1 ? slab : count == 2 ? slab / 2 : slab / 4;  // without a division
+}
 template <class Index>
 constexpr Index slabs_per_row(const ConvShape<Index>& s) {
   return divide_up(s.out_length, Index{slab});
@@ -104,13 +118,13 @@ constexpr Index slab_rows(WarpgroupGemmConfig c, const ConvShape<Index>& s) {
   return slab + (c.shares_x ? (s.taps - 1) * s.dilation : 0);
 }
 template <class Index>
-constexpr Index slabs(const ConvShape<Index>& s) {
-  return s.batch * slabs_per_row(s);
+constexpr Index slabs(WarpgroupGemmConfig c, const ConvShape<Index>& s) {
+  return divide_up(s.batch, Index{strips(c, s)}) * slabs_per_row(s);
 }
 /// Whole clusters have some: the last may lie behind all rows.
 template <class Index>
 constexpr Index length_tiles(WarpgroupGemmConfig c, const ConvShape<Index>& s) {
-  return divide_up(slabs(s), Index{c.tile_l / slab * c.cluster}) * c.cluster;
+  return divide_up(slabs(c, s), Index{c.tile_l / slab * c.cluster}) * c.cluster;
 }
 /// Channel tiles: each group is cut into tiles of its own.
 template <class Index>
@@ -152,8 +166,8 @@ constexpr Index chunk_loads(WarpgroupGemmConfig c, const ConvShape<Index>& s) {
 /// The copy engine steps over what a stride leaves out, but spans at most 256 positions: long
 /// strides take two copies a slab.
 template <class Index>
-constexpr Index copies_per_slab(const ConvShape<Index>& s) {
-  return slab * s.stride > 256 ? 2 : 1;
+constexpr Index copies_per_slab(WarpgroupGemmConfig c, const ConvShape<Index>& s) {
+  return strip(c, s) * s.stride > 256 ? 2 : 1;
 }
 
 /// Packed weights are [channel tile][chunk][tap][part][tile_c][chunk channels], short ones filled

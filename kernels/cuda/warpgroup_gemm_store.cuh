@@ -34,9 +34,9 @@ GemmPatch<Element<config.dtype>> gemm_patch(const ConvArgs& args, const ConvShap
   constexpr bool nlc = config.layout == Layout::NLC;
   const int along_l = nlc ? row : column;
   const int along_c = nlc ? column : row;
-  const SlabPlace place = slab_place(shape, tile.first_slab + along_l / slab);
-  const int position = place.first + along_l % slab;
-  const int positions = place.batch < shape.batch ? shape.out_length - position : 0;
+  const SlabPlace place =
+      slab_place<config>(shape, tile.first_slab + along_l / slab, along_l % slab);
+  const int positions = place.batch < shape.batch ? shape.out_length - place.position : 0;
   const int channels = shape.out_channels - tile.group_channel - along_c;
   const Int64 all_channels = Int64{shape.groups} * shape.out_channels;
   const Int64 channel = Int64{tile.group} * shape.out_channels + tile.group_channel + along_c;
@@ -46,10 +46,10 @@ GemmPatch<Element<config.dtype>> gemm_patch(const ConvArgs& args, const ConvShap
                             Int64{tile.channel_tile} * config.tile_c + along_c;
   auto* const y = static_cast<Element<config.dtype>*>(args.y);
   if constexpr (nlc)
-    return {y + (Int64{place.batch} * shape.out_length + position) * all_channels + channel,
+    return {y + (Int64{place.batch} * shape.out_length + place.position) * all_channels + channel,
             all_channels, positions, channels, bias};
   else
-    return {y + (place.batch * all_channels + channel) * shape.out_length + position,
+    return {y + (place.batch * all_channels + channel) * shape.out_length + place.position,
             shape.out_length, channels, positions, bias};
 }
 

@@ -34,14 +34,17 @@ GemmTile gemm_tile(const ConvShape<Int32>& shape, unsigned index) {
   return at;
 }
 
-/// Where a slab lies.
+/// Where a row of a slab lies.
 struct SlabPlace {
-  int batch;  ///< may lie behind the last
-  int first;  ///< output position
+  int batch;     ///< may lie behind the last
+  int position;  ///< of the output; may lie behind the last of a strip
 };
-inline SlabPlace slab_place(const ConvShape<Int32>& shape, int index) {
+template <WarpgroupGemmConfig config>
+SlabPlace slab_place(const ConvShape<Int32>& shape, int index, int row) {
   const int per_row = slabs_per_row(shape);
-  return {index / per_row, index % per_row * slab};
+  const int positions = strip(config, shape);
+  return {index / per_row * strips(config, shape) + row / positions,
+          index % per_row * slab + row % positions};
 }
 
 /// A block's stages, used round and round: step n, counted over all tiles of the block, is in stage

@@ -24,7 +24,7 @@ const DeviceProperties h200 = properties_of_arch("sm_90a");
 Problem draw_problem(const WarpgroupGemmConfig& c, std::mt19937& random) {
   const bool nlc = c.layout == Layout::NLC;
   Problem p;
-  p.batch = pick(random, {1, 2, 3});
+  p.batch = pick(random, {1, 2, 3, 7});
   p.kernel_size = pick(random, {1, 2, 3, 5});
   p.stride = nlc ? pick(random, {1, 1, 2, 3, 4, 5, 8}) : 1;
   p.dilation = pick(random, {1, 1, 2, 3, 7});
@@ -34,7 +34,8 @@ Problem draw_problem(const WarpgroupGemmConfig& c, std::mt19937& random) {
   p.out_channels = p.num_groups * pick(random, {c.vec_y, 24, c.tile_c - c.vec_y, c.tile_c,
                                                 c.tile_c + c.vec_y, 2 * c.tile_c + 9});
   const std::int64_t span = p.dilation * (p.kernel_size - 1);
-  const int out = pick(random, {1, 63, 64, 65, c.tile_l - 1, c.tile_l, c.tile_l + 8, 3 * 64 + 5});
+  const int out = pick(
+      random, {1, 16, 17, 32, 33, 63, 64, 65, c.tile_l - 1, c.tile_l, c.tile_l + 8, 3 * 64 + 5});
   p.padding = pick<Padding>(random, {{0, 0}, {span, 0}, {span / 2, span / 2}, {2, 3}, {0, 1}});
   p.length = (out - 1) * p.stride + span + 1 - p.padding.left - p.padding.right +
              static_cast<std::int64_t>(random() % 8);
@@ -228,6 +229,28 @@ TEST(WarpgroupGemm, MapsXWithItsGroupsAndStride) {
   EXPECT_EQ(std::vector(ncl.box, ncl.box + 4), (std::vector<int>{64, 64, 1, 1}));
 }
 
+TEST(WarpgroupGemm, PacksShortSequencesIntoSlabs) {
+  Problem problem = served;
+  problem.batch = 9;
+  const auto packed = [&](int outputs, WarpgroupGemmConfig c) {
+    problem.length = outputs + 2;
+    const auto x = cuda_warpgroup_gemm().cuda->tensor_maps(problem, config_for(c)).x;
+    const double flops = cuda_warpgroup_gemm().cost(problem, config_for(c)).flops;
+    return std::tuple(x.box[1], x.box[3], flops / (2.0 * 64 * 384 * 384 * 3));  // slabs
+  };
+  const WarpgroupGemmConfig one_slab = {.tile_l = 64, .tile_c = 128, .teams = 2};
+  EXPECT_EQ(packed(33, one_slab), std::tuple(64, 1, 9.0));
+  EXPECT_EQ(packed(32, one_slab), std::tuple(32, 2, 5.0));
+  EXPECT_EQ(packed(17, one_slab), std::tuple(32, 2, 5.0));
+  EXPECT_EQ(packed(16, one_slab), std::tuple(16, 4, 3.0));
+  EXPECT_EQ(packed(1, one_slab), std::tuple(16, 4, 3.0));
+  WarpgroupGemmConfig shared = one_slab;
+  shared.shares_x = true;
+  EXPECT_EQ(std::get<2>(packed(16, shared)), 9.0);
+  problem.layout = Layout::NCL;
+  EXPECT_EQ(std::get<2>(packed(16, {.tile_l = 64, .tile_c = 128})), 9.0);
+}
+
 TEST(WarpgroupGemm, MapsSharedXByPiecesOf16Bytes) {
   Problem problem = served;
   problem.batch = 5;
@@ -320,7 +343,7 @@ TEST(WarpgroupGemmHostKernels, LoadTheBytesThatTheCostModelExpects) {
     if (p.layout == Layout::NCL) p.length = 4 * c.tile_l, p.kernel_size = 1;
     SCOPED_TRACE(describe(p) + " " + to_text(config_for(c)));
     const auto shape = conv_shape(p);
-    const double chunks =
+    const auto chunks =
         static_cast<double>(cuda::tiles(c, shape) * cuda::chunks(c, shape) * chunk_loads(c, shape));
     const auto report = check_kernel(cuda_warpgroup_gemm(), p, config_for(c), kernel.thread,
                                      Data::integers, random, 3);
