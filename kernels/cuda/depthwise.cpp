@@ -6,8 +6,8 @@
 #include <cstring>
 #include <numeric>
 
+#include "kernels/cuda/baked.hpp"
 #include "kernels/cuda/constraints.hpp"
-#include "kernels/cuda/cuda_kernel.hpp"
 
 namespace convtune {
 namespace {
@@ -194,19 +194,10 @@ Cost cost(const Problem& p, const Config& config) {
           .flops = 2 * sums * static_cast<double>(p.kernel_size)};
 }
 
-std::string instantiation_for(const Problem& problem, const Config& config) {
-  return instantiation(depthwise_config(problem, config));
-}
-
 LaunchGeometry geometry(const Problem& problem, const Config& config, const DeviceProperties&) {
   const DepthwiseConfig c = depthwise_config(problem, config);
   return {.grid = {static_cast<unsigned>(cuda::blocks(c, conv_shape(problem))), 1, 1},
           .block = {cuda::depthwise_threads, 1, 1}};
-}
-
-std::size_t packed_bytes(const Problem& problem, const Config& config) {
-  return static_cast<std::size_t>(
-      cuda::packed_bytes(depthwise_config(problem, config), conv_shape(problem)));
 }
 
 /// One channel's taps, NCL: chunk after chunk, each filled up to whole vectors.
@@ -226,7 +217,7 @@ void pack(const Problem& problem, const Config& config, const void* weight, cons
   const std::int64_t element = element_bytes(problem);
   const char* from = static_cast<const char*>(weight);
   char* to = static_cast<char*>(packed);
-  std::memset(packed, 0, packed_bytes(problem, config));
+  std::memset(packed, 0, packed_bytes_of<depthwise_config>(problem, config));
   if (problem.layout == Layout::NLC) {
     std::memcpy(to, from, static_cast<std::size_t>(weight_elements(problem) * element));
   } else {
@@ -239,16 +230,12 @@ void pack(const Problem& problem, const Config& config, const void* weight, cons
     bias_to[co] = load_element(bias, problem.dtype, co);
 }
 
-std::size_t alignment(const Problem& problem, const Config& config) {
-  return static_cast<std::size_t>(depthwise_config(problem, config).vec_y) * size_of(problem.dtype);
-}
-
 constexpr CudaKernel kernel = {.header = "depthwise.cuh",
-                               .instantiation = instantiation_for,
+                               .instantiation = instantiation_of<depthwise_config, instantiation>,
                                .geometry = geometry,
-                               .packed_bytes = packed_bytes,
+                               .packed_bytes = packed_bytes_of<depthwise_config>,
                                .pack = pack,
-                               .alignment = alignment};
+                               .alignment = alignment_of<depthwise_config>};
 
 }  // namespace
 

@@ -6,8 +6,8 @@
 #include <bit>
 #include <cstring>
 
+#include "kernels/cuda/baked.hpp"
 #include "kernels/cuda/constraints.hpp"
-#include "kernels/cuda/cuda_kernel.hpp"
 
 namespace convtune {
 namespace {
@@ -137,19 +137,10 @@ Cost cost(const Problem& p, const Config& config) {
           .flops = 2 * positions * static_cast<double>(cuda::packed_weights(c, shape))};
 }
 
-std::string instantiation_for(const Problem& problem, const Config& config) {
-  return instantiation(direct_config(problem, config));
-}
-
 LaunchGeometry geometry(const Problem& problem, const Config& config, const DeviceProperties&) {
   const DirectConfig c = direct_config(problem, config);
   return {.grid = {static_cast<unsigned>(cuda::blocks(c, conv_shape(problem))), 1, 1},
           .block = {static_cast<unsigned>(c.threads), 1, 1}};
-}
-
-std::size_t packed_bytes(const Problem& problem, const Config& config) {
-  return static_cast<std::size_t>(
-      cuda::packed_bytes(direct_config(problem, config), conv_shape(problem)));
 }
 
 void pack(const Problem& problem, const Config& config, const void* weight, const void* bias,
@@ -159,7 +150,7 @@ void pack(const Problem& problem, const Config& config, const void* weight, cons
   const auto element = static_cast<std::int64_t>(size_of(problem.dtype));
   const std::int64_t tiles = cuda::channel_tiles(c, shape);
   const std::int64_t tiles_per_group = cuda::tiles_per_group(c, shape);
-  std::memset(packed, 0, packed_bytes(problem, config));
+  std::memset(packed, 0, packed_bytes_of<direct_config>(problem, config));
 
   const char* from = static_cast<const char*>(weight);
   char* to = static_cast<char*>(packed);
@@ -181,20 +172,15 @@ void pack(const Problem& problem, const Config& config, const void* weight, cons
   }
 }
 
-std::size_t alignment(const Problem& problem, const Config& config) {
-  const DirectConfig c = direct_config(problem, config);
-  return static_cast<std::size_t>(std::max(c.vec_x, c.vec_y)) * size_of(problem.dtype);
-}
-
 // As many registers as it takes: left to guess, the compiler spills a few for one more block.
 int blocks_per_sm(const Problem&, const Config&) { return 1; }
 
 constexpr CudaKernel kernel = {.header = "direct.cuh",
-                               .instantiation = instantiation_for,
+                               .instantiation = instantiation_of<direct_config, instantiation>,
                                .geometry = geometry,
-                               .packed_bytes = packed_bytes,
+                               .packed_bytes = packed_bytes_of<direct_config>,
                                .pack = pack,
-                               .alignment = alignment,
+                               .alignment = alignment_of<direct_config>,
                                .blocks_per_sm = blocks_per_sm};
 
 }  // namespace

@@ -7,8 +7,8 @@
 #include <limits>
 #include <numeric>
 
+#include "kernels/cuda/baked.hpp"
 #include "kernels/cuda/constraints.hpp"
-#include "kernels/cuda/cuda_kernel.hpp"
 #include "kernels/cuda/halo_pack.hpp"
 
 namespace convtune {
@@ -212,10 +212,6 @@ Config default_config(const Problem& p, const DeviceProperties& device) {
   return best;
 }
 
-std::string instantiation_for(const Problem& problem, const Config& config) {
-  return instantiation(halo_config(problem, config));
-}
-
 LaunchGeometry geometry(const Problem& problem, const Config& config, const DeviceProperties&) {
   const HaloConfig c = halo_config(problem, config);
   const auto shape = conv_shape(problem);
@@ -224,18 +220,9 @@ LaunchGeometry geometry(const Problem& problem, const Config& config, const Devi
           .shared_bytes = static_cast<unsigned>(shared_bytes(c, shape))};
 }
 
-std::size_t packed_size(const Problem& problem, const Config& config) {
-  return static_cast<std::size_t>(packed_bytes(halo_config(problem, config), conv_shape(problem)));
-}
-
 void pack(const Problem& problem, const Config& config, const void* weight, const void* bias,
           void* packed) {
   pack_halo(problem, halo_config(problem, config), weight, bias, packed);
-}
-
-std::size_t alignment(const Problem& problem, const Config& config) {
-  const HaloConfig c = halo_config(problem, config);
-  return static_cast<std::size_t>(std::max(c.vec_x, c.vec_y)) * size_of(problem.dtype);
 }
 
 int blocks_per_sm(const Problem&, const Config& config) {
@@ -243,11 +230,11 @@ int blocks_per_sm(const Problem&, const Config& config) {
 }
 
 constexpr CudaKernel kernel = {.header = "halo.cuh",
-                               .instantiation = instantiation_for,
+                               .instantiation = instantiation_of<halo_config, instantiation>,
                                .geometry = geometry,
-                               .packed_bytes = packed_size,
+                               .packed_bytes = packed_bytes_of<halo_config>,
                                .pack = pack,
-                               .alignment = alignment,
+                               .alignment = alignment_of<halo_config>,
                                .blocks_per_sm = blocks_per_sm};
 
 }  // namespace

@@ -6,8 +6,8 @@
 #include <cstring>
 #include <limits>
 
+#include "kernels/cuda/baked.hpp"
 #include "kernels/cuda/constraints.hpp"
-#include "kernels/cuda/cuda_kernel.hpp"
 
 namespace convtune {
 namespace {
@@ -279,20 +279,11 @@ Cost cost(const Problem& p, const Config& config) {
           .arithmetic = p.dtype == DType::float32 ? Arithmetic::mma_tf32 : Arithmetic::mma_16_bits};
 }
 
-std::string instantiation_for(const Problem& problem, const Config& config) {
-  return instantiation(implicit_gemm_config(problem, config));
-}
-
 LaunchGeometry geometry(const Problem& problem, const Config& config, const DeviceProperties&) {
   const ImplicitGemmConfig c = implicit_gemm_config(problem, config);
   return {.grid = {static_cast<unsigned>(blocks(problem, config)), 1, 1},
           .block = {static_cast<unsigned>(cuda::threads(c)), 1, 1},
           .shared_bytes = static_cast<unsigned>(shared_bytes(problem, config))};
-}
-
-std::size_t packed_bytes(const Problem& problem, const Config& config) {
-  return static_cast<std::size_t>(
-      cuda::packed_bytes(implicit_gemm_config(problem, config), conv_shape(problem)));
 }
 
 /// One tile of the weights: a tap of the channels of a group from `first_ci` on, for the output
@@ -327,7 +318,7 @@ void pack(const Problem& problem, const Config& config, const void* weight, cons
   const std::int64_t step = cuda::step_channels(c);
   char* to = static_cast<char*>(packed);
   auto* const bias_to = reinterpret_cast<float*>(to + cuda::bias_offset(c, shape));
-  std::memset(packed, 0, packed_bytes(problem, config));
+  std::memset(packed, 0, packed_bytes_of<implicit_gemm_config>(problem, config));
   for (std::int64_t block = 0; block < shape.groups * group_blocks; ++block) {
     const std::int64_t first = block % group_blocks * c.tile_c;
     WeightTile tile = {
@@ -345,17 +336,12 @@ void pack(const Problem& problem, const Config& config, const void* weight, cons
   }
 }
 
-std::size_t alignment(const Problem& problem, const Config& config) {
-  const ImplicitGemmConfig c = implicit_gemm_config(problem, config);
-  return static_cast<std::size_t>(std::max(c.vec_x, c.vec_y)) * size_of(problem.dtype);
-}
-
 constexpr CudaKernel kernel = {.header = "implicit_gemm.cuh",
-                               .instantiation = instantiation_for,
+                               .instantiation = instantiation_of<implicit_gemm_config, instantiation>,
                                .geometry = geometry,
-                               .packed_bytes = packed_bytes,
+                               .packed_bytes = packed_bytes_of<implicit_gemm_config>,
                                .pack = pack,
-                               .alignment = alignment,
+                               .alignment = alignment_of<implicit_gemm_config>,
                                .blocks_per_sm = blocks_per_sm};
 
 }  // namespace

@@ -7,8 +7,8 @@
 #include <limits>
 #include <numeric>
 
+#include "kernels/cuda/baked.hpp"
 #include "kernels/cuda/constraints.hpp"
-#include "kernels/cuda/cuda_kernel.hpp"
 
 namespace convtune {
 namespace {
@@ -147,21 +147,12 @@ Config default_config(const Problem& p, const DeviceProperties& device) {
   return best;
 }
 
-std::string instantiation_for(const Problem& problem, const Config& config) {
-  return instantiation(toeplitz_config(problem, config));
-}
-
 LaunchGeometry geometry(const Problem& problem, const Config& config, const DeviceProperties&) {
   const ToeplitzConfig c = toeplitz_config(problem, config);
   const auto shape = conv_shape(problem);
   return {.grid = {static_cast<unsigned>(cuda::blocks(c, shape)), 1, 1},
           .block = {cuda::toeplitz_threads, 1, 1},
           .shared_bytes = static_cast<unsigned>(cuda::shared_bytes(c, shape))};
-}
-
-std::size_t packed_bytes(const Problem& problem, const Config& config) {
-  return static_cast<std::size_t>(
-      cuda::packed_bytes(toeplitz_config(problem, config), conv_shape(problem)));
 }
 
 void pack(const Problem& problem, const Config& config, const void* weight, const void* bias,
@@ -172,7 +163,7 @@ void pack(const Problem& problem, const Config& config, const void* weight, cons
   const std::int64_t missing_apart = 4 / cuda::copies(c);
   const char* from = static_cast<const char*>(weight);
   char* to = static_cast<char*>(packed);
-  std::memset(packed, 0, packed_bytes(problem, config));
+  std::memset(packed, 0, packed_bytes_of<toeplitz_config>(problem, config));
   auto* bias_to = reinterpret_cast<float*>(to + cuda::bias_offset(c, shape));
   for (std::int64_t co = 0; co < problem.out_channels; ++co) {
     for (std::int64_t ci = 0; ci < shape.in_channels; ++ci) {
@@ -188,22 +179,17 @@ void pack(const Problem& problem, const Config& config, const void* weight, cons
   }
 }
 
-std::size_t alignment(const Problem& problem, const Config& config) {
-  const ToeplitzConfig c = toeplitz_config(problem, config);
-  return static_cast<std::size_t>(std::max(c.vec_x, c.vec_y)) * size_of(problem.dtype);
-}
-
 // 80 registers hold the sums of 512 outputs, 128 also those of 1,024 or the words of TF32.
 int blocks_per_sm(const Problem& problem, const Config& config) {
   return config.at("tile_l") <= 512 && problem.dtype != DType::float32 ? 6 : 4;
 }
 
 constexpr CudaKernel kernel = {.header = "toeplitz.cuh",
-                               .instantiation = instantiation_for,
+                               .instantiation = instantiation_of<toeplitz_config, instantiation>,
                                .geometry = geometry,
-                               .packed_bytes = packed_bytes,
+                               .packed_bytes = packed_bytes_of<toeplitz_config>,
                                .pack = pack,
-                               .alignment = alignment,
+                               .alignment = alignment_of<toeplitz_config>,
                                .blocks_per_sm = blocks_per_sm};
 
 }  // namespace
