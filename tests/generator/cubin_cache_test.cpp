@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "tests/refusal.hpp"
+#include "tests/temporary_folder.hpp"
 
 namespace convtune {
 namespace {
@@ -17,13 +18,6 @@ namespace fs = std::filesystem;
 
 class CubinCacheTest : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "convtune-cache-XXXXXX").string();
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   fs::path file_of(const std::string& key) const { return folder_ / (key + ".cubin"); }
 
   static std::string read(const fs::path& path) {
@@ -35,7 +29,8 @@ class CubinCacheTest : public testing::Test {
     std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
   }
 
-  fs::path folder_;
+  const TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path();
   const std::string key_ = std::string(32, 'a');
   const Compiled compiled_ = {.cubin = std::string("\x7f\x45\x4c\x46\0\n\xff cubin", 13),
                               .log =

@@ -11,6 +11,7 @@
 #include "generator/cubin_cache.hpp"
 #include "kernels/digest.hpp"
 #include "tests/refusal.hpp"
+#include "tests/temporary_folder.hpp"
 
 namespace convtune {
 namespace {
@@ -21,14 +22,6 @@ using testing::HasSubstr;
 
 class CubinPackTest : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "convtune-pack-XXXXXX").string();
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-    file_ = folder_ / "kernels.pack";
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   static std::string read(const fs::path& path) {
     std::ostringstream text;
     text << std::ifstream(path, std::ios::binary).rdbuf();
@@ -49,7 +42,8 @@ class CubinPackTest : public testing::Test {
   }
   static std::string key(unsigned i) { return std::string(31, 'a') + std::to_string(i); }
 
-  fs::path folder_, file_;
+  const TemporaryFolder folder_;
+  const fs::path file_ = folder_ / "kernels.pack";
   const Source source_ = {
       .text = "extern \"C\" __global__ void convtune_kernel(int* y) { *y = 1; }",
       .headers = {},
@@ -136,27 +130,46 @@ TEST_F(CubinPackTest, RefusesAnIndexThatMakesNoSenseInSpiteOfItsDigest) {
   EXPECT_THAT(with_index("block 18446744073709551615 1\n"), HasSubstr("ends too early"));
 }
 
-TEST_F(CubinPackTest, KeyDependsOnUnitAndArchitectureAndNeedsNoCompiler) {
-  setenv("CONVTUNE_NVRTC", "/nowhere/libnvrtc.so", 1);  // each test is a process of its own
-  Source other = source_;
-  other.digest = "2";
-  EXPECT_EQ(pack_key(source_, "sm_90a"), pack_key(source_, "sm_90a"));
-  EXPECT_NE(pack_key(source_, "sm_90a"), pack_key(source_, "sm_80"));
-  EXPECT_NE(pack_key(source_, "sm_90a"), pack_key(other, "sm_90a"));
+/// What needs no compiler, in a process that has none: one loads NVRTC and its pack once, and the
+/// environment is that of all tests.
+class WithoutCompilerTest : public CubinPackTest {
+ protected:
+  template <typename Checks>
+  void expect_in_new_process(Checks&& checks) {
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
+    const auto check_and_end = [&] {
+      setenv("CONVTUNE_NVRTC", "/nowhere/libnvrtc.so", 1);
+      setenv("CONVTUNE_CACHE_DIR", (folder_ / "cache").c_str(), 1);
+      setenv("CONVTUNE_PACK", file_.c_str(), 1);
+      checks();
+      fs::remove_all(folder_.path());  // which that process made for itself
+      std::exit(HasFailure() ? 1 : 0);
+    };
+    EXPECT_EXIT(check_and_end(), testing::ExitedWithCode(0), "");
+  }
+};
+
+TEST_F(WithoutCompilerTest, KeyDependsOnUnitAndArchitecture) {
+  expect_in_new_process([&] {
+    Source other = source_;
+    other.digest = "2";
+    EXPECT_EQ(pack_key(source_, "sm_90a"), pack_key(source_, "sm_90a"));
+    EXPECT_NE(pack_key(source_, "sm_90a"), pack_key(source_, "sm_80"));
+    EXPECT_NE(pack_key(source_, "sm_90a"), pack_key(other, "sm_90a"));
+  });
 }
 
-TEST_F(CubinPackTest, StandsInForTheCompilerWhereThereIsNone) {
-  setenv("CONVTUNE_NVRTC", "/nowhere/libnvrtc.so", 1);
-  setenv("CONVTUNE_CACHE_DIR", (folder_ / "cache").c_str(), 1);
-  const Compiled packed = kernel(1, 100);
-  write_pack(file_, "12.9", {{pack_key(source_, "sm_90a"), packed}});
-  setenv("CONVTUNE_PACK", file_.c_str(), 1);
-  EXPECT_EQ(compile_cached(source_, "sm_90a").cubin, packed.cubin);
-  EXPECT_TRUE(is_obtainable(source_, "sm_90a"));
-  EXPECT_EQ(kernel_compiler(), "12.9");
-  EXPECT_FALSE(is_obtainable(source_, "sm_80"));
-  EXPECT_THAT(refusal([&] { compile_cached(source_, "sm_80"); }, Status::failed),
-              AllOf(HasSubstr(file_.string()), HasSubstr("NVRTC was not found")));
+TEST_F(WithoutCompilerTest, ThePackStandsIn) {
+  expect_in_new_process([&] {
+    const Compiled packed = kernel(1, 100);
+    write_pack(file_, "12.9", {{pack_key(source_, "sm_90a"), packed}});
+    EXPECT_EQ(compile_cached(source_, "sm_90a").cubin, packed.cubin);
+    EXPECT_TRUE(is_obtainable(source_, "sm_90a"));
+    EXPECT_EQ(kernel_compiler(), "12.9");
+    EXPECT_FALSE(is_obtainable(source_, "sm_80"));
+    EXPECT_THAT(refusal([&] { compile_cached(source_, "sm_80"); }, Status::failed),
+                AllOf(HasSubstr(file_.string()), HasSubstr("NVRTC was not found")));
+  });
 }
 
 }  // namespace

@@ -7,6 +7,8 @@
 #include <fstream>
 #include <vector>
 
+#include "tests/temporary_folder.hpp"
+
 namespace convtune {
 namespace {
 
@@ -25,24 +27,18 @@ std::vector<int> allowed_cpus() {
 /// A folder like /sys/devices/system/cpu.
 class CpuClock : public testing::Test {
  protected:
-  CpuClock() {
-    std::string path = (fs::temp_directory_path() / "convtune-clock-XXXXXX").string();
-    folder = mkdtemp(path.data());
-  }
-  ~CpuClock() override { fs::remove_all(folder); }
-
   void set_kilohertz(int cpu, const char* text) const {
     const fs::path place = folder / ("cpu" + std::to_string(cpu)) / "cpufreq";
     fs::create_directories(place);
     std::ofstream(place / "scaling_cur_freq") << text << "\n";
   }
 
-  fs::path folder;
+  const TemporaryFolder folder;
 };
 
 TEST_F(CpuClock, IsReadAnewEachTimeAndToldInMegahertz) {
   set_kilohertz(allowed_cpus().front(), "3600500");
-  const ClockReader clock = cpu_clock(folder);
+  const ClockReader clock = cpu_clock(folder.path());
   EXPECT_DOUBLE_EQ(clock(), 3600.5);
   set_kilohertz(allowed_cpus().front(), "800000");
   EXPECT_DOUBLE_EQ(clock(), 800);
@@ -53,14 +49,14 @@ TEST_F(CpuClock, IsThatOfTheFastestCpuThatMayBeUsed) {
   set_kilohertz(allowed_cpus().back(), "2400000");
   set_kilohertz(CPU_SETSIZE - 1, "9000000");
   ASSERT_LT(allowed_cpus().back(), CPU_SETSIZE - 1);
-  EXPECT_DOUBLE_EQ(cpu_clock(folder)(), 2400);
+  EXPECT_DOUBLE_EQ(cpu_clock(folder.path())(), 2400);
 }
 
 TEST_F(CpuClock, Is0WithoutCpufreqOrWithAFileThatCannotBeRead) {
-  EXPECT_EQ(cpu_clock(folder)(), 0);
+  EXPECT_EQ(cpu_clock(folder.path())(), 0);
   EXPECT_EQ(cpu_clock(folder / "nowhere")(), 0);
   set_kilohertz(allowed_cpus().front(), "<unknown>");
-  EXPECT_EQ(cpu_clock(folder)(), 0);
+  EXPECT_EQ(cpu_clock(folder.path())(), 0);
 }
 
 TEST(GpuClock, IsTheSmClockOfTheGpuAtThatBusId) {

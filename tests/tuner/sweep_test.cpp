@@ -21,6 +21,7 @@
 
 #include "kernels/error.hpp"
 #include "kernels/problem_json.hpp"
+#include "tests/temporary_folder.hpp"
 #include "tuner/progress.hpp"
 #include "tuner/run_record.hpp"
 
@@ -38,12 +39,6 @@ Layer layer_of(const Problem& problem) {
 /// A folder of its own for each test.
 class SweepTest : public testing::Test {
  protected:
-  SweepTest() {
-    std::string path = (fs::temp_directory_path() / "convtune-sweep-XXXXXX").string();
-    folder_ = mkdtemp(path.data());
-  }
-  ~SweepTest() override { fs::remove_all(folder_); }
-
   fs::path database(const std::string& name = "a.db") const { return folder_ / name; }
 
   std::vector<LayerResult> sweep(Store& store, std::span<const Layer> layers,
@@ -98,7 +93,7 @@ class SweepTest : public testing::Test {
   }
 
  private:
-  fs::path folder_;
+  const TemporaryFolder folder_;
 };
 
 TEST_F(SweepTest, StoresEveryMeasurementAndAVerdict) {
