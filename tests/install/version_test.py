@@ -50,8 +50,8 @@ class RuleTest(unittest.TestCase):
         return "g" + self.git("rev-parse", "HEAD")[:12]
 
     @staticmethod
-    def version(folder):
-        said = run("cmake", "-DNUMBER=0.2.0", "-P", folder / "cmake/Version.cmake")
+    def version(folder, **options):
+        said = run("cmake", "-DNUMBER=0.2.0", "-P", folder / "cmake/Version.cmake", **options)
         return re.fullmatch(r"-- Version (\S+)\n", said)[1]
 
     def archived(self):
@@ -105,6 +105,14 @@ class RuleTest(unittest.TestCase):
         self.assertEqual(self.version(self.folder), "0.2.0.dev0+unknown")
         self.git("init", "--quiet")
         self.assertEqual(self.version(self.folder), "0.2.0.dev0+unknown", "before the first commit")
+
+    def test_does_without_git(self):
+        self.git("init", "--quiet")
+        self.commit()
+        only_cmake = self.folder.parent / "bin"
+        only_cmake.mkdir()
+        (only_cmake / "cmake").symlink_to(which("cmake"))
+        self.assertEqual(self.version(self.folder, env={"PATH": str(only_cmake)}), "0.2.0.dev0+unknown")
 
 
 class AgreementTest(unittest.TestCase):
