@@ -15,8 +15,8 @@ Problem bucket_of(const Problem& problem);
 
 /// What decide() gives for shapes of one module, with the plan of their bucket: what is tuned for a
 /// shape serves it, one that has a quarantine chooses for itself, all others of a bucket share one
-/// choice. In the loss that is expected of a
-/// borrowed plan, a bucket is at most 1/16 of max_plan_distance. May be used by several threads.
+/// choice. In the loss that is expected of a borrowed plan, a bucket is at most 1/16 of
+/// max_plan_distance. May be used by several threads.
 class PlanBuckets {
  public:
   PlanBuckets(Backend backend, Policy policy);
