@@ -81,6 +81,10 @@ std::int64_t window_chunks(const Problem& p, const AmxConfig& c) {
   return chunks;
 }
 
+bool fits_in_one_pass(const Problem& problem, const AmxConfig& c) {
+  return window_chunks(problem, c) == reduction_of(problem, c.window).chunks();
+}
+
 bool on_amx(const Problem&, const Config&, const DeviceProperties& device) {
   return has_amx(device.arch);
 }
@@ -141,27 +145,41 @@ bool window_fits(const Problem& problem, const Config& config, const DevicePrope
 
 bool sums_fit(const Problem& problem, const Config& config, const DeviceProperties&) {
   const AmxConfig c = parse(config);
-  return window_chunks(problem, c) == reduction_of(problem, c.window).chunks() ||
+  return fits_in_one_pass(problem, c) ||
          c.block_l * round_up(task_channels(problem, c.block_c), amx_rows) <= amx_max_sums;
 }
 
+// A copy for all taps, unless taps in turn copy as little (none is read twice), leave fewer steps
+// to multiply, or are all that there is code or room for.
+Window default_window(const Problem& problem, const AmxConfig& c) {
+  AmxConfig shared = c;
+  shared.window = positions;
+  const Reduction all = reduction_of(problem, positions);
+  const Reduction in_turn = reduction_of(problem, taps_in_turn);
+  const DeviceProperties any;
+  const bool possible = rows_are_tiles(problem, make_config(shared), any) &&
+                        window_fits(problem, make_config(shared), any);
+  const bool read_once = problem.kernel_size <= problem.stride && problem.stride > 1;
+  const bool fewer_steps = 5 * in_turn.chunks() <= 3 * all.taps * all.chunks();
+  return !possible || read_once || fewer_steps ? taps_in_turn : positions;
+}
+
+// Longer blocks where a task of short ones would be little work.
 Config default_config(const Problem& problem, const DeviceProperties&) {
   const std::int64_t length = output_length(problem);
   const std::int64_t channels = out_channels_per_group(problem);
-  AmxConfig c = {.tile_l = 32, .tile_c = 32, .block_l = 64, .block_c = 0};
+  AmxConfig c = {.tile_l = 32, .tile_c = 32, .block_l = blocks_l[0], .block_c = 0};
   if (length <= 16) c.tile_l = 16, c.tile_c = covering(tiles, channels);
   if (channels <= 16) c.tile_c = 16, c.tile_l = covering(tiles, length);
-  const DeviceProperties any;
-  for (const Window window : {in_place, positions, taps_in_turn}) {
-    c.window = window;
-    if (!readable_in_place(problem, make_config(c), any) ||
-        !rows_are_tiles(problem, make_config(c), any) ||
-        !taps_differ(problem, make_config(c), any) || !window_fits(problem, make_config(c), any)) {
-      continue;
-    }
-    if (!sums_fit(problem, make_config(c), any)) c.block_c = 256;
-    break;
+  c.window = default_window(problem, c);
+  AmxConfig longer = c;
+  longer.block_l = blocks_l[1];
+  if (problem.batch * length >= 8 * blocks_l[1] && length > blocks_l[0] &&
+      fits_in_one_pass(problem, longer)) {
+    c = longer;
   }
+  const DeviceProperties any;
+  if (!sums_fit(problem, make_config(c), any)) c.block_c = blocks_c[1];
   return make_config(c);
 }
 

@@ -133,7 +133,14 @@ void store_rows(const float* sums, std::int64_t sums_row, std::int64_t rows, std
   constexpr Floats<max_lanes> d;
   constexpr std::int64_t lanes = max_lanes;
   const std::int64_t whole = count - count % lanes;
+  const bool plain = activation == Activation::none && whole == count;
   for (std::int64_t row = 0; row < rows; ++row, sums += sums_row, y += y_row) {
+    if (plain) {
+      for (std::int64_t i = 0; i < count; i += lanes) {
+        store_rounded(hn::LoadU(d, sums + i), d, y + i);
+      }
+      continue;
+    }
     for (std::int64_t i = 0; i < whole; i += lanes) {
       store_rounded(activate(d, hn::LoadU(d, sums + i), activation), d, y + i);
     }
@@ -163,7 +170,9 @@ void finish(const AmxPlan& plan, const Block& block, const Place& place, const f
   }
 }
 
-// Sums of several passes lie in turn, those of a single one in the same place: it stays in L1.
+// Sums of several passes lie in turn, those of a single one in two places by turns, so that they
+// stay in L1. A register tile is finished behind the sums of the next, which the tiles then
+// multiply.
 void sum_pass(const AmxPlan& plan, const Block& block, const Pass& pass, float* sums, Bits16* y) {
   const std::int64_t tile_l = plan.config.tile_l / amx_rows;
   const std::int64_t tile_c = plan.config.tile_c / amx_rows;
@@ -171,14 +180,21 @@ void sum_pass(const AmxPlan& plan, const Block& block, const Pass& pass, float* 
   const std::int64_t tiles_c = block.last_tile - block.first_tile;
   const bool alone = pass.chunks == plan.chunks;
   const bool last = pass.first_chunk + pass.chunks == plan.chunks;
+  const std::int64_t most = tile_l * tile_c * amx_rows * amx_rows;
+  Place before;
+  const float* done = nullptr;
+  float* to = sums;
   for (std::int64_t c = 0; c < tiles_c; c += tile_c) {
     for (std::int64_t l = 0; l < tiles_l; l += tile_l) {
       const Place place = {l, std::min(tile_l, tiles_l - l), c, std::min(tile_c, tiles_c - c)};
-      sum(plan, block, pass, place, sums);
-      if (last) finish(plan, block, place, sums, y);
-      if (!alone) sums += place.l_tiles * place.c_tiles * amx_rows * amx_rows;
+      sum(plan, block, pass, place, to);
+      if (last && done != nullptr) finish(plan, block, before, done, y);
+      before = place;
+      done = to;
+      to = alone && to != sums ? sums : to + most;
     }
   }
+  if (last) finish(plan, block, before, done, y);
 }
 
 void run_task(const AmxPlan& plan, const void* from, void* to, std::int64_t task) {

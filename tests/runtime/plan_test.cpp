@@ -164,6 +164,23 @@ TEST_F(PlanChoice, PrefersTheFirstOfFamiliesThatTheCostModelCannotTellApart) {
   EXPECT_EQ(chosen(1.2), &fake_plain());
 }
 
+TEST(HeuristicPlan, TakesAmxForDenseBfloat16WhereTheCpuHasIt) {
+  const auto family = [](DType dtype, Layout layout, const char* arch) {
+    const Problem p = {.length = 750,
+                       .in_channels = 176,
+                       .out_channels = 352,
+                       .kernel_size = 1,
+                       .dtype = dtype,
+                       .layout = layout};
+    return heuristic_plan(p, {.arch = arch, .units = 2}, all_families(), {}).candidate.family->name;
+  };
+  for (const Layout layout : {Layout::NLC, Layout::NCL}) {
+    EXPECT_EQ(family(DType::bfloat16, layout, "AVX3+AMX"), "cpu_amx");
+    EXPECT_NE(family(DType::bfloat16, layout, "AVX3"), "cpu_amx");
+    EXPECT_NE(family(DType::float32, layout, "AVX3+AMX"), "cpu_amx");
+  }
+}
+
 TEST_F(PlanChoice, UsesAStalePlanAndSaysSo) {
   tuned(problem, "fake_vector{vector=2}", "vector-yesterday");
   const Plan plan = choose(problem);

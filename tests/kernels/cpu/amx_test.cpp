@@ -148,6 +148,26 @@ TEST_F(Amx, KeepsSpecialInputsInTheirWindows) {
   }
 }
 
+// The tiles read whole chunks of a window on the stack, where the run before left NaN.
+TEST_F(Amx, ReadsNothingThatAnotherRunLeft) {
+  ThreadPool pool(1);
+  for (const Layout layout : {Layout::NLC, Layout::NCL}) {
+    const Problem before = in(layout, dense);
+    ConvolutionRun leaves_nans(before, 5, Data::random);
+    for (std::int64_t i = 0; i < input_elements(before); ++i) {
+      leaves_nans.set_x(i, std::numeric_limits<float>::quiet_NaN());
+    }
+    Problem p = before;
+    p.in_channels = 33;
+    ConvolutionRun run(p, 6, Data::random);
+    for (const Candidate& candidate : space_of(p, cpu_target()).candidates) {
+      leaves_nans.run(cpu_amx(), cpu_amx().default_config(before, device_of(cpu_target())), pool);
+      EXPECT_EQ(run.check(run.run(cpu_amx(), candidate.config, pool)).wrong, 0)
+          << describe(p) << " " << to_text(candidate.config);
+    }
+  }
+}
+
 // An array between two pages that may not be touched, at the end or the start of its own.
 class Guarded {
  public:
