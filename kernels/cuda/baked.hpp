@@ -9,8 +9,8 @@
 
 namespace convtune {
 
-// What a CudaKernel says alike for all families, from the struct that is baked into a kernel: `baked`
-// gives it for a problem and a config.
+// What a CudaKernel says alike for all families, from the struct that is baked into a kernel:
+// `baked` gives it for a problem and a config.
 
 template <auto baked, auto text_of>
 std::string instantiation_of(const Problem& problem, const Config& config) {

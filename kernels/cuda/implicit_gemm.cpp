@@ -336,13 +336,14 @@ void pack(const Problem& problem, const Config& config, const void* weight, cons
   }
 }
 
-constexpr CudaKernel kernel = {.header = "implicit_gemm.cuh",
-                               .instantiation = instantiation_of<implicit_gemm_config, instantiation>,
-                               .geometry = geometry,
-                               .packed_bytes = packed_bytes_of<implicit_gemm_config>,
-                               .pack = pack,
-                               .alignment = alignment_of<implicit_gemm_config>,
-                               .blocks_per_sm = blocks_per_sm};
+constexpr CudaKernel kernel = {
+    .header = "implicit_gemm.cuh",
+    .instantiation = instantiation_of<implicit_gemm_config, instantiation>,
+    .geometry = geometry,
+    .packed_bytes = packed_bytes_of<implicit_gemm_config>,
+    .pack = pack,
+    .alignment = alignment_of<implicit_gemm_config>,
+    .blocks_per_sm = blocks_per_sm};
 
 }  // namespace
 

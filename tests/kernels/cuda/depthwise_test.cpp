@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <optional>
 #include <random>
 
 #include "kernels/cuda/cuda_kernel.hpp"
@@ -59,30 +58,21 @@ Config config_for(const DepthwiseConfig& c) {
 
 bool is_valid(const Problem& problem) { return problem.num_groups > 1 && has_output(problem); }
 
-/// A drawn problem that the host twin would serve with exactly this kernel, wide indices aside.
-std::optional<Problem> problem_for(const DepthwiseConfig& config, std::mt19937& random) {
-  for (int attempt = 0; attempt < 20000; ++attempt) {
-    const Problem problem = draw_problem(config, random);
-    if (!is_valid(problem) || output_elements(problem) > 20000) continue;
-    if (broken_constraint(cuda_depthwise(), problem, config_for(config), h200) != nullptr) continue;
-    DepthwiseConfig chosen = depthwise_config(problem, config_for(config));
-    chosen.index_bits = config.index_bits;
-    if (chosen == config) return problem;
-  }
-  return std::nullopt;
+bool suits(const Problem& problem) {
+  return is_valid(problem) && output_elements(problem) <= 20'000;
 }
+
+const Draw<DepthwiseConfig> draw = {.family = cuda_depthwise(),
+                                    .device = h200,
+                                    .problem = draw_problem,
+                                    .suits = suits,
+                                    .config_for = config_for,
+                                    .baked = depthwise_config};
 
 class DepthwiseOnHost : public testing::TestWithParam<std::size_t> {};
 
 TEST_P(DepthwiseOnHost, EqualsTheReference) {
-  const auto& kernel = depthwise_kernels()[GetParam()];
-  std::mt19937 random(static_cast<unsigned>(GetParam()));
-  for (int i = 0; i < 30; ++i) {
-    const std::optional<Problem> problem = problem_for(kernel.config, random);
-    ASSERT_TRUE(problem) << "no drawn problem needs this kernel";
-    check_kernel(cuda_depthwise(), *problem, config_for(kernel.config), kernel.thread,
-                 static_cast<Data>(i % 3), random);
-  }
+  expect_reference(depthwise_kernels()[GetParam()], draw, 30, GetParam());
 }
 
 INSTANTIATE_TEST_SUITE_P(Kernels, DepthwiseOnHost,

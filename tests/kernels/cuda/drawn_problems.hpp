@@ -2,11 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <random>
 #include <set>
 #include <string_view>
 
 #include "kernels/family.hpp"
+#include "tests/kernels/cuda/kernel_check.hpp"
 
 namespace convtune {
 
@@ -38,6 +42,48 @@ void expect_every_value(const Family& family, const Kernels& kernels, const Conf
     std::set<std::int64_t> values;
     for (const auto& kernel : kernels) values.insert(config_for(kernel.config).at(parameter.name));
     EXPECT_EQ(values, std::set(parameter.values.begin(), parameter.values.end())) << parameter.name;
+  }
+}
+
+/// How a family's test draws problems for the kernels that the host's compiler built.
+template <class FamilyConfig>
+struct Draw {
+  const Family& family;
+  const DeviceProperties& device;
+  Problem (*problem)(const FamilyConfig&, std::mt19937&);
+  bool (*suits)(const Problem&);  ///< whether it is one, and soon emulated
+  Config (*config_for)(const FamilyConfig&);
+  FamilyConfig (*baked)(const Problem&, const Config&);
+};
+
+/// A drawn problem that the host twin would serve with exactly that kernel, wide indices aside.
+template <class FamilyConfig>
+std::optional<Problem> draw_problem_for(const FamilyConfig& kernel, const Draw<FamilyConfig>& draw,
+                                        std::mt19937& random) {
+  const Config config = draw.config_for(kernel);
+  for (int attempt = 0; attempt < 50000; ++attempt) {
+    const Problem problem = draw.problem(kernel, random);
+    if (!has_output(problem) || !draw.suits(problem)) continue;
+    if (!broken_by(draw.family, problem, config, draw.device).empty()) continue;
+    FamilyConfig baked = draw.baked(problem, config);
+    baked.index_bits = kernel.index_bits;
+    if (baked == kernel) return problem;
+  }
+  return std::nullopt;
+}
+
+/// Runs that many drawn problems in the emulator, a third of them with each kind of Data;
+/// integers in place of infinities where those do not pass through.
+template <class FamilyConfig>
+void expect_reference(const HostKernel<FamilyConfig>& kernel, const Draw<FamilyConfig>& draw,
+                      int problems, std::size_t seed, bool keeps_infinities = true) {
+  std::mt19937 random(static_cast<unsigned>(seed));
+  for (int i = 0; i < problems; ++i) {
+    const auto problem = draw_problem_for(kernel.config, draw, random);
+    ASSERT_TRUE(problem) << "no drawn problem needs this kernel";
+    const auto data = static_cast<Data>(i % 3);
+    check_kernel(draw.family, *problem, draw.config_for(kernel.config), kernel.thread,
+                 data == Data::infinities && !keeps_infinities ? Data::integers : data, random);
   }
 }
 

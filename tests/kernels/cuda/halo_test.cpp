@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <optional>
 #include <random>
 #include <set>
 #include <string_view>
@@ -65,30 +64,21 @@ Config config_for(const HaloConfig& c) {
 
 bool is_valid(const Problem& problem) { return problem.out_channels >= 1 && has_output(problem); }
 
-/// A drawn problem that the host twin would serve with exactly this kernel, wide indices aside.
-std::optional<Problem> problem_for(const HaloConfig& config, std::mt19937& random) {
-  for (int attempt = 0; attempt < 50000; ++attempt) {
-    const Problem problem = draw_problem(config, random);
-    if (!is_valid(problem) || multiply_adds(problem) > 2000000) continue;
-    if (broken_constraint(cuda_halo(), problem, config_for(config), h200) != nullptr) continue;
-    HaloConfig chosen = halo_config(problem, config_for(config));
-    chosen.index_bits = config.index_bits;
-    if (chosen == config) return problem;
-  }
-  return std::nullopt;
+bool suits(const Problem& problem) {
+  return is_valid(problem) && multiply_adds(problem) <= 2'000'000;
 }
+
+const Draw<HaloConfig> draw = {.family = cuda_halo(),
+                               .device = h200,
+                               .problem = draw_problem,
+                               .suits = suits,
+                               .config_for = config_for,
+                               .baked = halo_config};
 
 class HaloOnHost : public testing::TestWithParam<std::size_t> {};
 
 TEST_P(HaloOnHost, EqualsTheReference) {
-  const auto& kernel = halo_kernels()[GetParam()];
-  std::mt19937 random(static_cast<unsigned>(GetParam()));
-  for (int i = 0; i < 30; ++i) {
-    const std::optional<Problem> problem = problem_for(kernel.config, random);
-    ASSERT_TRUE(problem) << "no drawn problem needs this kernel";
-    check_kernel(cuda_halo(), *problem, config_for(kernel.config), kernel.thread,
-                 static_cast<Data>(i % 3), random);
-  }
+  expect_reference(halo_kernels()[GetParam()], draw, 30, GetParam());
 }
 
 INSTANTIATE_TEST_SUITE_P(Kernels, HaloOnHost,

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <optional>
 #include <random>
 #include <set>
 
@@ -66,34 +65,21 @@ Config config_for(const ImplicitGemmConfig& c) {
                        {"split", c.split}}};
 }
 
-/// A drawn problem that the host twin would serve with exactly this kernel, wide indices aside.
-std::optional<Problem> problem_for(const ImplicitGemmConfig& config, std::mt19937& random) {
-  for (int attempt = 0; attempt < 20000; ++attempt) {
-    const Problem problem = draw_problem(config, random);
-    if (!has_output(problem) || multiply_adds(problem) > 8'000'000) continue;
-    const Config candidate = config_for(config);
-    if (broken_constraint(cuda_implicit_gemm(), problem, candidate, small) != nullptr) continue;
-    ImplicitGemmConfig chosen = implicit_gemm_config(problem, candidate);
-    chosen.index_bits = config.index_bits;
-    if (chosen == config) return problem;
-  }
-  return std::nullopt;
-}
+bool suits(const Problem& problem) { return multiply_adds(problem) <= 8'000'000; }
+
+const Draw<ImplicitGemmConfig> draw = {.family = cuda_implicit_gemm(),
+                                       .device = small,
+                                       .problem = draw_problem,
+                                       .suits = suits,
+                                       .config_for = config_for,
+                                       .baked = implicit_gemm_config};
 
 class ImplicitGemmOnHost : public testing::TestWithParam<std::size_t> {};
 
 TEST_P(ImplicitGemmOnHost, EqualsTheReference) {
   const auto& kernel = implicit_gemm_kernels()[GetParam()];
-  const bool keeps_infinities = kernel.config.math != Math::tf32x3;
-  const int cases = kernel.config.tile_l * kernel.config.tile_c > 128 * 64 ? 12 : 24;
-  std::mt19937 random(static_cast<unsigned>(GetParam()));
-  for (int i = 0; i < cases; ++i) {
-    const std::optional<Problem> problem = problem_for(kernel.config, random);
-    ASSERT_TRUE(problem) << "no drawn problem needs this kernel";
-    const auto data = static_cast<Data>(i % 3);
-    check_kernel(cuda_implicit_gemm(), *problem, config_for(kernel.config), kernel.thread,
-                 data == Data::infinities && !keeps_infinities ? Data::integers : data, random);
-  }
+  const int problems = kernel.config.tile_l * kernel.config.tile_c > 128 * 64 ? 12 : 24;
+  expect_reference(kernel, draw, problems, GetParam(), kernel.config.math != Math::tf32x3);
 }
 
 INSTANTIATE_TEST_SUITE_P(Kernels, ImplicitGemmOnHost,

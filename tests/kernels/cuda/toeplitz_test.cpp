@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <optional>
 #include <random>
 #include <set>
 #include <string_view>
@@ -58,31 +57,19 @@ Config config_for(const ToeplitzConfig& c) {
   return {.family = "cuda_toeplitz", .settings = {{"tile_l", c.tile_l}, {"tile_c", c.tile_c}}};
 }
 
-/// A drawn problem that the host twin would serve with exactly this kernel, wide indices aside.
-std::optional<Problem> problem_for(const ToeplitzConfig& config, std::mt19937& random) {
-  for (int attempt = 0; attempt < 50000; ++attempt) {
-    const Problem problem = draw_problem(config, random);
-    if (!has_output(problem) || multiply_adds(problem) > 2'000'000) continue;
-    const Config candidate = config_for(config);
-    if (broken_constraint(cuda_toeplitz(), problem, candidate, h200) != nullptr) continue;
-    ToeplitzConfig chosen = toeplitz_config(problem, candidate);
-    chosen.index_bits = config.index_bits;
-    if (chosen == config) return problem;
-  }
-  return std::nullopt;
-}
+bool suits(const Problem& problem) { return multiply_adds(problem) <= 2'000'000; }
+
+const Draw<ToeplitzConfig> draw = {.family = cuda_toeplitz(),
+                                   .device = h200,
+                                   .problem = draw_problem,
+                                   .suits = suits,
+                                   .config_for = config_for,
+                                   .baked = toeplitz_config};
 
 class ToeplitzOnHost : public testing::TestWithParam<std::size_t> {};
 
 TEST_P(ToeplitzOnHost, EqualsTheReference) {
-  const auto& kernel = toeplitz_kernels()[GetParam()];
-  std::mt19937 random(static_cast<unsigned>(GetParam()));
-  for (int i = 0; i < 30; ++i) {
-    const std::optional<Problem> problem = problem_for(kernel.config, random);
-    ASSERT_TRUE(problem) << "no drawn problem needs this kernel";
-    check_kernel(cuda_toeplitz(), *problem, config_for(kernel.config), kernel.thread,
-                 static_cast<Data>(i % 3), random);
-  }
+  expect_reference(toeplitz_kernels()[GetParam()], draw, 30, GetParam());
 }
 
 INSTANTIATE_TEST_SUITE_P(Kernels, ToeplitzOnHost,
