@@ -49,7 +49,7 @@ File file_of(const std::string& content) {
 }
 
 File exported_earlier(const Options& options) {
-  if (options.earlier.empty()) return File(nullptr, std::fclose);
+  if (options.earlier.empty()) return {nullptr, std::fclose};
   return file_of(Store(options.earlier, Store::Access::read).export_json());
 }
 
