@@ -56,11 +56,11 @@ struct Verdict {
   std::string winner;         ///< text of a Config
   std::string source_digest;  ///< the winner's
   Origin origin = Origin::generated;
-  std::vector<std::string>
-      tied;            ///< configs not proven slower than the winner, the winner left out
-  double seconds = 0;  ///< the winner's median in the finals
-  double noise = 0;    ///< relative spread of the winner's samples (MAD · 1.4826 / median)
-  /// Of the weakest single comparison that separated the fastest from a loser; 0 if none did.
+  std::vector<std::string> tied;  ///< configs proven as fast within 2 %, the winner left out
+  double seconds = 0;             ///< the winner's median in the finals
+  double noise = 0;  ///< relative spread of the winner's samples (MAD · 1.4826 / median)
+  /// Of the weakest single comparison that separated the fastest from a loser; 0 if none did. Below
+  /// 0.99 that loser was not proven slower.
   double confidence = 0;
   std::string default_config;  ///< what would have run untuned
   double default_seconds = 0;  ///< its median in the same finals, 0 if it was not in them

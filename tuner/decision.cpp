@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numbers>
 
 namespace convtune {
 namespace {
@@ -14,31 +15,39 @@ std::vector<double> log_ratios(const std::vector<double>& slower,
   return ratios;
 }
 
+/// P(Binomial(n, 1/2) = k), by logarithms: the power alone is too small for a double from n = 1075.
+double coin_probability(std::size_t k, std::size_t n) {
+  const auto log_factorial = [](std::size_t m) { return std::lgamma(static_cast<double>(m) + 1); };
+  return std::exp(log_factorial(n) - log_factorial(k) - log_factorial(n - k) -
+                  static_cast<double>(n) * std::numbers::ln2);
+}
+
 }  // namespace
 
 Interval median_interval(std::vector<double> values, double confidence) {
   std::ranges::sort(values);
   const std::size_t n = values.size();
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  Interval interval{.low = -infinity, .high = infinity, .confidence = 1};
   // P(the median lies outside [value k+1, value n−k]) = 2·P(Binomial(n, 1/2) ≤ k): take the largest
   // k that keeps it small enough.
-  double outside = 0;
-  double term = 2 * std::pow(0.5, static_cast<double>(n));
-  std::size_t cut = 0;
-  double reached = 0;
-  bool bounded = false;
+  double reached = 1;
   for (std::size_t k = 0; 2 * k + 1 < n; ++k) {
-    outside += term;
-    if (outside > 1 - confidence) break;
-    cut = k;
-    reached = 1 - outside;
-    bounded = true;
-    term *= static_cast<double>(n - k) / static_cast<double>(k + 1);
+    reached -= 2 * coin_probability(k, n);
+    if (reached < confidence) break;
+    interval = {.low = values[k], .high = values[n - 1 - k], .confidence = reached};
   }
-  if (!bounded) {
-    constexpr double infinity = std::numeric_limits<double>::infinity();
-    return {.low = -infinity, .high = infinity, .confidence = 1};
+  return interval;
+}
+
+double positive_confidence(std::span<const double> values) {
+  const std::size_t n = values.size();
+  const auto others = std::ranges::count_if(values, [](double value) { return value <= 0; });
+  double confidence = 1;
+  for (std::size_t k = 0; k <= static_cast<std::size_t>(others); ++k) {
+    confidence -= 2 * coin_probability(k, n);
   }
-  return {.low = values[cut], .high = values[n - 1 - cut], .confidence = reached};
+  return std::max(confidence, 0.0);
 }
 
 Decision decide(std::span<const std::vector<double>> samples, std::size_t preferred,
@@ -47,21 +56,25 @@ Decision decide(std::span<const std::vector<double>> samples, std::size_t prefer
   for (std::size_t i = 1; i < samples.size(); ++i) {
     if (median(samples[i]) < median(samples[fastest])) fastest = i;
   }
-  Decision decision{.winner = fastest, .settled = true};
+  Decision decision{.winner = fastest, .confidence = 1, .settled = true};
   const double equal = std::log1p(rule.indifference);
   for (std::size_t i = 0; i < samples.size(); ++i) {
     if (i == fastest) continue;
-    const Interval interval =
-        median_interval(log_ratios(samples[i], samples[fastest]), rule.confidence);
-    if (interval.low > 0) {
-      decision.confidence = decision.confidence == 0
-                                ? interval.confidence
-                                : std::min(decision.confidence, interval.confidence);
+    const std::vector<double> ratios = log_ratios(samples[i], samples[fastest]);
+    const Interval interval = median_interval(ratios, rule.confidence);
+    if (interval.low <= 0 && interval.low >= -equal && interval.high <= equal) {
+      decision.tied.push_back(i);
       continue;
     }
-    decision.tied.push_back(i);
-    decision.settled = decision.settled && interval.high <= equal;
+    if (interval.low > 0) {
+      decision.beaten.push_back(i);
+      decision.confidence = std::min(decision.confidence, interval.confidence);
+    } else {
+      decision.settled = false;
+      decision.confidence = std::min(decision.confidence, positive_confidence(ratios));
+    }
   }
+  if (decision.tied.size() + 1 == samples.size()) decision.confidence = 0;
   if (const auto found = std::ranges::find(decision.tied, preferred);
       found != decision.tied.end()) {
     std::swap(*found, decision.winner);

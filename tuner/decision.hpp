@@ -15,11 +15,12 @@ struct DecisionRule {
 /// What the finals show. Indices are those of the finalists.
 struct Decision {
   std::size_t winner = 0;
-  std::vector<std::size_t> tied;  ///< not proven slower than the fastest; the winner left out
-  /// Of the weakest single comparison that separates the fastest from a loser; 0 if none does.
+  std::vector<std::size_t> tied;    ///< proven within `indifference`; the winner left out
+  std::vector<std::size_t> beaten;  ///< proven slower
+  /// Of the weakest single comparison that separates the fastest from a loser, a guess included; 0
+  /// if none does.
   double confidence = 0;
-  bool settled = false;  ///< more rounds would change nothing: every other finalist is either
-                         ///< proven slower or proven within `indifference`
+  bool settled = false;  ///< there is no guess: more rounds would change nothing
 };
 
 /// An interval that contains the median of the distribution behind `values` with at least
@@ -32,11 +33,16 @@ struct Interval {
 };
 Interval median_interval(std::vector<double> values, double confidence);
 
+/// The greatest confidence at which the interval of the median lies above 0; 0 if none does.
+double positive_confidence(std::span<const double> values);
+
 /// samples[finalist][round]: seconds, taken in turns, so that equal rounds saw equal conditions; at
-/// least one round, equally many for all. The fastest has the lowest median. Another is slower if
-/// the interval of the median of log(its sample / the fastest one's sample of the same round) lies
-/// above 0; otherwise it is tied. Of a tie that includes `preferred` (an index), that one wins: a
-/// change is only worth it when proven.
+/// least one round, equally many for all. The fastest has the lowest median. With each other comes
+/// the interval of the median of log(its sample / the fastest one's sample of the same round):
+/// where that lies above 0, it is slower; else, where it lies within ± log(1 + indifference), it is
+/// tied; else the rounds do not suffice, and that it loses is a guess, whose confidence is the sign
+/// test's. Of a tie that includes `preferred` (an index), that one wins: a change is only worth it
+/// when proven.
 Decision decide(std::span<const std::vector<double>> samples, std::size_t preferred,
                 const DecisionRule& rule = {});
 

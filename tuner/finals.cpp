@@ -1,19 +1,60 @@
 #include "tuner/finals.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <iterator>
+#include <map>
+#include <ranges>
 
 #include "tuner/interrupt.hpp"
 
 namespace convtune {
 namespace {
 
-int affordable_rounds(std::span<const Measurement> finalists, double seconds,
-                      const SweepOptions& options) {
-  double round_seconds = 0;
-  for (const Measurement& each : finalists) round_seconds += median(each.samples);
-  const double rounds = seconds / round_seconds;
-  return static_cast<int>(std::clamp<double>(rounds, options.least_rounds, options.most_rounds));
+/// A round is disturbed if most of its samples are this many times the best that their candidates
+/// ever had: in another state of the machine, such as beside a busy neighbour on the same core,
+/// another one may be the fastest.
+constexpr double disturbed = 1.25;
+/// Of one request. Each prepares the candidates anew: where their memory lies changes by chance.
+constexpr int rounds_a_request = 10;
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// The best sample of each config.
+using Bests = std::map<std::string, double>;
+
+void learn(Bests& bests, std::span<const Measurement> measurements) {
+  for (const Measurement& each : measurements) {
+    if (each.outcome != Outcome::ok || each.samples.empty()) continue;
+    const double best = std::ranges::min(each.samples);
+    const auto [known, is_new] = bests.try_emplace(each.key.config, best);
+    if (!is_new) known->second = std::min(known->second, best);
+  }
+}
+
+/// The same rounds of all, without the disturbed ones.
+void drop_disturbed_rounds(std::vector<Measurement>& reply, const Bests& bests) {
+  std::vector<bool> keep;
+  for (std::size_t round = 0;; ++round) {
+    std::vector<double> slowdowns;
+    for (const Measurement& each : reply) {
+      if (each.outcome != Outcome::ok || each.samples.size() <= round) continue;
+      slowdowns.push_back(each.samples[round] / bests.at(each.key.config));
+    }
+    if (slowdowns.empty()) break;
+    keep.push_back(median(std::move(slowdowns)) <= disturbed);
+  }
+  for (Measurement& each : reply) {
+    std::vector<double> kept;
+    for (std::size_t round = 0; round < each.samples.size(); ++round) {
+      if (keep[round]) kept.push_back(each.samples[round]);
+    }
+    each.samples = std::move(kept);
+  }
 }
 
 void disqualify(Finals& finals, std::size_t index, Outcome outcome, std::string reason) {
@@ -71,6 +112,32 @@ Decision decide_on(std::span<const Measurement> standing, const std::string& def
   return decide(samples, preferred);
 }
 
+/// Takes those out of the finals who are proven slower: they need no more rounds.
+void set_apart_beaten(Finals& finals, std::vector<Measurement>& beaten) {
+  for (const std::size_t i : finals.decision.beaten | std::views::reverse) {
+    beaten.push_back(std::move(finals.standing[i]));
+    finals.standing.erase(finals.standing.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+}
+
+void put_back_beaten(Finals& finals, std::vector<Measurement> beaten,
+                     const std::string& default_config) {
+  if (beaten.empty()) return;
+  if (finals.standing.empty()) {  // who beat them was not right after all
+    finals.standing = std::move(beaten);
+    finals.decision = decide_on(finals.standing, default_config);
+    return;
+  }
+  Decision& decision = finals.decision;
+  const bool others_lost = decision.tied.size() + 1 < finals.standing.size();
+  const double proof = DecisionRule().confidence;
+  decision.confidence = others_lost ? std::min(decision.confidence, proof) : proof;
+  for (Measurement& each : beaten) {
+    decision.beaten.push_back(finals.standing.size());
+    finals.standing.push_back(std::move(each));
+  }
+}
+
 }  // namespace
 
 const Measurement* fastest(std::span<const Measurement> measurements,
@@ -116,29 +183,41 @@ std::vector<Measurement> choose_finalists(std::span<const Measurement> screened,
 
 Finals play_finals(Worker& worker, const Problem& problem, std::vector<Measurement> finalists,
                    const std::string& default_config, double seconds, const SweepOptions& options) {
-  const int most_rounds = affordable_rounds(finalists, seconds, options);
+  Bests bests;
+  learn(bests, finalists);
   for (Measurement& each : finalists) each.samples.clear();
   Finals finals{.standing = std::move(finalists)};
+  std::vector<Measurement> beaten;
 
-  int next = options.least_rounds;
-  for (int rounds = 0; rounds < most_rounds && !finals.standing.empty() && interrupted() == 0;) {
-    TrialRequest request{.problem = problem, .seed = options.seed, .rounds = next};
+  const Clock::time_point start = Clock::now();
+  const auto rounds = [&] { return static_cast<int>(finals.standing.front().samples.size()); };
+  // Looks at 20, 80, 320, 1280 rounds: few, since each look is one more chance to be misled.
+  int look = options.least_rounds;
+  while (!finals.standing.empty() && rounds() < options.most_rounds && interrupted() == 0) {
+    const bool is_last = seconds_since(start) > seconds;
+    if (is_last && rounds() > 0) break;
+    TrialRequest request{.problem = problem, .seed = options.seed, .rounds = rounds_a_request};
     for (const Measurement& each : finals.standing) request.configs.push_back(each.key.config);
     WorkerAnswer answer = ask_twice(worker, request, limit_for(request, options));
     if (answer.end != WorkerAnswer::End::replied) {
       if (!disqualify_culprits(worker, finals, request, options)) break;
       continue;
     }
-    add_rounds(finals, std::move(answer.reply.measurements));
-    rounds += next;
-    if (finals.standing.empty()) break;
+    std::vector<Measurement>& reply = answer.reply.measurements;
+    learn(bests, reply);
+    if (!is_last) drop_disturbed_rounds(reply, bests);
+    add_rounds(finals, std::move(reply));
+    if (is_last) break;
+    if (finals.standing.empty() || rounds() < look) continue;
     finals.decision = decide_on(finals.standing, default_config);
     if (finals.decision.settled) break;
-    // Looks at 10, 20, 40, 80 rounds: few, since each look is one more chance to be misled.
-    next = std::min(rounds, most_rounds - rounds);
+    set_apart_beaten(finals, beaten);
+    look = 4 * rounds();
   }
   // Without a round, nobody has won.
   std::erase_if(finals.standing, [](const Measurement& each) { return each.samples.empty(); });
+  if (!finals.standing.empty()) finals.decision = decide_on(finals.standing, default_config);
+  put_back_beaten(finals, std::move(beaten), default_config);
   return finals;
 }
 

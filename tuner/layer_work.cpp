@@ -62,8 +62,8 @@ LayerWork estimate_work(const Problem& problem, const DeviceProperties& device,
   const double bytes = static_cast<double>(size_of(problem.dtype)) *
                        (elements + 2 * static_cast<double>(output_elements(problem)));
   const double roofline = roofline_seconds(problem, device, space);
-  const double sample = std::max(least_sample_seconds, over_roofline * roofline);
-  const double finals_sample = std::max(least_sample_seconds, finalists_over_roofline * roofline);
+  const double sample = sample_seconds(over_roofline * roofline, device.kind);
+  const double finals_sample = sample_seconds(finalists_over_roofline * roofline, device.kind);
   const double check = bytes * copied_byte + checked * checked_output;
   const double prepare = device.kind == DeviceKind::cuda ? compilation : preparation;
   const double measured = known ? static_cast<double>(known->measured) : 0;

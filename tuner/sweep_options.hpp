@@ -12,9 +12,9 @@ struct SweepOptions {
   int screening_rounds = 3;       ///< samples of a candidate before the finals
   std::size_t finalists = 6;
   double finalist_margin = 1.25;  ///< times the best screened time
-  int least_rounds = 10;          ///< of the finals
-  int most_rounds = 80;
-  double finals_seconds = 4;  ///< running time after which no rounds are added to the finals
+  int least_rounds = 20;          ///< of the finals
+  int most_rounds = 1280;
+  double finals_seconds = 4;  ///< after which no rounds are added to the finals
   std::uint64_t seed = 0;     ///< of search and inputs
   bool exhaustive = false;    ///< every candidate is measured
 };

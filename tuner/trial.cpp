@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <new>
 
 #include "kernels/error.hpp"
 #include "runtime/cost_model.hpp"
 #include "tuner/decision.hpp"
-#include "tuner/timer.hpp"
 
 namespace convtune {
 namespace {
@@ -16,7 +16,7 @@ namespace {
 /// All bits set: a NaN in each of the three dtypes.
 constexpr std::byte poison{0xFF};
 constexpr std::size_t guard_bytes = 4096;
-constexpr int most_runs_a_sample = 1000;
+constexpr double most_runs_a_stretch = 1000;
 
 /// The output with guard bands on both sides, in the device's memory.
 class GuardedOutput {
@@ -71,7 +71,8 @@ struct Entrant {
   Measurement measurement;
   std::unique_ptr<Executable> executable;
   double least_seconds = 0;  ///< that a run can take here
-  int runs = 1;
+  double run_seconds = 0;    ///< the least that one took yet, which sets how many make a stretch
+  double spent_seconds = 0;  ///< on the sample under way
   bool gave_up = false;
 };
 
@@ -126,25 +127,35 @@ void check(Entrant& entrant, Device& device, const WorkloadInput& input, const v
   }
 }
 
-/// How many runs make a sample long enough. What one run takes may be mostly overhead.
-int runs_a_sample(const Executable& executable, Timer& timer) {
+/// Learns how long a run takes. What a single one takes may be mostly overhead.
+void try_out(Entrant& entrant, Timer& timer) {
   constexpr double short_seconds = 100e-6;
   constexpr int some_runs = 20;
-  double once = timer.seconds(executable, 1, Cache::cold);
-  if (once < short_seconds) once = timer.seconds(executable, some_runs, Cache::cold);
-  return static_cast<int>(
-      std::clamp(least_sample_seconds / std::max(once, 1e-9), 1.0, double{most_runs_a_sample}));
+  entrant.run_seconds = timer.seconds(*entrant.executable, 1, Cache::cold);
+  if (entrant.run_seconds < short_seconds) {
+    entrant.run_seconds = timer.seconds(*entrant.executable, some_runs, Cache::cold);
+  }
 }
 
-/// Takes one sample. A candidate is given up once two samples are too slow: one may be bad luck.
-/// The clock is read once, for that takes time too: many CPUs have as many files.
-void take_sample(Entrant& entrant, Timer& timer, const ClockReader& clock, double give_up_seconds) {
+/// A stretch of the sample under way, the first or another one; the fastest counts. Where a run was
+/// disturbed when it was tried out, stretches are too short at first: they follow the fastest.
+void take_stretch(Entrant& entrant, Timer& timer, const Sampling& sampling, bool first) {
+  if (first) entrant.spent_seconds = 0;
+  if (entrant.spent_seconds > long_sample_seconds) return;
+  const auto runs = static_cast<int>(std::clamp(
+      sampling.stretch_seconds / std::max(entrant.run_seconds, 1e-9), 1.0, most_runs_a_stretch));
+  const double seconds = timer.seconds(*entrant.executable, runs, Cache::cold);
+  entrant.run_seconds = std::min(entrant.run_seconds, seconds);
+  entrant.spent_seconds += seconds * runs;
   std::vector<double>& samples = entrant.measurement.samples;
-  if (samples.empty()) entrant.runs = runs_a_sample(*entrant.executable, timer);
-  samples.push_back(timer.seconds(*entrant.executable, entrant.runs, Cache::cold));
-  if (samples.size() == 1) entrant.measurement.clock_mhz = clock();
-  entrant.gave_up =
-      give_up_seconds > 0 && samples.size() == 2 && std::ranges::min(samples) > give_up_seconds;
+  if (first) samples.push_back(seconds);
+  samples.back() = std::min(samples.back(), seconds);
+}
+
+/// One bad sample may be bad luck.
+void give_up_if_hopeless(Entrant& entrant, double limit) {
+  const std::vector<double>& samples = entrant.measurement.samples;
+  entrant.gave_up = limit > 0 && samples.size() == 2 && std::ranges::min(samples) > limit;
 }
 
 bool is_impossible(const Entrant& entrant) {
@@ -198,8 +209,15 @@ std::vector<Entrant> prepare_all(Device& device, const TrialRequest& request,
 
 }  // namespace
 
-TrialRunner::TrialRunner(std::shared_ptr<Device> device)
-    : device_(std::move(device)), clock_(clock_of(*device_)) {}
+double sample_seconds(double run_seconds, DeviceKind kind) {
+  const Sampling sampling = sampling_of(kind);
+  const double stretch = std::max(run_seconds, sampling.stretch_seconds);
+  return stretch *
+         std::clamp<double>(std::ceil(long_sample_seconds / stretch), 1, sampling.stretches);
+}
+
+TrialRunner::TrialRunner(std::shared_ptr<Device> device, TimerMaker make_timer)
+    : device_(std::move(device)), make_timer_(std::move(make_timer)), clock_(clock_of(*device_)) {}
 
 const Workload& TrialRunner::workload_for(const Problem& problem, std::uint64_t seed) {
   if (workload_ == nullptr || workload_->problem != problem || workload_->seed != seed) {
@@ -248,17 +266,31 @@ std::vector<Measurement> TrialRunner::run_all(const TrialRequest& request) {
   std::unique_ptr<Timer> timer;
   // After a fault of all there is nothing that may still be done on the device.
   if (request.rounds > 0 && std::ranges::any_of(entrants, is_in_the_race)) {
-    timer = make_timer(*device_);
+    timer = make_timer_(*device_);
     timer->load(workload.inputs[0].x, y.bytes());
   }
+  const Sampling sampling = sampling_of(device_->properties().kind);
+  const auto for_all_in_the_race = [&](std::size_t first, auto&& action) {
+    for (std::size_t turn = 0; turn < entrants.size(); ++turn) {
+      Entrant& entrant = entrants[(first + turn) % entrants.size()];
+      if (is_in_the_race(entrant)) attempt(entrant, [&] { action(entrant); });
+    }
+  };
   const auto take_samples = [&] {
+    if (timer == nullptr) return;
+    for_all_in_the_race(0, [&](Entrant& entrant) { try_out(entrant, *timer); });
     for (int round = 0; round < request.rounds; ++round) {
-      // Each round begins with another one: what a place in the round is worth falls to all alike.
-      for (std::size_t turn = 0; turn < entrants.size(); ++turn) {
-        Entrant& entrant = entrants[(static_cast<std::size_t>(round) + turn) % entrants.size()];
-        if (!is_in_the_race(entrant)) continue;
-        attempt(entrant, [&] { take_sample(entrant, *timer, clock_, request.give_up_seconds); });
+      for (int stretch = 0; stretch < sampling.stretches; ++stretch) {
+        // Each pass begins with another one: what a place in it is worth falls to all alike.
+        for_all_in_the_race(static_cast<std::size_t>(round + stretch), [&](Entrant& entrant) {
+          take_stretch(entrant, *timer, sampling, stretch == 0);
+        });
       }
+      for_all_in_the_race(0, [&](Entrant& entrant) {
+        // Once, for that takes time too: many CPUs have as many files.
+        if (round == 0) entrant.measurement.clock_mhz = clock_();
+        give_up_if_hopeless(entrant, request.give_up_seconds);
+      });
     }
   };
   take_samples();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -8,12 +9,28 @@
 #include "results/record.hpp"
 #include "runtime/device.hpp"
 #include "tuner/clock.hpp"
+#include "tuner/timer.hpp"
 #include "tuner/workload.hpp"
 
 namespace convtune {
 
-/// One sample lasts at least this long, so that the clock's own grain stays below a thousandth.
-inline constexpr double least_sample_seconds = 1e-3;
+/// How a sample is taken: the fastest of some stretches of consecutive runs, each taken in turns
+/// with those of the other candidates, since whatever else goes on adds to a time and never takes
+/// from it.
+struct Sampling {
+  int stretches;           ///< but none is added once long_sample_seconds are spent
+  double stretch_seconds;  ///< least length of one: the clock's grain stays below a thousandth
+};
+
+/// A CPU is taken from a process for milliseconds at a time, and seldom within less than one.
+constexpr Sampling sampling_of(DeviceKind kind) {
+  return kind == DeviceKind::cpu ? Sampling{.stretches = 5, .stretch_seconds = 50e-6}
+                                 : Sampling{.stretches = 1, .stretch_seconds = 1e-3};
+}
+inline constexpr double long_sample_seconds = 5e-3;
+
+/// How long a sample takes where a run takes `run_seconds` and nothing else goes on.
+double sample_seconds(double run_seconds, DeviceKind kind);
 
 /// Candidates of one problem, to be checked and timed side by side.
 struct TrialRequest {
@@ -32,7 +49,9 @@ struct TrialRequest {
 /// that fast is skipped.
 class TrialRunner {
  public:
-  explicit TrialRunner(std::shared_ptr<Device> device);
+  using TimerMaker = std::function<std::unique_ptr<Timer>(Device&)>;
+  explicit TrialRunner(std::shared_ptr<Device> device,
+                       TimerMaker make_timer = convtune::make_timer);
 
   /// One measurement for each config, in order. Throws Error{unavailable} if the device is lost;
   /// whatever is wrong with one candidate is its own outcome. Where the memory does not suffice
@@ -44,6 +63,7 @@ class TrialRunner {
   const Workload& workload_for(const Problem& problem, std::uint64_t seed);
 
   std::shared_ptr<Device> device_;
+  TimerMaker make_timer_;
   ClockReader clock_;
   std::unique_ptr<Workload> workload_;  ///< of the last request: the oracle is slow
 };

@@ -6,7 +6,6 @@
 #include <cmath>
 #include <cstring>
 #include <functional>
-#include <limits>
 
 #include "kernels/error.hpp"
 #include "tests/refusal.hpp"
@@ -172,51 +171,116 @@ TEST(Trial, ALostDeviceIsNotTheCandidatesFault) {
 const Problem long_problem = {
     .length = 1 << 15, .in_channels = 16, .out_channels = 16, .kernel_size = 9};
 
-/// Two like candidates, the first of which cheats in its turns before the `honest_turn`th: there it
-/// takes an output that is there for its own. A turn is all that is run before the other one's:
-/// a check is one, and so is a sample.
-class CheatingCpu final : public SabotagedCpu {
+TEST(Trial, WhatIsFasterThanTheDeviceCanBeIsNoMeasurement) {
+  // Takes an output that is there for its own.
+  const auto cheat = [](const auto& run, const void*, float* y) {
+    if (std::isnan(y[0])) run();
+  };
+  TrialRunner runner(std::make_shared<SabotagedCpu>(cheat));
+  const auto cpu = open_device("cpu");
+  const Candidate any = enumerate(long_problem, cpu->properties(), all_families()).candidates.at(0);
+  const Measurement cheated =
+      runner
+          .run({.problem = long_problem, .configs = {to_text(any.config)}, .seed = 1, .rounds = 1})
+          .at(0);
+  EXPECT_EQ(cheated.outcome, Outcome::skipped);
+  EXPECT_THAT(cheated.reason,
+              testing::AllOf(HasSubstr("measured twice at"), HasSubstr("at least")));
+  EXPECT_TRUE(cheated.samples.empty());
+}
+
+/// One stretch that a candidate was to run. Candidates are numbered as they first come.
+struct Stretch {
+  int candidate;
+  int runs;
+  int turn;  ///< how many its candidate ran before
+};
+
+/// Runs nothing and takes a story's word for how long a run took.
+class ToldTimer final : public Timer {
  public:
-  explicit CheatingCpu(int honest_turn) : SabotagedCpu(nullptr), honest_turn_(honest_turn) {}
-  std::unique_ptr<Executable> prepare(const Problem& what, const Candidate& candidate,
-                                      const void* weight, const void* bias) override {
-    return std::make_unique<SabotagedExecutable>(
-        open_device("cpu")->prepare(what, candidate, weight, bias),
-        [this, own = prepared_++](const auto& run, const void*, float* y) {
-          if (own == 0 && last_ != 0) ++turn_;
-          last_ = own;
-          const bool there = !std::isnan(y[0]);
-          if (own == 0 && turn_ < honest_turn_ && there) return;
-          run();
-        });
+  using Story = std::function<double(const Stretch&)>;
+  ToldTimer(Story story, std::vector<Stretch>& heard) : story_(std::move(story)), heard_(heard) {}
+  void load(std::span<const std::byte>, std::size_t) override {}
+  double seconds(const Executable& executable, int runs, Cache) override {
+    const auto known = std::ranges::find(candidates_, &executable);
+    const auto candidate = static_cast<int>(known - candidates_.begin());
+    if (known == candidates_.end()) candidates_.push_back(&executable);
+    const auto turn = std::ranges::count(heard_, candidate, &Stretch::candidate);
+    heard_.push_back({.candidate = candidate, .runs = runs, .turn = static_cast<int>(turn)});
+    return story_(heard_.back());
   }
 
  private:
-  int honest_turn_;
-  int prepared_ = 0, last_ = -1, turn_ = 0;
+  Story story_;
+  std::vector<Stretch>& heard_;
+  std::vector<const Executable*> candidates_;
 };
 
-/// Of the first of the two, where each has one sample.
-Measurement cheating_trial(int honest_turn) {
-  TrialRunner runner(std::make_shared<CheatingCpu>(honest_turn));
-  const auto cpu = open_device("cpu");
-  const Candidate any = enumerate(long_problem, cpu->properties(), all_families()).candidates.at(0);
-  const std::vector<std::string> configs(2, to_text(any.config));
-  return runner.run({.problem = long_problem, .configs = configs, .seed = 1, .rounds = 1}).at(0);
+/// What a trial makes of a story, and the stretches that it asked for.
+struct Told {
+  std::vector<Stretch> heard;
+  std::vector<Measurement> measurements;
+};
+
+Told told(ToldTimer::Story story, int rounds, std::size_t candidates = 1) {
+  Told result;
+  TrialRunner runner(open_device("cpu"), [&](Device&) {
+    return std::make_unique<ToldTimer>(std::move(story), result.heard);
+  });
+  const std::vector<std::string> configs(candidates, a_config());
+  result.measurements =
+      runner.run({.problem = problem, .configs = configs, .seed = 1, .rounds = rounds});
+  return result;
 }
 
-TEST(Trial, WhatIsFasterThanTheDeviceCanBeIsNoMeasurement) {
-  const Measurement cheat = cheating_trial(std::numeric_limits<int>::max());
-  EXPECT_EQ(cheat.outcome, Outcome::skipped);
-  EXPECT_THAT(cheat.reason, testing::AllOf(HasSubstr("measured twice at"), HasSubstr("at least")));
-  EXPECT_TRUE(cheat.samples.empty());
+TEST(Trial, ASampleIsTheFastestOfItsStretches) {
+  const std::vector<double> story = {2, 7, 3, 9, 4, 5, 6, 6, 8, 2, 6};
+  const Told result = told(
+      [&](const Stretch& stretch) {
+        return 0.1e-3 * story.at(static_cast<std::size_t>(stretch.turn));
+      },
+      2);
+  EXPECT_THAT(result.measurements.at(0).samples,
+              testing::ElementsAre(testing::DoubleEq(0.3e-3), testing::DoubleEq(0.2e-3)))
+      << "the first stretch only tells how long a run takes";
+}
+
+TEST(Trial, ASampleOfLongRunsIsASingleOne) {
+  const Told result = told([](const Stretch&) { return 0.1; }, 3);
+  EXPECT_EQ(result.heard.size(), 1U + 3);
+  EXPECT_THAT(result.heard, testing::Each(testing::Field(&Stretch::runs, 1)));
+}
+
+TEST(Trial, StretchesAreLongAlsoWhereTheFirstWasDisturbed) {
+  const double run = 1e-6;
+  const Told result =
+      told([&](const Stretch& stretch) { return stretch.turn == 0 ? 1.0 : run; }, 2);
+  ASSERT_GT(result.heard.size(), 2U);
+  EXPECT_EQ(result.heard.at(1).runs, 1);
+  for (std::size_t i = 2; i < result.heard.size(); ++i) {
+    EXPECT_GE(result.heard[i].runs * run, 0.9 * sampling_of(DeviceKind::cpu).stretch_seconds) << i;
+  }
+}
+
+TEST(Trial, EachPassBeginsWithAnotherCandidate) {
+  const Told result = told([](const Stretch&) { return 0.1; }, 3, 3);
+  std::vector<int> turns;
+  for (const Stretch& stretch : result.heard) turns.push_back(stretch.candidate);
+  EXPECT_THAT(turns, testing::ElementsAre(0, 1, 2, 0, 1, 2, 1, 2, 0, 2, 0, 1));
 }
 
 TEST(Trial, WhatWasTooFastOnceIsMeasuredAgain) {
-  constexpr int second_sample = 3;  // after the check and the first one
-  const Measurement honest = cheating_trial(second_sample);
-  EXPECT_EQ(honest.outcome, Outcome::ok) << honest.reason;
-  EXPECT_THAT(honest.samples, testing::ElementsAre(testing::Gt(1e-6)));
+  bool is_too_fast = true;
+  const Told result = told(
+      [&](const Stretch& stretch) {
+        // A second try begins with a single run.
+        if (stretch.turn > 0 && stretch.runs == 1) is_too_fast = false;
+        return is_too_fast ? 1e-15 : 0.1;
+      },
+      1);
+  EXPECT_EQ(result.measurements.at(0).outcome, Outcome::ok) << result.measurements.at(0).reason;
+  EXPECT_THAT(result.measurements.at(0).samples, testing::ElementsAre(0.1));
 }
 
 TEST(Trial, AHopelessCandidateIsSampledTwice) {
@@ -228,29 +292,6 @@ TEST(Trial, AHopelessCandidateIsSampledTwice) {
                                     .give_up_seconds = 1e-12});
   EXPECT_EQ(measured.at(0).outcome, Outcome::ok);
   EXPECT_EQ(measured.at(0).samples.size(), 2U);
-}
-
-TEST(Trial, EachRoundBeginsWithAnotherCandidate) {
-  /// Notes whose run it is whenever that changes.
-  class Listener final : public SabotagedCpu {
-   public:
-    Listener() : SabotagedCpu(nullptr) {}
-    std::unique_ptr<Executable> prepare(const Problem& what, const Candidate& candidate,
-                                        const void* weight, const void* bias) override {
-      return std::make_unique<SabotagedExecutable>(
-          open_device("cpu")->prepare(what, candidate, weight, bias),
-          [this, own = prepared++](const auto& run, const void*, float*) {
-            if (turns.empty() || turns.back() != own) turns.push_back(own);
-            run();
-          });
-    }
-    int prepared = 0;
-    std::vector<int> turns;
-  };
-  const auto device = std::make_shared<Listener>();
-  const std::vector<std::string> configs(3, a_config());
-  TrialRunner(device).run({.problem = problem, .configs = configs, .seed = 1, .rounds = 3});
-  EXPECT_THAT(device->turns, testing::ElementsAre(0, 1, 2, 0, 1, 2, 1, 2, 0, 2, 0, 1, 0, 1, 2));
 }
 
 TEST(Trial, WithTooLittleMemoryIsSkippedNotFailed) {
