@@ -4,7 +4,6 @@
 #include <chrono>
 #include <iterator>
 #include <map>
-#include <ranges>
 
 #include "tuner/interrupt.hpp"
 
@@ -114,10 +113,12 @@ Decision decide_on(std::span<const Measurement> standing, const std::string& def
 
 /// Takes those out of the finals who are proven slower: they need no more rounds.
 void set_apart_beaten(Finals& finals, std::vector<Measurement>& beaten) {
-  for (const std::size_t i : finals.decision.beaten | std::views::reverse) {
-    beaten.push_back(std::move(finals.standing[i]));
-    finals.standing.erase(finals.standing.begin() + static_cast<std::ptrdiff_t>(i));
+  std::vector<Measurement> others;
+  for (std::size_t i = 0; i < finals.standing.size(); ++i) {
+    const bool is_beaten = std::ranges::count(finals.decision.beaten, i) > 0;
+    (is_beaten ? beaten : others).push_back(std::move(finals.standing[i]));
   }
+  finals.standing = std::move(others);
 }
 
 void put_back_beaten(Finals& finals, std::vector<Measurement> beaten,

@@ -270,9 +270,9 @@ std::vector<Measurement> TrialRunner::run_all(const TrialRequest& request) {
     timer->load(workload.inputs[0].x, y.bytes());
   }
   const Sampling sampling = sampling_of(device_->properties().kind);
-  const auto for_all_in_the_race = [&](std::size_t first, auto&& action) {
+  const auto for_all_in_the_race = [&](int first, auto&& action) {
     for (std::size_t turn = 0; turn < entrants.size(); ++turn) {
-      Entrant& entrant = entrants[(first + turn) % entrants.size()];
+      Entrant& entrant = entrants[(static_cast<std::size_t>(first) + turn) % entrants.size()];
       if (is_in_the_race(entrant)) attempt(entrant, [&] { action(entrant); });
     }
   };
@@ -282,7 +282,7 @@ std::vector<Measurement> TrialRunner::run_all(const TrialRequest& request) {
     for (int round = 0; round < request.rounds; ++round) {
       for (int stretch = 0; stretch < sampling.stretches; ++stretch) {
         // Each pass begins with another one: what a place in it is worth falls to all alike.
-        for_all_in_the_race(static_cast<std::size_t>(round + stretch), [&](Entrant& entrant) {
+        for_all_in_the_race(round + stretch, [&](Entrant& entrant) {
           take_stretch(entrant, *timer, sampling, stretch == 0);
         });
       }
