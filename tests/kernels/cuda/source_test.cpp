@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "kernels/cuda/depthwise.hpp"
 #include "kernels/cuda/direct.hpp"
 #include "kernels/cuda/warpgroup_gemm.hpp"
 
@@ -49,8 +50,16 @@ TEST(Source, AnnouncesTensorMapsAndResidentBlocksWhereTheFamilyHasThem) {
               testing::AllOf(testing::HasSubstr("__launch_bounds__(384, 1)"),
                              testing::HasSubstr("const __grid_constant__ TensorMaps maps) {"),
                              testing::HasSubstr("(args, maps);")));
-  EXPECT_THAT(source_of(problem).text, testing::AllOf(testing::HasSubstr("__launch_bounds__(128)"),
-                                                      testing::Not(testing::HasSubstr("maps"))));
+  EXPECT_THAT(source_of(problem).text,
+              testing::AllOf(testing::HasSubstr("__launch_bounds__(128, 1)"),
+                             testing::Not(testing::HasSubstr("maps"))));
+
+  const Family& depthwise = cuda_depthwise();
+  Problem channels = problem;
+  channels.in_channels = channels.out_channels = channels.num_groups = 8;
+  const Config without = depthwise.default_config(channels, h200);
+  EXPECT_THAT(write_source(*depthwise.cuda, channels, without, h200).text,
+              testing::ContainsRegex(R"(__launch_bounds__\([0-9]+\))"));
 }
 
 TEST(Source, DigestIsTheFamilys) {
