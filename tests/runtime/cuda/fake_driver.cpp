@@ -45,6 +45,11 @@ CUresult with_context() {
   return current.context_depth > 0 ? current.context_result : CUDA_ERROR_INVALID_CONTEXT;
 }
 
+/// Of what a capture forbids: it waits, or changes what the whole context has.
+CUresult outside_capture() {
+  return capturing == nullptr ? with_context() : CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+}
+
 CUresult get_attribute(int* value, CUdevice_attribute which, CUdevice) {
   static const DeviceProperties gpu = properties_of_arch("sm_90a");
   switch (which) {
@@ -64,7 +69,7 @@ CUresult get_attribute(int* value, CUdevice_attribute which, CUdevice) {
 }
 
 CUresult allocate(CUdeviceptr* pointer, std::size_t bytes) {
-  if (with_context() != CUDA_SUCCESS) return with_context();
+  if (outside_capture() != CUDA_SUCCESS) return outside_capture();
   if (bytes > current.memory_left) return CUDA_ERROR_OUT_OF_MEMORY;
   *pointer = reinterpret_cast<CUdeviceptr>(std::aligned_alloc(256, (bytes + 255) / 256 * 256));
   ++current.live_allocations;
@@ -259,12 +264,12 @@ Driver make_table() {
   };
   driver.cuCtxSynchronize = [] {
     current.running = false;
-    return with_context();
+    return outside_capture();
   };
   driver.cuModuleLoadData = [](CUmodule* module, const void* image) {
     *module = reinterpret_cast<CUmodule>(new std::string(unit_of(image)));
     ++current.live_modules;
-    return with_context();
+    return outside_capture();
   };
   driver.cuModuleUnload = [](CUmodule module) {
     delete reinterpret_cast<std::string*>(module);
@@ -286,11 +291,11 @@ Driver make_table() {
   };
   driver.cuMemcpyHtoD = [](CUdeviceptr to, const void* from, std::size_t bytes) {
     std::memcpy(std::bit_cast<void*>(to), from, bytes);
-    return with_context();
+    return outside_capture();
   };
   driver.cuMemcpyDtoH = [](void* to, CUdeviceptr from, std::size_t bytes) {
     std::memcpy(to, std::bit_cast<const void*>(from), bytes);
-    return with_context();
+    return outside_capture();
   };
   driver.cuMemsetD8Async = [](CUdeviceptr to, unsigned char value, std::size_t bytes, CUstream) {
     std::memset(std::bit_cast<void*>(to), value, bytes);
