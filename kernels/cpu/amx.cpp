@@ -17,9 +17,6 @@ constexpr std::array<std::int64_t, 2> blocks_l = {64, 256};
 constexpr std::array<std::int64_t, 3> blocks_c = {64, 256, 0};
 constexpr std::int64_t most_sums = 4;  // tiles of a register tile
 
-/// How x is read: AmxConfig::window.
-enum Window : std::int64_t { in_place, positions, taps_in_turn };
-
 std::int64_t task_channels(const Problem& problem, std::int64_t block_c) {
   return block_c == 0 ? out_channels_per_group(problem) : block_c;
 }
@@ -151,7 +148,7 @@ bool sums_fit(const Problem& problem, const Config& config, const DeviceProperti
 
 // A copy for all taps, unless taps in turn copy as little (none is read twice), leave fewer steps
 // to multiply, or are all that there is code or room for.
-Window default_window(const Problem& problem, const AmxConfig& c) {
+AmxWindow default_window(const Problem& problem, const AmxConfig& c) {
   AmxConfig shared = c;
   shared.window = positions;
   const Reduction all = reduction_of(problem, positions);

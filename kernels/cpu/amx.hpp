@@ -13,6 +13,9 @@
 
 namespace convtune {
 
+/// How x is read: AmxConfig::window.
+enum AmxWindow : std::int64_t { in_place, positions, taps_in_turn };
+
 /// cpu_amx: bfloat16 by AMX. y in register tiles of tile_l positions × tile_c output channels, both
 /// multiples of a tile's 16; the reduction over taps and input channels in steps of 32. In NLC the
 /// rows of a tile of sums are positions, x is the left factor and lies in memory as the instruction

@@ -51,7 +51,7 @@ constexpr std::int64_t bytes(std::int64_t elements) { return elements * 2; }
 // How tiles read x, or a window of it: positions are rows in NLC, columns in NCL.
 AmxTile::Operand operand_of(const AmxPlan& plan, const Bits16* x, std::int64_t row) {
   const Problem& p = plan.problem;
-  const std::int64_t stride = plan.config.window == 2 ? 1 : p.stride;
+  const std::int64_t stride = plan.config.window == taps_in_turn ? 1 : p.stride;
   if (p.layout == Layout::NCL) {
     return {.at = x,
             .row = bytes(row),
@@ -206,7 +206,7 @@ void run_task(const AmxPlan& plan, const void* from, void* to, std::int64_t task
   auto* y = static_cast<Bits16*>(to);
   alignas(64) float sums[amx_max_sums];
   const AmxTiles tiles;
-  if (plan.config.window == 0 && reads_inside(plan, block)) {
+  if (plan.config.window == in_place && reads_inside(plan, block)) {
     const Bits16* first = x + window_start(p, block.first_l) * p.in_channels;
     sum_pass(plan, block, {operand_of(plan, first, p.in_channels), 0, plan.chunks}, sums, y);
     return;

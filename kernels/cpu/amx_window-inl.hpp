@@ -81,7 +81,7 @@ inline AmxInput input_of(const AmxPlan& plan, const AmxSlice& s, std::int64_t in
                          std::int64_t count) {
   if (input >= s.last) return {};
   const Problem& p = plan.problem;
-  const std::int64_t tap = plan.config.window == 2 ? input / plan.group_in : 0;
+  const std::int64_t tap = plan.config.window == taps_in_turn ? input / plan.group_in : 0;
   const std::int64_t start = window_start(p, s.first_l) + tap * p.dilation;
   const std::int64_t room = p.length - 1 - start;
   const std::int64_t last = std::min(count, room < 0 ? 0 : room / p.stride + 1);
@@ -136,7 +136,7 @@ inline void copy_pairs(const AmxPlan& plan, const AmxSlice& s, Bits16* window) {
 
 inline void lay_out(const AmxPlan& plan, const AmxSlice& slice, Bits16* window) {
   if (plan.problem.layout == Layout::NCL) return copy_pairs(plan, slice, window);
-  if (plan.config.window == 2) return copy_taps(plan, slice, window);
+  if (plan.config.window == taps_in_turn) return copy_taps(plan, slice, window);
   copy_positions(plan, slice, window);
 }
 
