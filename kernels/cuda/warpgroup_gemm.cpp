@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "kernels/cuda/baked.hpp"
 #include "kernels/cuda/constraints.hpp"
 #include "kernels/cuda/cuda_kernel.hpp"
 
@@ -201,10 +202,6 @@ Cost cost(const Problem& p, const Config& config) {
       .arithmetic = p.dtype == DType::float32 ? Arithmetic::wgmma_tf32 : Arithmetic::wgmma_16_bits};
 }
 
-std::string instantiation_for(const Problem& problem, const Config& config) {
-  return instantiation(warpgroup_gemm_config(problem, config));
-}
-
 LaunchGeometry geometry(const Problem& problem, const Config& config,
                         const DeviceProperties& device) {
   const WarpgroupGemmConfig c = warpgroup_gemm_config(problem, config);
@@ -213,11 +210,6 @@ LaunchGeometry geometry(const Problem& problem, const Config& config,
           .block = {static_cast<unsigned>(cuda::gemm_threads), 1, 1},
           .shared_bytes = static_cast<unsigned>(cuda::shared_bytes(c)),
           .cluster = static_cast<unsigned>(c.cluster)};
-}
-
-std::size_t packed_bytes(const Problem& problem, const Config& config) {
-  return static_cast<std::size_t>(
-      cuda::packed_bytes(warpgroup_gemm_config(problem, config), conv_shape(problem)));
 }
 
 /// Rounds to nearest, ties away from zero, as the GPU's conversion does.
@@ -254,7 +246,7 @@ void pack(const Problem& problem, const Config& config, const void* weight, cons
           void* packed) {
   const WarpgroupGemmConfig c = warpgroup_gemm_config(problem, config);
   const auto shape = conv_shape(problem);
-  std::memset(packed, 0, packed_bytes(problem, config));
+  std::memset(packed, 0, packed_bytes_of<warpgroup_gemm_config>(problem, config));
   char* const to = static_cast<char*>(packed);
   auto* const bias_to = reinterpret_cast<float*>(to + cuda::bias_offset(c, shape));
   const std::int64_t tile_bytes = cuda::steps(c, shape) * cuda::weights_stage_bytes(c);
@@ -329,14 +321,15 @@ cuda::TensorMapsArgs tensor_maps(const Problem& problem, const Config& config) {
                       .swizzle = cuda::Swizzle::bytes_128}};
 }
 
-constexpr CudaKernel kernel = {.header = "warpgroup_gemm.cuh",
-                               .instantiation = instantiation_for,
-                               .geometry = geometry,
-                               .packed_bytes = packed_bytes,
-                               .pack = pack,
-                               .alignment = alignment,
-                               .blocks_per_sm = blocks_per_sm,
-                               .tensor_maps = tensor_maps};
+constexpr CudaKernel kernel = {
+    .header = "warpgroup_gemm.cuh",
+    .instantiation = instantiation_of<warpgroup_gemm_config, instantiation>,
+    .geometry = geometry,
+    .packed_bytes = packed_bytes_of<warpgroup_gemm_config>,
+    .pack = pack,
+    .alignment = alignment,
+    .blocks_per_sm = blocks_per_sm,
+    .tensor_maps = tensor_maps};
 
 int widest_store(const Problem& p) {
   const std::int64_t row = is_nlc(p) ? out_channels_per_group(p) : output_length(p);
