@@ -2,6 +2,7 @@
 
 import statistics
 
+import order
 import strip
 import words
 from load import family, settings
@@ -82,4 +83,5 @@ def decided(device, row):
 def globals_of_templates():
     return {"words": words, "family": family, "settings": settings, "roles": roles,
             "outcomes": outcomes, "quarters": quarters, "commands": commands, "source": source,
-            "decided": decided, "strip_of": strip.draw}
+            "decided": decided, "strip_of": strip.draw, "orders": order.orders,
+            "places": order.places}

@@ -44,18 +44,18 @@ def _speedups(summary, prefix, compared):
         f"of what other programs took on this device: {peers}.")]
     return [
         *(earlier if compared else []),
-        Section("default", "Speed-up over the untuned default",
-                speedup.draw(summary, f"{prefix}default", lambda r: r.over_default,
-                             "the untuned default"),
-                nothing(summary.over_default, "No layer has both a generated kernel and an untuned "
-                        "default in its finals."),
-                "Generated kernels only."),
         Section("vendor", "Generated against vendor",
                 speedup.draw(summary, f"{prefix}vendor", lambda r: r.over_vendor,
                              f"the vendor’s best ({vendors})"),
                 nothing(summary.over_vendor, "No vendor library was measured on this device."),
                 "The best generated kernel of a layer against the best vendor kernel of the same "
                 "layer, from the same finals.", "classes.html.j2"),
+        Section("default", "Speed-up over the untuned default",
+                speedup.draw(summary, f"{prefix}default", lambda r: r.over_default,
+                             "the untuned default"),
+                nothing(summary.over_default, "No layer has both a generated kernel and an untuned "
+                        "default in its finals."),
+                "Generated kernels only."),
         *(peer if summary.peers else []),
     ]
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The report of the tests' examples in a real browser: of few layers compared with an earlier
-# database, and of 1,000. With every layer unfolded every figure is drawn, and neither a wide nor a
-# narrow window makes the page itself scroll sideways.
+# database, and of 1,000. Each order puts the layers where it says; with every layer unfolded every
+# figure is drawn, and neither a wide nor a narrow window makes the page itself scroll sideways.
 set -euo pipefail
 
 command -v chromium >/dev/null ||
@@ -23,14 +23,23 @@ probe() {
   cat <<'PROBE'
 <script>
 addEventListener("load", () => {
-  for (const layer of document.querySelectorAll("details")) layer.open = true;
+  const layers = [...document.querySelectorAll("details")];
+  const orders = [...document.querySelectorAll(".order")];
+  const wrong = orders.filter(order => {
+    order.click();
+    const place = layer => +layer.style.getPropertyValue(order.className.replace("order by", "-"));
+    const tops = [...layers].sort((a, b) => place(a) - place(b)).map(layer => layer.offsetTop);
+    return tops.some((top, i) => top <= tops[i - 1]);
+  });
+  for (const layer of layers) layer.open = true;
   const figures = [...document.querySelectorAll("figure svg")];
   const empty = figures.filter(svg => {
     const box = svg.getBoundingClientRect();
     return box.width < 50 || box.height < 20 || svg.querySelectorAll("path, use, rect").length < 5;
   });
   const page = document.documentElement;
-  const says = `figures=${figures.length} empty=${empty.length} ` +
+  const says = `orders=${orders.length} wrong=${wrong.length} ` +
+      `figures=${figures.length} empty=${empty.length} ` +
       `overflow=${Math.max(0, page.scrollWidth - page.clientWidth)}`;
   document.body.replaceChildren(says);
 });
@@ -44,9 +53,9 @@ for page in few many; do
   for width in 400 1400; do
     says=$(chromium --headless --no-sandbox --disable-gpu --user-data-dir="$work/profile" \
       --window-size="$width,900" --virtual-time-budget=10000 --dump-dom "file://$work/probed.html" \
-      2>"$work/chromium.log" | grep -o 'figures=[0-9]* empty=[0-9]* overflow=[0-9]*') ||
+      2>"$work/chromium.log" | grep -o 'orders=[0-9]* wrong=[0-9]* figures=.* overflow=[0-9]*') ||
       { cat "$work/chromium.log" && echo "the browser did not show the page" && exit 1; }
     echo "$page layers, $width pixels wide: $says"
-    [[ $says =~ ^figures=[1-9][0-9]*\ empty=0\ overflow=0$ ]] || exit 1
+    [[ $says =~ ^orders=4\ wrong=0\ figures=[1-9][0-9]*\ empty=0\ overflow=0$ ]] || exit 1
   done
 done

@@ -79,7 +79,7 @@ class PageTest(unittest.TestCase):
         self.assertIn(export.digest, self.page.text)
 
     def test_sections_come_in_reading_order(self):
-        headings = ["Speed-up over the untuned default", "Generated against vendor", "Roofline",
+        headings = ["Generated against vendor", "Speed-up over the untuned default", "Roofline",
                     "Stride × dilation", "Candidate times", "Which setting matters", "Search",
                     "Failed candidates", "Noise", "Clock", "All layers", "Provenance"]
         places = [self.html.index(f"<h2>{heading}</h2>") for heading in headings]

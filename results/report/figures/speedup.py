@@ -100,7 +100,7 @@ def draw(summary, name, pick, against, interval=IN_TURNS):
     figures = []
     with style.canvas(2.9) as (drawn, axes):
         _profile(axes, rows, pick)
-        axes.set_ylabel(label.replace(" (", "\n("))
+        axes.set_ylabel("\n(".join(label.rsplit(" (", 1)))
         figures.append(style.figure(
             drawn, name, f"{about} All {words.count(len(rows), 'layer')}, one step each; ticks "
             "below the steps mark ties, which are no proven difference."))
