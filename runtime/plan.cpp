@@ -80,15 +80,14 @@ Plan borrowed_plan(const Problem& problem, const TunedPlan& tuned, Candidate can
   const double apart = distance(problem, tuned.problem);
   const double there = estimate(tuned.problem, candidate, device);
   const double here = estimate(problem, candidate, device);
-  const double loss =
-      waste(problem, candidate, device) / waste(tuned.problem, candidate, device) - 1;
+  const double loss = expected_loss(problem, tuned.problem, candidate, device);
   const std::string stale = reason_of_staleness(tuned, candidate, device);
   Plan plan{.problem = problem,
             .candidate = std::move(candidate),
             .match = Match::nearest,
             .why = {},
             .expected_seconds = tuned.seconds * here / there,
-            .expected_loss = stale.empty() ? std::optional(std::max(loss, 0.0)) : std::nullopt};
+            .expected_loss = stale.empty() ? std::optional(loss) : std::nullopt};
   plan.why = tuned.problem == problem
                  ? fmt::format("Tuned for this problem on {}.", device.name)
                  : fmt::format("Nearest tuned problem on {}: {} (distance {:.2f} of at most {}).",
@@ -190,6 +189,12 @@ double distance(const Problem& a, const Problem& b) {
   if (is_depthwise(a) != is_depthwise(b)) sum += 2;
   if (a.activation != b.activation) sum += 0.25;
   return sum;
+}
+
+double expected_loss(const Problem& problem, const Problem& tuned, const Candidate& candidate,
+                     const DeviceProperties& device) {
+  const double loss = waste(problem, candidate, device) / waste(tuned, candidate, device) - 1;
+  return std::max(loss, 0.0);
 }
 
 std::optional<Candidate> cheapest(const Family& family, const Problem& problem,

@@ -73,6 +73,11 @@ double distance(const Problem& a, const Problem& b);
 /// doublings of a channel count or the taps.
 inline constexpr double max_plan_distance = 4;
 
+/// How much more of its time the candidate is expected to waste on `problem` than on `tuned`, as a
+/// fraction of at least 0: see PlanInfo::expected_loss.
+double expected_loss(const Problem& problem, const Problem& tuned, const Candidate& candidate,
+                     const DeviceProperties& device);
+
 /// The plan for `problem` on `device`: exact if `tuned` has it, its config still resolves and
 /// neither its code nor what it was compiled and measured with has changed; else the nearest one
 /// whose config resolves and is not expected to be slower here than the default; else

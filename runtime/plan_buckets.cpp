@@ -46,15 +46,19 @@ double estimate(const Problem& problem, const Candidate& candidate,
   return estimated_seconds(candidate.family->cost(problem, candidate.config), device);
 }
 
-/// A bucket's plan as the plan of one of its problems.
-Plan transferred(Plan plan, const Problem& problem, const DeviceProperties& device) {
+/// A bucket's plan as the plan of one of its problems, on which it is expected to lose that much.
+Plan transferred(Plan plan, const Problem& problem, double loss, const DeviceProperties& device) {
   const double there = estimate(plan.problem, plan.candidate, device);
   if (there > 0) plan.expected_seconds *= estimate(problem, plan.candidate, device) / there;
+  if (plan.expected_loss) plan.expected_loss = (1 + *plan.expected_loss) * (1 + loss) - 1;
   if (plan.match == Match::exact) {
     plan.match = Match::nearest;
-    plan.expected_loss = std::nullopt;
+    plan.why = fmt::format("Tuned on {}.", device.name);
   }
-  plan.why += fmt::format(" Shared by all shapes about as large as {}.", describe(plan.problem));
+  plan.why += fmt::format(" Shared by all shapes about as large as {}", describe(plan.problem));
+  plan.why += loss < 0.005
+                  ? "."
+                  : fmt::format("; here by the cost model {:.0f} % slower than there.", 100 * loss);
   plan.problem = problem;
   return plan;
 }
@@ -98,8 +102,11 @@ Decision PlanBuckets::decide(const Problem& problem) {
     if (!decision.plan) return decision;
     const Candidate& candidate = decision.plan->candidate;
     if (!broken_constraint(*candidate.family, problem, candidate.config, device)) {
-      decision.plan = transferred(*std::move(decision.plan), problem, device);
-      return decision;
+      const double loss = expected_loss(problem, bucket, candidate, device);
+      if (loss <= max_bucket_loss) {
+        decision.plan = transferred(*std::move(decision.plan), problem, loss, device);
+        return decision;
+      }
     }
   }
   return convtune::decide(backend_, problem, policy_);

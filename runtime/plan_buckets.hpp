@@ -13,10 +13,14 @@ namespace convtune {
 /// at most 2^(1/4); a problem for which that cannot be had stands for itself.
 Problem bucket_of(const Problem& problem);
 
+/// The most that a shape may be expected to lose by the plan of its bucket (expected_loss(),
+/// against the bucket's own problem). One that would lose more chooses for itself.
+inline constexpr double max_bucket_loss = 0.1;
+
 /// What decide() gives for shapes of one module, with the plan of their bucket: what is tuned for a
-/// shape serves it, one that has a quarantine chooses for itself, all others of a bucket share one
-/// choice. In the loss that is expected of a borrowed plan, a bucket is at most 1/16 of
-/// max_plan_distance. May be used by several threads.
+/// shape serves it, one that has a quarantine or would lose too much chooses for itself, all others
+/// of a bucket share one choice. A bucket is at most as wide as 1/16 of max_plan_distance. May be
+/// used by several threads.
 class PlanBuckets {
  public:
   PlanBuckets(Backend backend, Policy policy);

@@ -167,6 +167,7 @@ class FakeDevice final : public Device {
     properties_.name = kind == DeviceKind::cpu ? "fake CPU" : "fake GPU";
     properties_.units = 4;
   }
+  explicit FakeDevice(DeviceProperties properties) : properties_(std::move(properties)) {}
 
   const DeviceProperties& properties() const override { return properties_; }
 

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <set>
 
+#include "runtime/cost_model.hpp"
 #include "tests/refusal.hpp"
 #include "tests/runtime/fakes.hpp"
 
@@ -10,6 +11,7 @@ namespace convtune {
 namespace {
 
 using testing::HasSubstr;
+using testing::StartsWith;
 
 Problem of(std::int64_t batch, std::int64_t length) {
   return {.batch = batch, .length = length, .in_channels = 8, .out_channels = 4, .kernel_size = 3};
@@ -136,6 +138,87 @@ TEST_F(Buckets, DoNotCallABucketsPlanExact) {
   const Plan plan = *buckets.decide(of(1, 1'001)).plan;
   EXPECT_EQ(plan.match, Match::nearest);
   EXPECT_NEAR(plan.expected_seconds, 1e-3 * 1'001 / static_cast<double>(bucket.length), 1e-5);
+  EXPECT_THAT(plan.why, StartsWith("Tuned on fake GPU. Shared by all shapes about as large as "));
+  EXPECT_EQ(plan.expected_loss, 0);
+}
+
+/// Works on whole tiles, of 105 outputs by default where they do, else of 8.
+const Family& tiled() {
+  static const Family family = [] {
+    Family tiles = fake_plain();
+    tiles.name = "fake_tiled";
+    tiles.source_digest = fake_vector().source_digest;
+    tiles.parameters = {{"tile", {8, 105}, "outputs at once"}};
+    tiles.default_config = [](const Problem& p, const DeviceProperties&) {
+      return Config{.family = "fake_tiled",
+                    .settings = {{"tile", output_length(p) <= 105 ? 105 : 8}}};
+    };
+    tiles.cost = [](const Problem& p, const Config& config) {
+      const std::int64_t tile = config.at("tile");
+      const std::int64_t computed = (output_length(p) + tile - 1) / tile * tile;
+      const double whole = static_cast<double>(computed) / static_cast<double>(output_length(p));
+      return Cost{.bytes = whole * static_cast<double>(compulsory_bytes(p)),
+                  .flops = whole * 2 * static_cast<double>(multiply_adds(p))};
+    };
+    return tiles;
+  }();
+  return family;
+}
+
+TEST_F(Buckets, LetAShapeThatWouldLoseTooMuchChooseForItself) {
+  machine.families = {&tiled()};
+  PlanBuckets chooser(machine.backend(), Policy::nearest_or_heuristic);
+  const Problem bucket = of(1, 107);  // 105 outputs: one tile
+  tuned(bucket, "fake_tiled{tile=105}");
+  for (const std::int64_t length : {99, 103, 111, 117}) {
+    ASSERT_EQ(bucket_of(of(1, length)), bucket) << length;
+    const Plan plan = *chooser.decide(of(1, length)).plan;
+    const bool fits_a_tile = length - 2 <= 105;
+    const double loss = (fits_a_tile ? 105.0 : 210.0) / static_cast<double>(length - 2) - 1;
+    EXPECT_EQ(loss <= max_bucket_loss, fits_a_tile) << length;
+    EXPECT_EQ(testing::Matches(HasSubstr("Shared by"))(plan.why), fits_a_tile) << plan.why;
+    if (fits_a_tile) {
+      EXPECT_NEAR(plan.expected_loss.value_or(-1), loss, 1e-9) << length;
+    }
+  }
+  EXPECT_THAT(chooser.decide(of(1, 103)).plan->why,
+              HasSubstr("; here by the cost model 4 % slower than there."));
+}
+
+/// What the plan executes and moves over what it must, by the roofline of the device.
+double waste(const Problem& problem, const Candidate& candidate, const DeviceProperties& device) {
+  Cost least = candidate.family->cost(problem, candidate.config);
+  const double seconds = estimated_seconds(least, device);
+  least.bytes = static_cast<double>(compulsory_bytes(problem));
+  least.flops = 2 * static_cast<double>(multiply_adds(problem));
+  return seconds / estimated_seconds(least, device);
+}
+
+TEST_F(Buckets, LoseLittleByTheKernelsThereAre) {
+  const Problem dense{.in_channels = 80, .out_channels = 384, .kernel_size = 3};
+  const Problem depthwise{.in_channels = 256,
+                          .out_channels = 256,
+                          .kernel_size = 7,
+                          .num_groups = 256,
+                          .layout = Layout::NCL};
+  machine.families = {all_families().begin(), all_families().end()};
+  for (const DeviceProperties& device :
+       {properties_of_arch("sm_90a"), open_device("cpu")->properties()}) {
+    machine.gpu = std::make_shared<FakeDevice>(device);
+    for (Problem layer : {dense, depthwise}) {
+      PlanBuckets chooser(machine.backend(), Policy::nearest_or_heuristic);
+      int shared = 0;
+      for (layer.length = 7; layer.length < 20'000; layer.length += 1 + layer.length / 50) {
+        const Plan plan = *chooser.decide(layer).plan;
+        if (!testing::Matches(HasSubstr("Shared by"))(plan.why)) continue;
+        ++shared;
+        EXPECT_LE(waste(layer, plan.candidate, device),
+                  (1 + 1.0001 * max_bucket_loss) * waste(bucket_of(layer), plan.candidate, device))
+            << describe(layer);
+      }
+      EXPECT_GT(shared, 100) << describe(layer) << " on " << device.name;
+    }
+  }
 }
 
 TEST_F(Buckets, AskForPlansUntilThereAreSome) {

@@ -2,8 +2,12 @@
 
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <future>
+#include <random>
 #include <stdexcept>
+#include <thread>
+#include <vector>
 
 namespace convtune {
 namespace {
@@ -108,6 +112,37 @@ TEST(ShapeCache, AWaitingThreadPreparesWhatAnotherCouldNot) {
   const auto prepared = waiting.get();
   EXPECT_NE(prepared, nullptr);
   EXPECT_EQ(cache.find(shape(1)), prepared);
+}
+
+TEST(ShapeCache, ServesManyShapesToManyThreadsWithinItsBounds) {
+  constexpr int threads = 4;
+  constexpr std::int64_t shapes = 100;
+  constexpr std::size_t kept = 10;
+  ShapeCache cache(at_most(kept));
+  std::atomic<int> wrong = 0;
+  const auto use = [&](unsigned seed) {
+    std::mt19937 random(seed);
+    std::uniform_int_distribution<std::int64_t> lengths(1, shapes);
+    for (int i = 0; i < 2000; ++i) {
+      const std::int64_t length = lengths(random);
+      const auto bytes = static_cast<std::size_t>(length);  // by which a shape is known
+      auto found = cache.find(shape(length));
+      if (found == nullptr) {
+        found = cache.find_or_prepare(shape(length), [&] { return served_with(bytes); });
+      }
+      if (found->executable->bytes() != bytes) ++wrong;
+    }
+  };
+  std::vector<std::thread> running;
+  for (unsigned seed = 0; seed < threads; ++seed) running.emplace_back(use, seed);
+  for (std::thread& thread : running) thread.join();
+  EXPECT_EQ(wrong, 0);
+  std::size_t there = 0;
+  for (std::int64_t length = 1; length <= shapes; ++length) {
+    if (cache.find(shape(length)) != nullptr) ++there;
+  }
+  EXPECT_LE(there, kept);
+  EXPECT_GT(there, 0U);
 }
 
 TEST(ShapeCache, PinsBeforeAnythingCanDropTheShape) {
