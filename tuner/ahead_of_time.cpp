@@ -7,6 +7,7 @@
 #include <chrono>
 #include <map>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include "generator/candidates.hpp"
@@ -49,6 +50,28 @@ std::vector<Ranked> ranked_candidates(std::span<const Layer> layers, const Devic
   return ranked;
 }
 
+/// Units without repetition, in the order in which they are added.
+class Units {
+ public:
+  void add(const Candidate& candidate, const Problem& problem, const DeviceProperties& device) {
+    const CudaKernel& kernel = *candidate.family->cuda;
+    std::string instantiation = kernel.instantiation(problem, candidate.config);
+    const auto [place, is_new] = places_.try_emplace({device.arch, instantiation}, units_.size());
+    if (is_new) {
+      units_.push_back({.arch = device.arch,
+                        .kernel = std::move(instantiation),
+                        .source = write_source(kernel, problem, candidate.config, device),
+                        .launch = kernel.geometry(problem, candidate.config, device)});
+    }
+    ++units_[place->second].candidates;
+  }
+  std::vector<CompileUnit> take() { return std::move(units_); }
+
+ private:
+  std::vector<CompileUnit> units_;
+  std::map<std::pair<std::string, std::string>, std::size_t> places_;  // by arch and instantiation
+};
+
 CompileResult compile_one(const CompileUnit& unit) {
   CompileResult result;
   try {
@@ -69,25 +92,34 @@ CompileResult compile_one(const CompileUnit& unit) {
 
 std::vector<CompileUnit> compile_units(std::span<const Layer> layers,
                                        std::span<const std::string> archs, std::size_t shortlist) {
-  std::vector<CompileUnit> units;
+  Units units;
   for (const std::string& arch : archs) {
     const DeviceProperties device = properties_of_arch(arch);
-    std::map<std::string, std::size_t> seen;
     for (const Ranked& each : ranked_candidates(layers, device, shortlist)) {
-      const CudaKernel& kernel = *each.candidate.family->cuda;
-      const Config& config = each.candidate.config;
-      std::string instantiation = kernel.instantiation(*each.problem, config);
-      const auto [unit, is_new] = seen.try_emplace(instantiation, units.size());
-      if (is_new) {
-        units.push_back({.arch = arch,
-                         .kernel = std::move(instantiation),
-                         .source = write_source(kernel, *each.problem, config, device),
-                         .launch = kernel.geometry(*each.problem, config, device)});
-      }
-      ++units[unit->second].candidates;
+      units.add(each.candidate, *each.problem, device);
     }
   }
-  return units;
+  return units.take();
+}
+
+std::vector<CompileUnit> winning_units(const Store& store) {
+  std::map<std::string, DeviceProperties> devices;
+  for (const DeviceProperties& device : store.devices()) devices.emplace(identity(device), device);
+  Units units;
+  for (const Verdict& verdict : store.verdicts()) {
+    const auto device = devices.find(verdict.device);
+    if (device == devices.end()) continue;
+    for (const std::string& config : std::set{verdict.winner, verdict.best_generated}) {
+      try {
+        const Candidate candidate =
+            resolve(config, verdict.problem, device->second, generated_families());
+        if (candidate.family->cuda != nullptr)
+          units.add(candidate, verdict.problem, device->second);
+      } catch (const Error&) {  // a vendor's, none, or of another version
+      }
+    }
+  }
+  return units.take();
 }
 
 std::vector<CompileResult> compile_ahead(std::span<const CompileUnit> units, unsigned jobs,

@@ -9,6 +9,7 @@
 
 #include "generator/compiler.hpp"
 #include "generator/occupancy.hpp"
+#include "results/store.hpp"
 #include "tuner/layers.hpp"
 
 namespace convtune {
@@ -29,6 +30,11 @@ struct CompileUnit {
 std::vector<CompileUnit> compile_units(std::span<const Layer> layers,
                                        std::span<const std::string> archs,
                                        std::size_t shortlist = 0);
+
+/// The distinct units of what won in the database: of each CUDA device and problem the winner, if
+/// it is generated, and the best generated kernel, as this build generates them. Left out is what
+/// this build does not have any more.
+std::vector<CompileUnit> winning_units(const Store& store);
 
 /// How a unit ended.
 struct CompileResult {

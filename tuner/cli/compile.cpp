@@ -21,6 +21,7 @@ using State = CompileResult::State;
 
 struct CompileOptions {
   LayerOptions layers;
+  std::string database;
   std::string archs = "sm_90a";
   std::string pack;
   std::size_t shortlist = 0;
@@ -125,11 +126,31 @@ void print_json(const std::vector<CompileUnit>& units, const std::vector<Compile
   fmt::print("{}\n", out.dump(2));
 }
 
+struct Work {
+  std::vector<CompileUnit> units;
+  std::string of;  ///< "42 problems, "
+};
+
+Work work_of(const CompileOptions& options) {
+  if (options.database.empty()) {
+    const std::vector<std::string> archs = split_archs(options.archs);
+    const std::vector<Layer> layers = selected_layers(options.layers, "quickstart");
+    compiler_info();  // before the work of enumerating, so that its absence is said at once
+    return {.units = compile_units(layers, archs, options.shortlist),
+            .of = fmt::format("{} problems, ", layers.size())};
+  }
+  Work work{.units = winning_units(Store(options.database, Store::Access::read)), .of = ""};
+  if (work.units.empty()) {
+    throw Error(Status::invalid,
+                fmt::format("the database {} has no CUDA kernel that won: tune on a GPU first, or "
+                            "name layers instead",
+                            options.database));
+  }
+  return work;
+}
+
 int compile(const CompileOptions& options) {
-  const std::vector<std::string> archs = split_archs(options.archs);
-  const std::vector<Layer> layers = selected_layers(options.layers, "quickstart");
-  compiler_info();  // before the work of enumerating, so that its absence is said at once
-  const std::vector<CompileUnit> units = compile_units(layers, archs, options.shortlist);
+  const auto [units, of] = work_of(options);
   note_interrupts();
   Tally tally(units.size(), options.quiet);
   const std::vector<CompileResult> results = compile_ahead(
@@ -137,10 +158,9 @@ int compile(const CompileOptions& options) {
       [&](const CompileResult& result) { tally.add(result); });
   options.json ? print_json(units, results) : print_table(units, results);
   if (!options.json) {
-    fmt::print(
-        "{} problems, {} kernels: {} compiled, {} from the cache, {} failed, {} not reached\n",
-        layers.size(), units.size(), tally.count(State::compiled), tally.count(State::cached),
-        tally.count(State::failed), units.size() - tally.reached());
+    fmt::print("{}{} kernels: {} compiled, {} from the cache, {} failed, {} not reached\n", of,
+               units.size(), tally.count(State::compiled), tally.count(State::cached),
+               tally.count(State::failed), units.size() - tally.reached());
   }
   if (!options.pack.empty()) {
     const std::size_t kernels = add_to_pack(options.pack, units, results);
@@ -161,6 +181,8 @@ void add_compile(CLI::App& app, Action& action) {
   add_layer_options(*command, options->layers);
   command->add_option("--arch", options->archs, "Architectures, separated by commas")
       ->capture_default_str();
+  CLI::Option* database = command->add_option(
+      "--db", options->database, "Instead of layers: what won in this database, for its GPUs");
   command->add_option("--budget", options->budget_seconds, "Seconds in all; 0: no limit")
       ->check(number_from(0.0))
       ->capture_default_str();
@@ -172,6 +194,9 @@ void add_compile(CLI::App& app, Action& action) {
                    "Candidates of each layer and family, the cost model's first; 0: all")
       ->check(number_from(std::size_t{0}))
       ->capture_default_str();
+  for (const char* other : {"--layers", "--grid", "--problem", "--arch", "--shortlist"}) {
+    database->excludes(command->get_option(other));
+  }
   command->add_option("--pack", options->pack,
                       "Also add them to this file, for machines without a compiler");
   command->add_flag("--quiet", options->quiet, "No progress on stderr");
