@@ -1,9 +1,11 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "generator/compiler.hpp"
 #include "generator/cubin_cache.hpp"
@@ -108,23 +110,28 @@ Finding describe_families() {
           .text = fmt::format("{}", fmt::join(names, ", "))};
 }
 
-/// The nearest folder above that exists decides whether a file or folder can be made there.
-bool can_be_made(fs::path path) {
+/// Whether a file is there that may be written, or can be made: the nearest that exists above it
+/// decides, which must be a folder.
+bool can_be_written(fs::path file) {
   std::error_code ignored;
-  while (!path.empty() && !fs::exists(path, ignored) && path != path.parent_path()) {
-    path = path.parent_path();
+  if (fs::exists(file, ignored)) return access(file.c_str(), W_OK) == 0;
+  while (!file.empty() && !fs::exists(file, ignored) && file != file.parent_path()) {
+    file = file.parent_path();
   }
-  return access(path.empty() ? "." : path.c_str(), W_OK) == 0;
+  if (file.empty()) file = ".";
+  return fs::is_directory(file, ignored) && access(file.c_str(), W_OK) == 0;
 }
 
-Finding describe_place(const std::string& what, const fs::path& path, const std::string& variable) {
+/// Where `file` will be written is `path` itself or in there.
+Finding describe_place(const std::string& what, const fs::path& path, const fs::path& file,
+                       const std::string& variable) {
   if (path.empty()) {
     return {
         .what = what, .found = false, .text = fmt::format("no folder: set HOME or {}", variable)};
   }
   std::error_code ignored;
   const bool exists = fs::exists(path, ignored);
-  const bool writable = can_be_made(path);
+  const bool writable = can_be_written(file);
   const std::string state = exists && writable ? "" : exists ? " (read-only)" : " (not there yet)";
   if (!writable) {
     return {.what = what,
@@ -133,6 +140,31 @@ Finding describe_place(const std::string& what, const fs::path& path, const std:
                                 path.string(), state, variable)};
   }
   return {.what = what, .found = true, .text = path.string() + state};
+}
+
+/// identity() of all that this machine has: plans of others are not used.
+std::set<std::string> identities_here() {
+  std::set<std::string> here = {identity(open_device("cpu")->properties())};
+  for (const DeviceProperties& gpu : list_gpus().gpus) here.insert(identity(gpu));
+  return here;
+}
+
+Finding describe_database() {
+  const fs::path path = default_database();
+  Finding found = describe_place("database", path, path, "CONVTUNE_DB");
+  std::error_code ignored;
+  if (path.empty() || !fs::exists(path, ignored)) return found;
+  try {
+    const std::vector<Verdict> verdicts = Store(path, Store::Access::read).verdicts();
+    const std::set<std::string> here = identities_here();
+    const auto usable = std::ranges::count_if(
+        verdicts, [&](const Verdict& verdict) { return here.contains(verdict.device); });
+    found.text += fmt::format(", layers tuned on these devices: {}, on others: {}", usable,
+                              static_cast<std::ptrdiff_t>(verdicts.size()) - usable);
+  } catch (const Error& error) {
+    found = {.what = found.what, .found = false, .text = error.what()};
+  }
+  return found;
 }
 
 std::vector<Finding> findings() {
@@ -147,8 +179,9 @@ std::vector<Finding> findings() {
                                 "not in this build: install libdnnl-dev and build again with "
                                 "CONVTUNE_WITH_ONEDNN=ON; nothing else needs it"));
   all.push_back(describe_families());
-  all.push_back(describe_place("database", default_database(), "CONVTUNE_DB"));
-  all.push_back(describe_place("cache", default_cache_folder(), "CONVTUNE_CACHE_DIR"));
+  all.push_back(describe_database());
+  const fs::path cache = default_cache_folder();
+  all.push_back(describe_place("cache", cache, cache / "kernel", "CONVTUNE_CACHE_DIR"));
   return all;
 }
 
