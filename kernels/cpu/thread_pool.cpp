@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <charconv>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <string_view>
@@ -23,6 +24,17 @@ namespace {
 // A task that calls parallel_for again would wait for itself: it runs its tasks alone instead.
 thread_local bool inside_task = false;
 
+// About what it takes to put a thread to sleep and wake it: convolutions often follow each other
+// closely, and small ones take no longer themselves.
+constexpr std::chrono::microseconds short_wait(50);
+
+// Returns once `done`, or after a short wait.
+template <typename F>
+void wait_awake(F&& done) {
+  const auto end = std::chrono::steady_clock::now() + short_wait;
+  while (!done() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+}
+
 }  // namespace
 
 struct ThreadPool::Impl {
@@ -34,8 +46,10 @@ struct ThreadPool::Impl {
   std::int64_t count = 0;
   std::atomic<std::int64_t> next = 0;
   std::uint64_t job = 0;
-  bool open = false;       // the job may still be joined
-  std::size_t inside = 0;  // workers that joined it
+  std::atomic<std::uint64_t> announced = 0;  // the job, for those who wait awake
+  bool open = false;                         // the job may still be joined
+  std::int64_t wanted = 0, joined = 0;       // workers for the job
+  std::atomic<std::int64_t> inside = 0;      // of these, who are not done
   bool stopping = false;
   std::vector<std::thread> workers;
 
@@ -47,16 +61,21 @@ struct ThreadPool::Impl {
 
   void serve() {
     std::uint64_t served = 0;
-    std::unique_lock lock(mutex);
     while (true) {
-      job_started.wait(lock, [&] { return stopping || (open && job != served); });
-      if (stopping) return;
-      served = job;
-      ++inside;
-      lock.unlock();
+      wait_awake([&] { return announced != served; });
+      {
+        std::unique_lock lock(mutex);
+        job_started.wait(lock,
+                         [&] { return stopping || (open && job != served && joined < wanted); });
+        if (stopping) return;
+        served = job;
+        ++joined;
+        ++inside;
+      }
       work_off();
-      lock.lock();
-      if (--inside == 0) job_finished.notify_one();
+      if (--inside > 0) continue;
+      const std::lock_guard lock(mutex);  // the caller is about to wait, or does
+      job_finished.notify_one();
     }
   }
 };
@@ -101,14 +120,23 @@ void ThreadPool::parallel_for(std::int64_t count, std::int64_t operations,
     impl_->count = count;
     impl_->next = 0;
     impl_->open = true;
+    impl_->wanted = helpers;
+    impl_->joined = 0;
     ++impl_->job;
   }
+  impl_->announced = impl_->job;
   for (std::int64_t i = 0; i < helpers; ++i) impl_->job_started.notify_one();
   impl_->work_off();
-  // Whoever has not woken by now is not waited for.
+  {
+    // Whoever has not woken by now is not waited for.
+    const std::lock_guard lock(impl_->mutex);
+    impl_->open = false;
+  }
+  const auto all_done = [&] { return impl_->inside == 0; };
+  wait_awake(all_done);
+  if (all_done()) return;
   std::unique_lock lock(impl_->mutex);
-  impl_->open = false;
-  impl_->job_finished.wait(lock, [&] { return impl_->inside == 0; });
+  impl_->job_finished.wait(lock, all_done);
 }
 
 int default_threads() {

@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
+#include <ctime>
 #include <memory>
 #include <set>
 #include <thread>
@@ -55,6 +57,26 @@ TEST(ThreadPool, WakesNobodyForLittleWork) {
                       [&](std::int64_t) { ran.insert(std::this_thread::get_id()); });
   }
   EXPECT_THAT(ran, testing::ElementsAre(std::this_thread::get_id()));
+}
+
+TEST(ThreadPool, SleepsSoonAfterAJob) {
+  ThreadPool pool(3);
+  pool.parallel_for(3, plenty, [](std::int64_t) {});
+  std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  const std::clock_t before = std::clock();  // of all threads
+  std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  EXPECT_LT(std::clock() - before, CLOCKS_PER_SEC / 1000);
+}
+
+// Some jobs come before the threads of the last one sleep, others after.
+TEST(ThreadPool, CallsEveryTaskOnceWhateverThePauses) {
+  ThreadPool pool(3);
+  for (int round = 0; round < 300; ++round) {
+    std::vector<int> calls(4, 0);
+    pool.parallel_for(4, plenty, [&](std::int64_t i) { ++calls[static_cast<std::size_t>(i)]; });
+    ASSERT_THAT(calls, Each(1)) << round;
+    std::this_thread::sleep_for(std::chrono::microseconds(round % 3 == 0 ? 0 : round % 100));
+  }
 }
 
 // The child has no workers and must not wait for any; an alarm ends it if it does.
