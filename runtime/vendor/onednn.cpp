@@ -3,9 +3,14 @@
 #include <fmt/format.h>
 #include <omp.h>
 
+#include <chrono>
 #include <cstring>
+#include <ctime>
 #include <mutex>
 #include <oneapi/dnnl/dnnl.hpp>
+#include <optional>
+#include <string>
+#include <thread>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -207,8 +212,62 @@ void run(const void* prepared, const void* x, void* y, ThreadPool& /*pool*/) {
   plan.stream.wait();
 }
 
+std::chrono::nanoseconds processor_time() {
+  timespec used = {};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+  return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
+}
+
+// OpenMP's threads spin for milliseconds after a run, each on a core; this waits until they sleep.
+// They are not ended: new ones may take milliseconds to find a core of their own.
+void rest() {
+  constexpr std::chrono::microseconds look(200);
+  constexpr int most_looks = 100;  // something else of this process may go on
+  for (int i = 0; i < most_looks; ++i) {
+    const std::chrono::nanoseconds before = processor_time();
+    std::this_thread::sleep_for(look);
+    if (processor_time() - before < look / 2) return;
+  }
+}
+
 bool dtype_supported(const Problem& problem, const Config&, const DeviceProperties&) {
   return problem.dtype != DType::float16;
+}
+
+// What a config makes oneDNN do. Forms that agree in it run the same code on the same memory.
+struct Doing {
+  std::string implementation;
+  bool x_reordered = false, y_reordered = false;
+  bool operator==(const Doing&) const = default;
+};
+
+// Null if oneDNN refuses: prepare() says why.
+std::optional<Doing> doing(const Problem& p, const Form& form, bool reordered) {
+  try {
+    const ConvolutionDesc desc = describe_convolution(p, form, reordered);
+    return Doing{
+        .implementation = desc.impl_info_str(),
+        .x_reordered = desc.src_desc() != tensor(p, form, p.in_channels, p.length),
+        .y_reordered = desc.dst_desc() != tensor(p, form, p.out_channels, output_length(p))};
+  } catch (const dnnl::error&) {
+    return std::nullopt;
+  }
+}
+
+// Of forms that are the same thing, the first stands for all: 1-D before 2-D, as it lies before
+// reordered.
+bool distinct(const Problem& problem, const Config& config, const DeviceProperties&) {
+  const bool two_d = config.at("dimensions") == 2;
+  const bool reordered = config.at("reordered") != 0;
+  const auto own = doing(problem, {.two_d = two_d}, reordered);
+  if (!own) return true;
+  for (const bool other_two_d : {false, true}) {
+    for (const bool other_reordered : {false, true}) {
+      if (other_two_d == two_d && other_reordered == reordered) return true;
+      if (doing(problem, {.two_d = other_two_d}, other_reordered) == own) return false;
+    }
+  }
+  return true;
 }
 
 bool exact_post_op(const Problem& problem, const Config&, const DeviceProperties&) {
@@ -238,7 +297,7 @@ std::string source_digest(const Problem&, const Config&, const DeviceProperties&
   return library();
 }
 
-constexpr CpuKernel kernel = {.prepare = prepare, .run = run};
+constexpr CpuKernel kernel = {.prepare = prepare, .run = run, .rest = rest};
 
 }  // namespace
 
@@ -255,7 +314,9 @@ const Family& onednn() {
                       {0, 1},
                       "0: x and y as they lie; 1: copied to and from the order oneDNN prefers"}},
       .constraints = {{"dtype", "float32 or bfloat16", dtype_supported},
-                      {"exact_post_op", "no activation, or relu", exact_post_op}},
+                      {"exact_post_op", "no activation, or relu", exact_post_op},
+                      {"distinct", "oneDNN does something else for it than for an earlier form",
+                       distinct}},
       .default_config = default_config,
       .cost = cost,
       .source_digest = source_digest,
