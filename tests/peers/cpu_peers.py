@@ -28,6 +28,8 @@ import onnx_peer
 from convtune_worker import Worker
 
 MOST_BYTES = 4 << 30
+STRETCHES = 5
+LONG_SECONDS = 5e-3
 
 
 def parse_arguments():
@@ -56,19 +58,29 @@ def tuned(arguments):
             if v["device"] in here and v["best_generated"]]
 
 
+def settle():
+    """Until the threads of whoever ran last sleep: they spin for milliseconds, in wait of more."""
+    time.sleep(0.02)
+
+
 class Peer:
-    """A function of x, with the runs that make a sample long enough. The first calls choose, pack
-    and compile whatever there is to."""
+    """A function of x, with the runs that make a stretch long enough. As with our own candidates, a
+    sample is the fastest of some stretches, unless one is long. The first calls choose, pack and
+    compile whatever there is to."""
 
     def __init__(self, function, x):
         self.timer = torch_timing.CpuTimer(lambda: x)
         self.function = function
         self.timer.stretch(function, 3)
-        self.runs = torch_timing.runs_for(self.timer.stretch(function, 1))
+        once = self.timer.stretch(function, 1)
+        self.runs = torch_timing.runs_for(once)
+        self.stretches = STRETCHES if once < LONG_SECONDS else 1
         self.samples = []
 
     def take_sample(self):
-        self.samples.append(self.timer.stretch(self.function, self.runs))
+        self.timer.stretch(self.function, 1)  # wakes its threads
+        self.samples.append(min(self.timer.stretch(self.function, self.runs)
+                                for _ in range(self.stretches)))
 
 
 def peers_of(fields):
@@ -93,11 +105,13 @@ def measure(worker, verdict, rounds):
     peers, failures = peers_of(fields)
     samples = {config: [] for config in configs}
     for _ in range(rounds):
+        settle()
         for row in worker.one_round(fields, configs):
             samples[row["config"]] += row["samples"]
             if row["outcome"] != "ok":
                 failures[row["config"]] = row["reason"]
         for peer in peers.values():
+            settle()
             peer.take_sample()
     samples |= {name: peer.samples for name, peer in peers.items()}
     return {name: taken for name, taken in samples.items() if len(taken) == rounds}, failures
