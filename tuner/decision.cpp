@@ -62,7 +62,7 @@ Decision decide(std::span<const std::vector<double>> samples, std::size_t prefer
     if (i == fastest) continue;
     const std::vector<double> ratios = log_ratios(samples[i], samples[fastest]);
     const Interval interval = median_interval(ratios, rule.confidence);
-    if (interval.low <= 0 && interval.low >= -equal && interval.high <= equal) {
+    if (interval.low >= -equal && interval.high <= equal) {
       decision.tied.push_back(i);
       continue;
     }

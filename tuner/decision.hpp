@@ -39,10 +39,10 @@ double positive_confidence(std::span<const double> values);
 /// samples[finalist][round]: seconds, taken in turns, so that equal rounds saw equal conditions; at
 /// least one round, equally many for all. The fastest has the lowest median. With each other comes
 /// the interval of the median of log(its sample / the fastest one's sample of the same round):
-/// where that lies above 0, it is slower; else, where it lies within ± log(1 + indifference), it is
-/// tied; else the rounds do not suffice, and that it loses is a guess, whose confidence is the sign
-/// test's. Of a tie that includes `preferred` (an index), that one wins: a change is only worth it
-/// when proven.
+/// where that lies within ± log(1 + indifference), it is tied, though it may be slower; else, where
+/// it lies above 0, it is beaten; else the rounds do not suffice, and that it loses is a guess,
+/// whose confidence is the sign test's. Of a tie that includes `preferred` (an index), that one
+/// wins: a change is only worth it when proven.
 Decision decide(std::span<const std::vector<double>> samples, std::size_t preferred,
                 const DecisionRule& rule = {});
 

@@ -164,12 +164,21 @@ TEST(Decide, WhatTheRoundsDoNotTellApartIsNoTieButAGuess) {
 
 TEST(Decide, NoiseThatHitsWholeRoundsDoesNotHideADifference) {
   const Samples samples = {{1.00, 2.00, 3.00, 4.00, 1.50, 2.50, 3.50, 1.10, 2.20, 3.30},
-                           {1.01, 2.02, 3.03, 4.04, 1.52, 2.53, 3.54, 1.12, 2.23, 3.34}};
+                           {1.03, 2.06, 3.09, 4.12, 1.55, 2.58, 3.61, 1.14, 2.27, 3.40}};
   const Decision decision = decide(samples, no_preference);
   EXPECT_EQ(decision.winner, 0U);
   EXPECT_TRUE(decision.tied.empty());
   EXPECT_TRUE(decision.settled);
   EXPECT_GE(decision.confidence, 0.99);
+}
+
+TEST(Decide, AProvenDifferenceTooSmallToMatterIsATie) {
+  const Samples samples = {{1.000, 1.500, 2.000, 1.100, 1.200, 1.300, 1.400, 1.600, 1.700, 1.800},
+                           {1.010, 1.515, 2.020, 1.111, 1.212, 1.313, 1.414, 1.616, 1.717, 1.818}};
+  const Decision decision = decide(samples, 1);
+  EXPECT_EQ(decision.winner, 1U);
+  EXPECT_THAT(decision.tied, testing::ElementsAre(0U));
+  EXPECT_TRUE(decision.settled);
 }
 
 TEST(Decide, TieGoesToThePreferredOne) {
