@@ -23,11 +23,14 @@ void require_multiple(std::int64_t channels, std::int64_t groups, std::string_vi
   }
 }
 
-std::int64_t require_fits(Checked value, std::string_view what) {
+/// Words the refusal only if there is one: a module validates in every run.
+template <typename... Args>
+std::int64_t require_fits(Checked value, fmt::format_string<const Args&...> what,
+                          const Args&... args) {
   if (!value.value()) {
-    throw Error(
-        Status::invalid,
-        fmt::format("{} does not fit a signed 64-bit integer; make the problem smaller", what));
+    throw Error(Status::invalid,
+                fmt::format("{} does not fit a signed 64-bit integer; make the problem smaller",
+                            fmt::format(what, args...)));
   }
   return *value.value();
 }
@@ -57,8 +60,10 @@ void validate(const Problem& p) {
     throw Error(Status::invalid, fmt::format("math is {}; with dtype {} it must be ieee",
                                              name(p.math), name(p.dtype)));
   }
-  require_fits(Checked(p.length) + p.padding.left + p.padding.right, "length with its padding");
-  const std::int64_t span = require_fits(span_of_windows(p), "dilation * (kernel_size - 1)");
+  require_fits(Checked(p.length) + p.padding.left + p.padding.right,
+               "length {} with its padding {},{}", p.length, p.padding.left, p.padding.right);
+  const std::int64_t span = require_fits(span_of_windows(p), "dilation {} * (kernel_size {} - 1)",
+                                         p.dilation, p.kernel_size);
   if (span < 0) {
     throw Error(
         Status::invalid,
@@ -71,10 +76,20 @@ void validate(const Problem& p) {
   const auto bytes = static_cast<std::int64_t>(size_of(p.dtype));
   const Checked out = Checked(p.batch) * output_length(p) * p.out_channels;
   const Checked taps = Checked(p.kernel_size) * in_channels_per_group(p);
-  require_fits(Checked(p.batch) * p.length * p.in_channels * bytes, "the size of x in bytes");
-  require_fits(taps * p.out_channels * bytes, "the size of weight in bytes");
-  require_fits(out * bytes, "the size of y in bytes");
-  require_fits(out * taps * 2, "the number of operations");
+  require_fits(Checked(p.batch) * p.length * p.in_channels * bytes,
+               "the size of x in bytes (batch {} * length {} * in_channels {} * {})", p.batch,
+               p.length, p.in_channels, bytes);
+  require_fits(taps * p.out_channels * bytes,
+               "the size of weight in bytes (kernel_size {} * in_channels / num_groups {} * "
+               "out_channels {} * {})",
+               p.kernel_size, in_channels_per_group(p), p.out_channels, bytes);
+  require_fits(out * bytes,
+               "the size of y in bytes (batch {} * output length {} * out_channels {} * {})",
+               p.batch, output_length(p), p.out_channels, bytes);
+  require_fits(out * taps * 2,
+               "the number of operations (2 * batch {} * output length {} * out_channels {} * "
+               "kernel_size {} * in_channels / num_groups {})",
+               p.batch, output_length(p), p.out_channels, p.kernel_size, in_channels_per_group(p));
 }
 
 std::int64_t output_length(const Problem& p) { return *span_of_windows(p).value() / p.stride + 1; }

@@ -83,12 +83,20 @@ TEST(Problem, SizesBeyond64BitsAreRefused) {
     return refusal([&] { validate(p); });
   };
   constexpr std::int64_t huge = std::int64_t{1} << 62;
-  EXPECT_THAT(message([](Problem& p) { p.length = INT64_MAX; }),
-              HasSubstr("length with its padding"));
-  EXPECT_THAT(message([](Problem& p) { p.dilation = huge; }), HasSubstr("dilation"));
-  EXPECT_THAT(message([](Problem& p) { p.length = huge; }), HasSubstr("size of x"));
-  EXPECT_THAT(message([](Problem& p) { p.out_channels = huge; }), HasSubstr("size of weight"));
-  EXPECT_THAT(message([](Problem& p) { p.batch = huge, p.in_channels = 1; }), HasSubstr("64-bit"));
+  EXPECT_EQ(message([](Problem& p) { p.length = INT64_MAX; }),
+            "length 9223372036854775807 with its padding 1,1 does not fit a signed 64-bit integer; "
+            "make the problem smaller");
+  EXPECT_THAT(message([](Problem& p) { p.dilation = huge; }),
+              HasSubstr("dilation 4611686018427387904 * (kernel_size 3 - 1) does not"));
+  EXPECT_THAT(message([](Problem& p) { p.length = huge; }),
+              HasSubstr("size of x in bytes (batch 1 * length 4611686018427387904 * in_channels"));
+  EXPECT_THAT(message([](Problem& p) { p.out_channels = huge; }),
+              HasSubstr("size of weight in bytes (kernel_size 3 * in_channels / num_groups 80 * "
+                        "out_channels 4611686018427387904 * 4)"));
+  EXPECT_THAT(message([](Problem& p) { p.batch = huge >> 13, p.in_channels = 1; }),
+              HasSubstr("size of y in bytes (batch 562949953421312 * output length 3000 *"));
+  EXPECT_THAT(message([](Problem& p) { p.batch = huge >> 22; }),
+              HasSubstr("number of operations (2 * batch 1099511627776 * output length 3000 *"));
 }
 
 TEST(Problem, Above32BitsIsServed) {
