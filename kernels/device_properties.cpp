@@ -34,7 +34,13 @@ constexpr std::array arch_limits = {
     ArchLimits{"sm_120", "NVIDIA RTX PRO 6000", 188, 1536, 24, 100 * KiB, 131072 * KiB},
 };
 
-/// "sm_90a" and "sm_90" have the same limits.
+/// The first architecture with a form of its own features, "sm_90a", whose limits are the same.
+constexpr int first_with_suffix = 90;
+
+int capability_of(const ArchLimits& limits) {
+  return std::stoi(std::string(limits.arch.substr(3)));
+}
+
 std::string_view without_suffix(std::string_view arch) {
   return arch.substr(0, std::min(arch.find_last_of("0123456789") + 1, arch.size()));
 }
@@ -55,17 +61,20 @@ DeviceProperties properties_of_arch(std::string_view arch) {
   const auto limits = std::ranges::find(arch_limits, without_suffix(arch), &ArchLimits::arch);
   const std::string_view suffix =
       limits == arch_limits.end() ? arch : arch.substr(limits->arch.size());
-  if (limits == arch_limits.end() || (!suffix.empty() && suffix != "a")) {
-    std::string known;
+  const bool known =
+      limits != arch_limits.end() &&
+      (suffix.empty() || (suffix == "a" && capability_of(*limits) >= first_with_suffix));
+  if (!known) {
+    std::string names;
     for (const ArchLimits& each : arch_limits) {
-      known += fmt::format("{}{}", known.empty() ? "" : ", ", each.arch);
+      names += fmt::format("{}{}", names.empty() ? "" : ", ", each.arch);
     }
     throw Error(
         Status::invalid,
-        fmt::format("'{}' is no known architecture; known are {}, and their forms with an a", arch,
-                    known));
+        fmt::format("'{}' is no known architecture; known are {}, from sm_{} on with an a too",
+                    arch, names, first_with_suffix));
   }
-  const int capability = std::stoi(std::string(limits->arch.substr(3)));
+  const int capability = capability_of(*limits);
   const bool turing = capability < 80;
   const std::int64_t reserved = turing ? 0 : KiB;
   return {

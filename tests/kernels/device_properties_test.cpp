@@ -28,7 +28,8 @@ TEST(DeviceProperties, CapabilityFollowsTheName) {
 }
 
 TEST(DeviceProperties, UnknownArchitecturesAreRefused) {
-  for (const char* arch : {"", "sm_", "sm_70", "sm_9", "sm_90b", "sm_900", "90", "sm_90aa"}) {
+  for (const char* arch :
+       {"", "sm_", "sm_70", "sm_9", "sm_80a", "sm_90b", "sm_900", "90", "sm_90aa"}) {
     EXPECT_THAT(refusal([&] { properties_of_arch(arch); }), testing::HasSubstr("known are sm_75"))
         << arch;
   }
