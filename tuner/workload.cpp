@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <fstream>
+#include <optional>
 #include <random>
 #include <string>
+#include <string_view>
 
 #include <sys/resource.h>
 
@@ -20,6 +22,17 @@ std::vector<std::byte> random_array(std::int64_t elements, DType dtype, std::mt1
     store_element(array.data(), dtype, i, static_cast<float>(bits - (1 << 23)) * scale);
   }
   return array;
+}
+
+/// The number behind a word of a file.
+std::optional<std::int64_t> number_after(std::string_view wanted,
+                                         const std::filesystem::path& file) {
+  std::ifstream words(file);
+  std::int64_t number = 0;
+  for (std::string word; words >> word;) {
+    if (word == wanted && words >> number) return number;
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -56,22 +69,21 @@ std::int64_t workload_bytes(const Problem& problem) {
   return bytes.value().value_or(INT64_MAX);
 }
 
-std::int64_t available_memory() {
+std::int64_t available_memory(const std::filesystem::path& cgroup) {
   std::int64_t available = INT64_MAX;
-  std::ifstream meminfo("/proc/meminfo");
-  for (std::string word; meminfo >> word;) {
-    if (word == "MemAvailable:") {
-      meminfo >> available;
-      available *= 1024;
-      break;
-    }
+  if (const auto kibibytes = number_after("MemAvailable:", "/proc/meminfo")) {
+    available = *kibibytes * 1024;
   }
   // A container's limit; without one the file has a word, or is not there.
   std::int64_t allowed = 0;
   std::int64_t used = 0;
-  std::ifstream("/sys/fs/cgroup/memory.current") >> used;
-  if (std::ifstream("/sys/fs/cgroup/memory.max") >> allowed) {
-    available = std::min(available, allowed - used);
+  std::ifstream(cgroup / "memory.current") >> used;
+  if (std::ifstream(cgroup / "memory.max") >> allowed) {
+    // Copies of files count as used, such as a build leaves, but go when memory is wanted.
+    const auto files = [&](const char* list) {
+      return number_after(list, cgroup / "memory.stat").value_or(0);
+    };
+    available = std::min(available, allowed - used + files("active_file") + files("inactive_file"));
   }
   rlimit limit{};
   if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {

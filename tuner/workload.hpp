@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <vector>
 
 #include "kernels/reference.hpp"
@@ -37,8 +38,8 @@ Workload make_random_arrays(const Problem& problem, std::uint64_t seed);
 /// copies, packed weights, and the output with its guard bands. Saturates.
 std::int64_t workload_bytes(const Problem& problem);
 
-/// Host memory that can still be taken without swapping, in bytes (MemAvailable, and the limits of
-/// the process).
-std::int64_t available_memory();
+/// Host memory that can still be taken without swapping, in bytes: MemAvailable, and the limits of
+/// the process and of its container, whose control group (version 2) is that folder.
+std::int64_t available_memory(const std::filesystem::path& cgroup = "/sys/fs/cgroup");
 
 }  // namespace convtune
