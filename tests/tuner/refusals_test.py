@@ -47,6 +47,7 @@ REFUSALS = [
     (["run", "--list", "twice"], INVALID, 'twice line 2: the key "input" stands twice'),
     (["run", "--list", "empty", "--input", "x"], INVALID, "--list"),
     (["bench", "--benchmark_out=/nowhere/x"], STORAGE, "/nowhere/x cannot be written"),
+    (["bench", "--db", "nowhere.db"], STORAGE, "nowhere.db: nothing has been tuned yet"),
     (["fly"], INVALID, "fly; see convtune --help"),
     ([], INVALID, "no command was given"),
     (["compile", "--arch", "sm_90a,,sm_80"], INVALID, "'' is no known architecture"),

@@ -1,7 +1,9 @@
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "kernels/error.hpp"
@@ -20,7 +22,7 @@ namespace {
 struct BenchOptions {
   LayerOptions layers;
   std::string device = "auto";
-  std::string database = default_database().string();
+  std::optional<std::string> database;
 };
 
 /// One contender of one layer. Everything is made when it runs, so that a long list needs the
@@ -32,18 +34,19 @@ struct Contender {
   Cache cache = Cache::cold;
 };
 
+void require_memory(const Problem& problem) {
+  if (workload_bytes(problem) > available_memory()) {
+    throw Error(Status::no_memory, "not enough host memory");
+  }
+}
+
 void time_candidate(benchmark::State& state, Device& device, const Contender& contender) {
   const Problem& problem = contender.problem;
+  require_memory(problem);
   const Workload workload = make_random_arrays(problem, 0);
-  std::unique_ptr<Executable> executable;
-  try {
-    executable = device.prepare(
-        problem, resolve(contender.config, problem, device.properties(), all_families()),
-        workload.weight.data(), workload.bias_data());
-  } catch (const Error& error) {
-    state.SkipWithError(error.what());
-    return;
-  }
+  const std::unique_ptr<Executable> executable = device.prepare(
+      problem, resolve(contender.config, problem, device.properties(), all_families()),
+      workload.weight.data(), workload.bias_data());
   const std::unique_ptr<Timer> timer = make_timer(device);
   timer->load(workload.inputs[0].x,
               static_cast<std::size_t>(output_elements(problem)) * size_of(problem.dtype));
@@ -63,6 +66,7 @@ void time_candidate(benchmark::State& state, Device& device, const Contender& co
 }
 
 void time_reference(benchmark::State& state, const Problem& problem) {
+  require_memory(problem);
   const Workload workload = make_random_arrays(problem, 0);
   const std::vector<std::int64_t> indices = outputs_to_check(problem, 0);
   for ([[maybe_unused]] auto _ : state) {
@@ -102,8 +106,24 @@ std::vector<std::pair<Cache, std::string>> cache_states(const Device& device) {
   return {{Cache::cold, "/cold"}, {Cache::warm, "/warm"}};
 }
 
+/// Of what cannot be timed here the reason is shown, and `all_timed` becomes false.
+benchmark::internal::Benchmark* register_one(const std::string& name, bool& all_timed,
+                                             std::function<void(benchmark::State&)> time) {
+  return benchmark::RegisterBenchmark(
+             name.c_str(),
+             [&all_timed, time = std::move(time)](benchmark::State& state) {
+               try {
+                 time(state);
+               } catch (const Error& error) {
+                 state.SkipWithError(error.what());
+                 all_timed = false;
+               }
+             })
+      ->Unit(benchmark::kMicrosecond);
+}
+
 void register_all(const std::vector<Layer>& layers, const std::shared_ptr<Device>& device,
-                  const Store* store) {
+                  const Store* store, bool& all_timed) {
   for (const Layer& layer : layers) {
     const std::string title =
         layer.label.model.empty() ? "" : layer.label.model + " " + layer.label.layer + " ";
@@ -113,27 +133,26 @@ void register_all(const std::vector<Layer>& layers, const std::shared_ptr<Device
     for (Contender contender : contenders(layer.problem, device->properties(), store)) {
       for (const auto& [cache, suffix] : cache_states(*device)) {
         contender.cache = cache;
-        benchmark::RegisterBenchmark(benchmark_name(contender.role + suffix).c_str(),
-                                     [device, contender](benchmark::State& state) {
-                                       time_candidate(state, *device, contender);
-                                     })
-            ->UseManualTime()
-            ->Unit(benchmark::kMicrosecond);
+        register_one(benchmark_name(contender.role + suffix), all_timed,
+                     [device, contender](benchmark::State& state) {
+                       time_candidate(state, *device, contender);
+                     })
+            ->UseManualTime();
       }
     }
-    benchmark::RegisterBenchmark(benchmark_name("reference").c_str(), [problem = layer.problem](
-                                                                          benchmark::State& state) {
-      time_reference(state, problem);
-    })->Unit(benchmark::kMicrosecond);
+    register_one(
+        benchmark_name("reference"), all_timed,
+        [problem = layer.problem](benchmark::State& state) { time_reference(state, problem); });
   }
 }
 
 int bench(const BenchOptions& options, std::vector<std::string> flags) {
   const std::vector<Layer> layers = selected_layers(options.layers, "quickstart");
   const std::shared_ptr<Device> device = open_device(options.device);
+  const std::filesystem::path database = options.database.value_or(default_database().string());
   std::unique_ptr<Store> store;
-  if (std::filesystem::exists(options.database)) {
-    store = std::make_unique<Store>(options.database, Store::Access::read);
+  if (options.database || std::filesystem::exists(database)) {
+    store = std::make_unique<Store>(database, Store::Access::read);
   }
 
   for (const std::string& flag : flags) {
@@ -150,7 +169,8 @@ int bench(const BenchOptions& options, std::vector<std::string> flags) {
         Status::invalid,
         fmt::format("'{}' is neither an option of bench nor of Google Benchmark", flags[1]));
   }
-  register_all(layers, device, store.get());
+  bool all_timed = true;
+  register_all(layers, device, store.get(), all_timed);
   const std::size_t ran = benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
   if (ran == 0) {
@@ -158,7 +178,7 @@ int bench(const BenchOptions& options, std::vector<std::string> flags) {
                 "no benchmark ran; give a --benchmark_filter that matches one of "
                 "--benchmark_list_tests");
   }
-  return 0;
+  return static_cast<int>(all_timed ? Status::ok : Status::partial);
 }
 
 }  // namespace
@@ -171,12 +191,12 @@ void add_bench(CLI::App& app, Action& action) {
   command->add_option("--device", options->device, "auto, cpu, cuda or cuda:INDEX")
       ->capture_default_str();
   add_pack_option(*command);
-  command->add_option("--db", options->database, "Database file")->capture_default_str();
+  command->add_option("--db", options->database, "Database file; without, the user's");
   command->allow_extras();
   command->footer(
       "Flags of Google Benchmark are passed on: --benchmark_filter=REGEX,\n"
       "--benchmark_format=json, --benchmark_out=FILE, --benchmark_repetitions=N, ...\n"
-      "Without layers, those of the quickstart list.\n\n"
+      "Without layers, those of the quickstart list. Exit code 5 if any could not be timed.\n\n"
       "Examples:\n"
       "  convtune bench --layers mamba-130m --benchmark_filter=/tuned\n"
       "  convtune bench --layers mamba-130m --benchmark_filter=/default --benchmark_format=json");
