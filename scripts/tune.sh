@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets up, builds, tunes on whatever device there is and writes the report, all within ten minutes.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd) # options name files from where the user is
 
 usage="Usage: scripts/tune.sh [OPTIONS of convtune tune]
 Sets up, builds, tunes on whatever device there is and writes build/report.html, all within ten
@@ -13,9 +13,9 @@ limit=570 # seconds for all of it, with a little to spare
 finish=20 # of them for the report
 ahead=90  # of them for compiling CUDA candidates, where there is no GPU
 
-convtune=build/default/tuner/convtune
-report=build/report.html
-kernels=build/kernels-sm_90a.txt
+convtune=$root/build/default/tuner/convtune
+report=$root/build/report.html
+kernels=$root/build/kernels-sm_90a.txt
 
 say() { printf 'tune.sh: %s\n' "$*" >&2; }
 
@@ -35,9 +35,9 @@ for argument in "$@"; do
   previous=$argument
 done
 
-scripts/setup.sh
+"$root/scripts/setup.sh"
 say "building (a few minutes the first time)"
-scripts/build.sh default convtune
+"$root/scripts/build.sh" default convtune
 
 gpu=false
 [[ $("$convtune" devices) == *$'\n'cuda:0* ]] && gpu=true
@@ -60,11 +60,11 @@ if ! $gpu && (($(left) > 0)); then
   say "CUDA candidates of the same layers, compiled for sm_90a without a GPU"
   compiled=0
   "$convtune" compile "${layers[@]}" --arch sm_90a --budget "$(left)" >"$kernels" || compiled=$?
-  [[ ! -s $kernels ]] || say "$(tail -n 1 "$kernels"); registers and occupancy: $PWD/$kernels"
+  [[ ! -s $kernels ]] || say "$(tail -n 1 "$kernels"); registers and occupancy: $kernels"
   # 3: no NVRTC, which it has said; 5: the time did not suffice for all
   ((compiled == 0 || compiled == 3 || compiled == 5)) || outcome=$compiled
 fi
 
 "$convtune" report "${database[@]}" --output "$report" >/dev/null
-say "the report is $PWD/$report (all of this took $SECONDS s)"
+say "the report is $report (all of this took $SECONDS s)"
 exit "$outcome"
