@@ -175,9 +175,9 @@ Store::Info Store::info() const {
             .measurements = count(Table<Measurement>::name),
             .verdicts = count(Table<Verdict>::name),
             .runs = count(Table<Run>::name),
-            .device_names = {}};
-  Statement device = database.prepare("SELECT DISTINCT name FROM devices ORDER BY name");
-  while (device.step()) info.device_names.push_back(device.text(0));
+            .identities = {}};
+  Statement device = database.prepare("SELECT identity FROM devices ORDER BY identity");
+  while (device.step()) info.identities.push_back(device.text(0));
   return info;
 }
 

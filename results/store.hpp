@@ -67,7 +67,7 @@ class Store final : public PlanSource {
     std::filesystem::path path;
     int schema = 0;
     std::size_t problems = 0, devices = 0, measurements = 0, verdicts = 0, runs = 0;
-    std::vector<std::string> device_names;
+    std::vector<std::string> identities;  ///< of the devices
   };
   Info info() const;
 

@@ -220,7 +220,7 @@ TEST_F(StoreTest, InfoCounts) {
   EXPECT_EQ(info.verdicts, 3U);
   EXPECT_EQ(info.runs, 2U);
   EXPECT_EQ(info.devices, 2U);
-  EXPECT_THAT(info.device_names, ElementsAre("Other CPU", "Test CPU"));
+  EXPECT_THAT(info.identities, ElementsAre(identity(other), identity(sample_device())));
 }
 
 TEST_F(StoreTest, CheckCountsSoundRows) {

@@ -62,7 +62,7 @@ int info(const Options& options) {
              info.measurements);
   fmt::print("{:<13} {}\n{:<13} {}\n", "verdicts", info.verdicts, "runs", info.runs);
   fmt::print("{:<13} {}\n", "devices", info.devices);
-  for (const std::string& device : info.device_names) fmt::print("  {}\n", device);
+  for (const std::string& identity : info.identities) fmt::print("  {}\n", identity);
   return 0;
 }
 
