@@ -12,7 +12,8 @@ Exit codes: 0 all there; 2 wrong usage; 3 something is missing and cannot be ins
 
 base_packages=(g++ cmake ninja-build pkg-config libhwy-dev libdnnl-dev libcli11-dev libfmt-dev
   nlohmann-json3-dev libxxhash-dev libzstd-dev libsqlite3-dev libbenchmark-dev libgtest-dev
-  libgmock-dev libboost-context-dev python3 python3-numpy python3-matplotlib python3-jinja2)
+  libgmock-dev libboost-context-dev python3 python3-numpy python3-matplotlib python3-jinja2
+  python3-jsonschema)
 long_packages=(clang clang-format clang-tidy libclang-rt-dev python3-torch python3-setuptools
   python3-wheel chromium shellcheck debootstrap dpkg-dev faketime groff-base)
 portable_sources=(highway benchmark)
