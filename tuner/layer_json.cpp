@@ -110,7 +110,8 @@ std::string read_text(const std::filesystem::path& file) {
   std::error_code ignored;
   std::ifstream stream(file, std::ios::binary);
   if (!stream || std::filesystem::is_directory(file, ignored)) {
-    throw Error(Status::storage, fmt::format("cannot read the file {}", file.string()));
+    throw Error(Status::storage,
+                fmt::format("{} cannot be read; name a layers file or a grid file", file.string()));
   }
   return {std::istreambuf_iterator<char>(stream), {}};
 }

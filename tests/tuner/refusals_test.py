@@ -29,6 +29,7 @@ REFUSALS = [
     (["compile", "--layers", ""], INVALID, "a list of layers nor a file called ''"),
     (["compile", "--layers", "nested.json"], INVALID, "nested.json: it is nested deeper than 64"),
     (["check", "--grid", "huge"], INVALID, "huge: a number in it is too large"),
+    (["tune", "--grid", "nowhere"], STORAGE, "nowhere cannot be read; name a layers file or a grid"),
     (["check", "--problem", ""], INVALID, "the problem: it is no valid JSON: line 1"),
     (["plan", "--problem", '{"length":9,"in_chanels":2}'], INVALID,
      "no key \"in_chanels\"; its keys are batch, length, in_channels,"),
