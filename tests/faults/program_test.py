@@ -90,7 +90,7 @@ class Gpu(Program):
         # A real cuDNN would ask the imaginary driver for more than it has.
         fakes = {"LD_LIBRARY_PATH": ARGS.fakes, "CONVTUNE_CUDNN": "/nonexistent",
                  "CONVTUNE_NVRTC": f"{ARGS.fakes}/libfake_nvrtc.so"}
-        return super().environment(**fakes, **more)
+        return super().environment(**(fakes | more))
 
     def plan(self, **more):
         process = self.start("plan", "--device", "cuda", "--json", problem=FOUR_CANDIDATES, **more)
@@ -98,6 +98,17 @@ class Gpu(Program):
 
     def sweep(self, *words, code=0, **more):
         return self.tune("--device", "cuda", *words, problem=FOUR_CANDIDATES, code=code, **more)
+
+    def files_of_ones(self):
+        """The options of `run` for FOUR_CANDIDATES on arrays of ones; y goes into y.npy."""
+        words = ["--problem", json.dumps(FOUR_CANDIDATES), "--output", self.folder / "y.npy"]
+        for name, shape in (("input", (1, 18008, 3)), ("weight", (3, 3, 1))):
+            numpy.save(self.folder / f"{name}.npy", numpy.ones(shape, numpy.float32))
+            words += [f"--{name}", self.folder / f"{name}.npy"]
+        return words
+
+    def expect_sums_of_ones(self):
+        self.assertEqual(numpy.load(self.folder / "y.npy").tolist(), [[[9.0]] * 8])
 
     def expect_half_lost(self, outcome, reason):
         """The candidates of 256 threads ended like that, and the two others well."""
@@ -165,6 +176,20 @@ class Gpu(Program):
         self.assertEqual({ended for ended, _ in self.outcomes().values()}, {"ok"})
         print("seen: error 2: candidates skipped, tried again by the next sweep")
 
+    def test_without_a_compiler(self):
+        """The CPU takes the GPU's place, as `plan` says it will; a sweep has nothing to do."""
+        absent = {"CONVTUNE_NVRTC": "/nowhere"}
+        self.sweep()
+        self.assertIn("NVRTC was not found (/nowhere", self.plan(**absent)["obstacle"])
+        self.assertIsNone(self.plan()["obstacle"])
+        done = subprocess.run([ARGS.convtune, "run", "--device", "cuda", *self.files_of_ones()],
+                              env=self.environment(**absent), text=True, capture_output=True,
+                              check=True)
+        self.assertIn(" (cpu)", done.stdout)
+        self.expect_sums_of_ones()
+        self.database = self.folder / "b.db"
+        self.assertIn("NVRTC was not found", self.sweep(code=3, **absent))
+
     def test_compiler_crashes(self):
         self.sweep(CONVTUNE_FAKE_NVRTC=f"crash:{THREADS_256}")
         self.expect_half_lost("crashed", "killed by signal 11, twice")
@@ -185,18 +210,10 @@ class Gpu(Program):
         """Ahead of time the others are compiled; at run time the CPU takes the GPU's place."""
         limit = 90 if LONG else 1
         fault = {} if LONG else {"CONVTUNE_COMPILE_LIMIT": str(limit)}
-        arrays = {"input": (1, 18008, 3), "weight": (3, 3, 1)}
-        words = []
-        for name, shape in arrays.items():
-            numpy.save(self.folder / f"{name}.npy", numpy.ones(shape, numpy.float32))
-            words += [f"--{name}", self.folder / f"{name}.npy"]
-        output = self.folder / "output.npy"
-        problem = ["--problem", json.dumps(FOUR_CANDIDATES)]
         for unit, code, says, command in (
                 (THREADS_256, 1, "2 compiled, 0 from the cache, 2 failed",
-                 ["compile", "--jobs", "2", *problem]),
-                ("", 0, "(cpu)",
-                 ["run", "--device", "cuda", *words, "--output", output, *problem])):
+                 ["compile", "--jobs", "2", "--problem", json.dumps(FOUR_CANDIDATES)]),
+                ("", 0, "(cpu)", ["run", "--device", "cuda", *self.files_of_ones()])):
             with self.subTest(command[0]):
                 start = time.monotonic()
                 done = subprocess.run(
@@ -212,7 +229,7 @@ class Gpu(Program):
                               f"{limit} s", said)
                 self.assertLess(seconds, 2 * (limit + 2) + 30)
                 print(f"seen: {command[0]}, limit {limit} s: ended after {seconds:.1f} s")
-        self.assertEqual(numpy.load(output).tolist(), [[[9.0]] * 8])
+        self.expect_sums_of_ones()
 
 
 class Cpu(Program):

@@ -39,6 +39,11 @@ class AdviceTest(unittest.TestCase):
         self.assertIn("\nmatch     exact\n", self.output("plan", "--problem", PROBLEM))
         self.assertIsNone(self.next_of())
 
+    def test_a_plan_for_a_gpu_that_is_not_there_is_the_cpus_and_says_why(self):
+        told = self.output("plan", "--problem", PROBLEM, "--device", "cuda")
+        self.assertRegex(told, r"\nmatch     cpu\nconfig    cpu_")
+        self.assertIn("\nwhy       The CPU serves it: cuda cannot be used: ", told)
+
     def test_a_plan_for_another_machine_says_where_to_tune(self):
         self.assertEqual(self.next_of("--arch", "sm_90a"),
                          f"tune --problem '{PROBLEM}', where there is such a GPU")

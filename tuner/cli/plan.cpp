@@ -4,10 +4,14 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "generator/cubin_cache.hpp"
+#include "kernels/cuda/source.hpp"
+#include "kernels/error.hpp"
 #include "kernels/problem_json.hpp"
 #include "runtime/serve.hpp"
 #include "tuner/cli/commands.hpp"
 #include "tuner/cli/database_option.hpp"
+#include "tuner/cli/pack_option.hpp"
 #include "tuner/progress.hpp"
 
 namespace convtune::cli {
@@ -52,18 +56,29 @@ std::string expectation(const Plan& plan) {
   return text;
 }
 
+struct Choice {
+  Plan plan;
+  DeviceProperties device;
+  std::span<const Family* const> families;
+  std::string obstacle;  ///< why the plan cannot be had on this machine as it is, or nothing
+};
+
 /// The command after which the plan is this problem's own.
 std::string next_step(const PlanOptions& options) {
   return fmt::format("convtune tune --problem '{}'{}", options.problem,
                      options.arch ? ", where there is such a GPU" : "");
 }
 
-void print_text(const Plan& plan, const DeviceProperties& device,
-                const std::vector<FamilySpace>& families, const PlanOptions& options) {
+void print_text(const Choice& chosen, const std::vector<FamilySpace>& families,
+                const PlanOptions& options) {
+  const Plan& plan = chosen.plan;
   fmt::print("problem   {}\ndevice    {} ({})\nmatch     {}\nconfig    {} ({})\n",
-             describe(plan.problem), device.name, device.arch, name(plan.match),
+             describe(plan.problem), chosen.device.name, chosen.device.arch, name(plan.match),
              to_text(plan.candidate.config), name(plan.candidate.family->origin));
   fmt::print("expected  {}\nwhy       {}\n", expectation(plan), plan.why);
+  if (!chosen.obstacle.empty()) {
+    fmt::print("obstacle  Another kernel or the CPU takes its place: {}\n", chosen.obstacle);
+  }
   if (plan.match != Match::exact) fmt::print("next      {}\n", next_step(options));
   for (const Quarantined& each : plan.quarantine) {
     fmt::print("quarantine {}: {}\n", each.config, each.reason);
@@ -77,16 +92,18 @@ void print_text(const Plan& plan, const DeviceProperties& device,
   }
 }
 
-void print_json(const Plan& plan, const DeviceProperties& device,
-                const std::vector<FamilySpace>& families) {
+void print_json(const Choice& chosen, const std::vector<FamilySpace>& families) {
+  const Plan& plan = chosen.plan;
   nlohmann::ordered_json out = {{"problem", nlohmann::ordered_json::parse(to_json(plan.problem))},
-                                {"device", identity(device)},
+                                {"device", identity(chosen.device)},
                                 {"match", name(plan.match)},
                                 {"config", to_text(plan.candidate.config)},
                                 {"origin", name(plan.candidate.family->origin)},
                                 {"why", plan.why},
+                                {"obstacle", nullptr},
                                 {"expected_seconds", nullptr},
                                 {"expected_loss", nullptr}};
+  if (!chosen.obstacle.empty()) out["obstacle"] = chosen.obstacle;
   if (plan.expected_seconds > 0) out["expected_seconds"] = plan.expected_seconds;
   if (plan.expected_loss) out["expected_loss"] = *plan.expected_loss;
   out["quarantine"] = nlohmann::ordered_json::array();
@@ -107,11 +124,18 @@ void print_json(const Plan& plan, const DeviceProperties& device,
   fmt::print("{}\n", out.dump(2));
 }
 
-struct Choice {
-  Plan plan;
-  DeviceProperties device;
-  std::span<const Family* const> families;
-};
+std::string obstacle(const Plan& plan, const DeviceProperties& device) {
+  const CudaKernel* kernel = plan.candidate.family->cuda;
+  if (kernel == nullptr) return "";
+  try {
+    kernel_compiler();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  const Source source = write_source(*kernel, plan.problem, plan.candidate.config, device);
+  if (is_obtainable(source, device.arch)) return "";
+  return "the pack lacks its kernel and there is no NVRTC: add it with convtune compile --pack";
+}
 
 /// For a device of this machine, or the CPU in its place.
 Choice choose_here(const Problem& problem, const std::string& device,
@@ -120,14 +144,16 @@ Choice choose_here(const Problem& problem, const std::string& device,
   backend.plans = [&] { return tuned; };
   Plan plan = first_choice(backend, problem, Policy::nearest_or_heuristic);
   const bool on_cpu = plan.candidate.family->device == DeviceKind::cpu;
-  return {std::move(plan), (on_cpu ? backend.cpu : backend.device)->properties(), backend.families};
+  const DeviceProperties& properties = (on_cpu ? backend.cpu : backend.device)->properties();
+  std::string missing = obstacle(plan, properties);
+  return {std::move(plan), properties, backend.families, std::move(missing)};
 }
 
 /// For a GPU that need not be here.
 Choice choose_for_arch(const Problem& problem, const std::string& arch,
                        const std::shared_ptr<const PlanSource>& tuned) {
   const DeviceProperties device = properties_of_arch(arch);
-  return {choose_plan(problem, device, tuned.get()), device, all_families()};
+  return {choose_plan(problem, device, tuned.get()), device, all_families(), ""};
 }
 
 int plan(const PlanOptions& options) {
@@ -138,9 +164,9 @@ int plan(const PlanOptions& options) {
   std::vector<FamilySpace> families;
   if (options.why) families = spaces(problem, chosen.device, chosen.families);
   if (options.json) {
-    print_json(chosen.plan, chosen.device, families);
+    print_json(chosen, families);
   } else {
-    print_text(chosen.plan, chosen.device, families, options);
+    print_text(chosen, families, options);
   }
   return 0;
 }
@@ -158,11 +184,14 @@ void add_plan(CLI::App& app, Action& action) {
       ->add_option("--arch", options->arch,
                    "Plan for a GPU of this architecture, which need not be here, such as sm_90a")
       ->excludes(device);
+  add_pack_option(*command);
   command->add_option("--db", options->database, database_help);
   command->add_flag("--why", options->why,
                     "Also what is left of each family's space, and which rule excluded how many");
   command->add_flag("--json", options->json, "Results as JSON on stdout");
   command->footer(
+      "As in the library, the CPU takes the place of a GPU that cannot be used: match cpu, and "
+      "why.\n\n"
       "Examples:\n"
       "  convtune plan --why --problem "
       "'{\"length\":3000,\"in_channels\":80,\"out_channels\":384,\"kernel_size\":3}'\n"
