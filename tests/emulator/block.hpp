@@ -51,6 +51,10 @@ inline thread_local Block* current_block = nullptr;
 void access_arrays(Block& block, const void* address, unsigned bytes, bool writes);
 void access_global(Block& block, const void* address, unsigned bytes, bool writes);
 
+/// Notes that the running thread touches the block's shared memory: if it is another's, that is to
+/// be over when the block ends.
+void note_touch(Block& block);
+
 [[noreturn]] void fail_outside_shared(Block& block, const void* pointer, unsigned bytes);
 
 /// Bytes from the start of the cluster's shared memory; an access that is out of bounds or not

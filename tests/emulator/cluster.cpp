@@ -2,11 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <cstring>
 #include <utility>
 
 #include "tests/emulator/primitives.hpp"
 
 namespace convtune::emulator {
+namespace {
+
+// Behind the address in the block's own window, 1 + the rank: 0 means the calling block's own.
+constexpr unsigned rank_shift = 24;
+
+}  // namespace
 
 void ClusterBarrier::reset(const Cluster& cluster) {
   members_.assign(cluster.scheduler.threads(), {});
@@ -114,6 +121,25 @@ Block& Cluster::peer(unsigned rank, const char* what) {
   if (scheduler.has_ended(rank))
     scheduler.fail(fmt::format("{} block {} of the cluster, which has ended", what, rank));
   return *blocks[rank];
+}
+
+Cluster::Place Cluster::place(unsigned cluster_address, const char* what) {
+  const unsigned named = cluster_address >> rank_shift;
+  return {peer(named == 0 ? running.rank : named - 1, what),
+          cluster_address & ((1U << rank_shift) - 1)};
+}
+
+unsigned cluster_address(unsigned address, unsigned rank) {
+  current_block->cluster.peer(rank, "the address of what is in");
+  return address | (rank + 1) << rank_shift;
+}
+
+void load_cluster_shared(void* to, unsigned cluster_address, unsigned bytes) {
+  const auto [block, address] = current_block->cluster.place(cluster_address, "a load from");
+  const char* const from = shared_bytes(block, address, bytes);
+  if (block.races) block.races->read(running.agent, *block.shared.offset(from, bytes), bytes);
+  note_touch(block);
+  std::memcpy(to, from, bytes);
 }
 
 void arrive_at_cluster(Location at) {

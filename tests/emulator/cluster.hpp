@@ -47,6 +47,12 @@ struct Cluster {
 
   /// Fails if that block of the cluster is none, or has ended.
   Block& peer(unsigned rank, const char* what);
+  /// What an address means that cluster_address() returned, or one of the running thread's own.
+  struct Place {
+    Block& block;
+    unsigned address;  ///< in its window of shared memory
+  };
+  Place place(unsigned cluster_address, const char* what);
 
   const std::function<void()> thread;  ///< and what the emulator does at its end
   Scheduler scheduler;

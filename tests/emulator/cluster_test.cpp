@@ -45,6 +45,17 @@ TEST(Clusters, RankTheirBlocks) {
   EXPECT_THAT(run_case(cluster_rank_case, clusters(2, 1), {}, 4), testing::ElementsAre(0, 0, 1, 0));
 }
 
+TEST(Clusters, ReadEachOthersSharedMemory) {
+  std::vector<unsigned> in(std::size_t{8} * 128), expected;
+  std::iota(in.begin(), in.end(), 1);
+  for (int block = 0; block < 8; ++block) {
+    const int next = block / 4 * 4 + (block + 1) % 4;
+    for (int time = 0; time < 3; ++time)
+      expected.insert(expected.end(), in.begin() + 128 * next, in.begin() + 128 * (next + 1));
+  }
+  EXPECT_EQ(run_case(cluster_load_case, clusters(8, 4, 512), in, expected.size()), expected);
+}
+
 TEST(Clusters, GetWhatEachBlockLoadsForAll) {
   const Rows rows;
   const int first_rows[] = {0, 8, 16, 24, 5, 21, 32, 3, 1, 2};
@@ -182,6 +193,69 @@ TEST_F(PlantedBugs, AreCaughtAsRaces) {
   expect_caught_bug(Bug::no_remote_arrival, "block ");
   expect_caught_bug(Bug::own_arrivals_for_remote, "block ");
   expect_caught_bug(Bug::one_arrival_too_many, "block ");
+}
+
+/// Two rounds in which each block reads what the other wrote, of which each bug changes one step.
+enum class LoadBug {
+  none,
+  no_barrier_before_reading,
+  block_barrier_before_reading,
+  no_barrier_before_writing_again,
+  no_last_barrier,
+  block_barrier_at_last,
+  rank_of_no_block,
+  behind_the_end,
+  not_aligned,
+};
+
+void exchange(LoadBug bug) {
+  auto* words = reinterpret_cast<unsigned*>(shared_memory());
+  const unsigned other = bug == LoadBug::rank_of_no_block ? 2 : 1 - cluster_rank();
+  const unsigned skipped = bug == LoadBug::behind_the_end ? 128
+                           : bug == LoadBug::not_aligned  ? 4
+                                                          : 0;
+  for (int round = 0; round < 2; ++round) {
+    words[thread_index()] = thread_index();
+    if (bug == LoadBug::block_barrier_before_reading)
+      block_barrier();
+    else if (bug != LoadBug::no_barrier_before_reading)
+      cluster_barrier();
+    const unsigned from = shared_address(words) + thread_index() / 2 * 8 + skipped;
+    cluster_load<unsigned, 2>(cluster_address(from, other));
+    const bool last = round == 1;
+    if (last && bug == LoadBug::block_barrier_at_last)
+      block_barrier();
+    else if (bug != (last ? LoadBug::no_last_barrier : LoadBug::no_barrier_before_writing_again))
+      cluster_barrier();
+  }
+}
+
+void expect_caught_in_exchange(LoadBug bug, const std::string& words) {
+  expect_caught(
+      clusters(4, 2, 128), [bug] { exchange(bug); }, words);
+}
+
+TEST(ClusterLoads, HaveNoRacesWithAllBarriers) {
+  for (const Options& options : all_options())
+    EXPECT_EQ(launch(
+                  clusters(4, 2, 128), [] { exchange(LoadBug::none); }, options)
+                  .error,
+              "");
+}
+
+TEST(ClusterLoads, AreRefusedOutsideTheClustersSharedMemory) {
+  expect_caught_in_exchange(LoadBug::rank_of_no_block, "block 2 of a cluster of 2");
+  expect_caught_in_exchange(LoadBug::behind_the_end, "outside the 128 of shared memory");
+  expect_caught_in_exchange(LoadBug::not_aligned, "not aligned");
+}
+
+TEST(ClusterLoads, AreCaughtWithoutABarrierOfTheCluster) {
+  if (!detects_races()) GTEST_SKIP() << "races are not detected in this build";
+  expect_caught_in_exchange(LoadBug::no_barrier_before_reading, "shared byte");
+  expect_caught_in_exchange(LoadBug::block_barrier_before_reading, "shared byte");
+  expect_caught_in_exchange(LoadBug::no_barrier_before_writing_again, "race: thread");
+  expect_caught_in_exchange(LoadBug::no_last_barrier, "end");
+  expect_caught_in_exchange(LoadBug::block_barrier_at_last, "end");
 }
 
 TEST(ClusterEnds, AreCaughtWhereAnotherBlockMayStillArrive) {

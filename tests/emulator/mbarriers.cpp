@@ -47,11 +47,9 @@ Mbarriers::Barrier& Mbarriers::at(Block& block, unsigned address) {
   return found->second;
 }
 
-// What another block's thread does with a barrier, or by it, is to be over when the block ends.
 void Mbarriers::note_use(Block& block, Barrier& barrier) {
-  if (running.rank == block.rank) return;
-  barrier.others_use_it = true;
-  if (block.races) block.races->note(running.agent, block.touched);
+  if (running.rank != block.rank) barrier.others_use_it = true;
+  note_touch(block);
 }
 
 void Mbarriers::arrive(Block& block, unsigned address, unsigned expected_bytes) {
@@ -147,20 +145,9 @@ void wait_for_cluster_mbarrier(unsigned barrier, unsigned parity, Location at) {
   current_block->mbarriers.wait(*current_block, barrier, parity, true, at);
 }
 
-// Behind the address in the block's own window, 1 + the rank: 0 means the calling block's own.
-namespace {
-constexpr unsigned rank_shift = 24;
-}
-
-unsigned cluster_address(unsigned address, unsigned rank) {
-  current_block->cluster.peer(rank, "the address of what is in");
-  return address | (rank + 1) << rank_shift;
-}
-
 void arrive_at_cluster_mbarrier(unsigned address) {
-  const unsigned rank = (address >> rank_shift) == 0 ? running.rank : (address >> rank_shift) - 1;
-  Block& block = current_block->cluster.peer(rank, "an arrival in");
-  block.mbarriers.arrive(block, address & ((1U << rank_shift) - 1), 0);
+  const auto [block, own_address] = current_block->cluster.place(address, "an arrival in");
+  block.mbarriers.arrive(block, own_address, 0);
 }
 
 void fence_async_proxy() {

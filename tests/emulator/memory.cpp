@@ -38,6 +38,10 @@ void store_global(void* to, const void* from, unsigned bytes) {
   counts.bytes_stored += bytes;
 }
 
+void note_touch(Block& block) {
+  if (block.races && running.rank != block.rank) block.races->note(running.agent, block.touched);
+}
+
 void fail_outside_shared(Block& block, const void* pointer, unsigned bytes) {
   block.scheduler.fail(fmt::format(
       "an access of {} bytes at byte {} lies outside the {} of shared "

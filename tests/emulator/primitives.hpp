@@ -65,6 +65,7 @@ void load_tile_to_blocks(unsigned to, const void* map, unsigned barrier, unsigne
 // Clusters of blocks.
 /// The address of what has `address` in the block of that rank.
 unsigned cluster_address(unsigned address, unsigned rank);
+void load_cluster_shared(void* to, unsigned cluster_address, unsigned bytes);
 void arrive_at_cluster_mbarrier(unsigned cluster_address);
 /// The barrier of all its threads. A warp arrives, and later waits, as a whole.
 void arrive_at_cluster(Location at);

@@ -18,6 +18,30 @@ inline void cluster_rank_case(const CaseArgs& args) {
   cluster_barrier();
 }
 
+/// Clusters of blocks of a warp. in: 128 words a block. out, by block: what lies in the shared
+/// memory of the block of the next rank, by vectors of four, of two and of one word.
+inline void cluster_load_case(const CaseArgs& args) {
+  constexpr unsigned cluster = 4, words = 128;
+  const unsigned rank = cluster_rank(), thread = thread_index();
+  auto* mine = reinterpret_cast<unsigned*>(shared_memory());
+  for (unsigned w = thread; w < words; w += 32) mine[w] = args.in[block_index() * words + w];
+  cluster_barrier();
+  const unsigned next = cluster_address(shared_address(mine), (rank + 1) % cluster);
+  unsigned* out = args.out + block_index() * 3 * words;
+  const auto read = [&](auto vector) {
+    constexpr unsigned size = sizeof(vector) / 4;
+    for (unsigned v = thread; v < words / size; v += 32) {
+      vector = cluster_load<unsigned, size>(next + 4 * size * v);
+      for (unsigned i = 0; i < size; ++i) out[size * v + i] = vector.at[i];
+    }
+    out += words;
+  };
+  read(Vector<unsigned, 4>{});
+  read(Vector<unsigned, 2>{});
+  read(Vector<unsigned, 1>{});
+  cluster_barrier();
+}
+
 /// Clusters of two blocks of a warp. in: how many rounds, 32-bit words of a box, then the
 /// coordinates of two boxes a round, of which each block loads one for both. out, by block: the
 /// boxes of each round as they lie in its shared memory.

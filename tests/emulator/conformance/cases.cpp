@@ -135,7 +135,7 @@ std::vector<ConformanceCase> copy_engine_cases() {
                 Swizzle::none)};
 }
 
-/// Clusters of two blocks: their ranks, and boxes that each block loads for both.
+/// Clusters: their ranks, what blocks read of each other, and boxes that each loads for both.
 std::vector<ConformanceCase> cluster_cases() {
   const LaunchGeometry six = {.grid = {6, 1, 1}, .block = {32, 1, 1}, .cluster = 2};
   ConformanceCase multicast =
@@ -149,6 +149,9 @@ std::vector<ConformanceCase> cluster_cases() {
   multicast.geometry.shared_bytes = 8 * words + 16;
   return {{CONVTUNE_KERNEL(cluster_rank_case), .header = "cluster.cuh", .from = 90, .geometry = six,
            .out_words = 12},
+          {CONVTUNE_KERNEL(cluster_load_case), .header = "cluster.cuh", .from = 90,
+           .geometry = {.grid = {8, 1, 1}, .block = {32, 1, 1}, .shared_bytes = 512, .cluster = 4},
+           .in = random_words(1024), .out_words = 3072},
           multicast};
 }
 
