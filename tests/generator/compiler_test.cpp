@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <optional>
+#include <set>
 #include <tuple>
 #include <vector>
 
@@ -42,6 +43,22 @@ struct Sample {
   const Family& (*family)();
   std::vector<Problem> (*problems)();
 };
+
+TEST(CoveringSample, HasEveryParameterValueOnHopper) {
+  for (const auto& [family, problems] :
+       {Sample{cuda_direct, sample_problems}, Sample{cuda_depthwise, depthwise_problems},
+        Sample{cuda_halo, halo_problems}, Sample{cuda_implicit_gemm, wide_problems},
+        Sample{cuda_toeplitz, long_problems},
+        Sample{cuda_warpgroup_gemm, warpgroup_gemm_problems}}) {
+    const auto sample = covering_sample(family(), problems(), properties_of_arch("sm_90a"));
+    for (const Parameter& parameter : family().parameters) {
+      std::set<std::int64_t> values;
+      for (const SampleCandidate& each : sample) values.insert(each.config.at(parameter.name));
+      EXPECT_EQ(values, std::set(parameter.values.begin(), parameter.values.end()))
+          << family().name << " " << parameter.name;
+    }
+  }
+}
 
 class CompilerOn : public Compiler,
                    public testing::WithParamInterface<std::tuple<const char*, Sample>> {};

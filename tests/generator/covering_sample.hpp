@@ -53,11 +53,11 @@ inline std::vector<Problem> depthwise_problems() {
   return problems;
 }
 
-/// Problems for tiles with a halo: a waveform's stem, a head, narrow groups of both sizes, and a
-/// strided group whose words are single channels.
+/// Problems for tiles with a halo: a waveform's stem, a head, narrow groups of both sizes, a
+/// strided group whose words are single channels, and one channel into two.
 inline std::vector<Problem> halo_problems() {
   std::vector<Problem> problems;
-  for (int i = 0; i < 10; ++i) {
+  for (int i = 0; i < 11; ++i) {
     Problem p = {.length = 48000, .in_channels = 1, .out_channels = 256, .kernel_size = 10};
     p.dtype = static_cast<DType>(i % 3);
     p.layout = static_cast<Layout>(i % 2);
@@ -68,25 +68,29 @@ inline std::vector<Problem> halo_problems() {
     if (i == 6) p.in_channels = p.out_channels = 256;
     if (i >= 7) p.num_groups = 16, p.in_channels = 16 * (i == 8 ? 5 : 16), p.kernel_size = 41;
     if (i == 9) p.out_channels = 64, p.length = 48001, p.stride = 4;
+    if (i == 10) p.dtype = DType::float32, p.num_groups = 1, p.in_channels = 1, p.out_channels = 2;
     problems.push_back(p);
   }
   return problems;
 }
 
 /// Problems of wide groups, of every math on tensor cores in both layouts: 1x1 and such whose taps
-/// share rows, rows of x that are aligned and that are not, many blocks and few.
+/// share rows, rows of x that are aligned and that are not, many blocks and few, a reduction that
+/// clusters of every size share, and one of a single step.
 inline std::vector<Problem> wide_problems() {
   std::vector<Problem> problems;
-  for (int i = 0; i < 6; ++i) {
+  for (int i = 0; i < 8; ++i) {
     Problem p = {.length = 6000, .in_channels = 256, .out_channels = 256, .kernel_size = 3};
     p.batch = i < 4 ? 16 : 1;
     p.dtype = std::array{DType::float16, DType::bfloat16, DType::float32}[i % 3];
     if (i % 3 == 2) p.math = i == 2 ? Math::tf32 : Math::tf32x3;
     p.layout = static_cast<Layout>(i % 2);
-    p.activation = static_cast<Activation>(i);
+    p.activation = static_cast<Activation>(i % 6);
     if (i == 3) p.length = 5999;
     if (i == 4) p.length = 100, p.kernel_size = 1, p.in_channels = 80;
     if (i == 5) p.length = 30, p.out_channels = 32;
+    if (i == 6) p.length = 100, p.kernel_size = 5, p.in_channels = p.out_channels = 512;
+    if (i == 7) p.kernel_size = 1, p.in_channels = 64;
     problems.push_back(p);
   }
   return problems;
