@@ -3,23 +3,30 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
+#include <utility>
 
 #include "kernels/cuda/baked.hpp"
 #include "kernels/cuda/constraints.hpp"
+#include "kernels/cuda/implicit_gemm_pack.hpp"
+#include "kernels/cuda/implicit_gemm_part.hpp"
 
 namespace convtune {
 namespace {
 
 using cuda::ImplicitGemmConfig;
+using cuda::Int64;
+using Shape = cuda::ConvShape<Int64>;
 
 constexpr std::string_view family_name = "cuda_implicit_gemm";
 constexpr std::int64_t fewest_channels = 16;
 constexpr std::int64_t shortest_side = 32;
 constexpr std::int64_t longest_side = 256;
 constexpr std::int64_t small_tile = std::int64_t{64} * 64;
+constexpr int largest_cluster = 8;
 constexpr std::int64_t largest_passing_tile = std::int64_t{128} * 128;
+// What a cluster's two barriers and the way of its sums between SMs are taken for: an estimate.
+constexpr std::int64_t exchange_steps = 4;
 
 std::int64_t element_bytes(const Problem& p) { return static_cast<std::int64_t>(size_of(p.dtype)); }
 
@@ -58,6 +65,7 @@ ImplicitGemmConfig with_narrow_indices(const Problem& p, const Config& config) {
       .shares_rows = setting("share") != 0,
       .joins_batch = joins_batch(p, config),
       .split = setting("split"),
+      .cluster = setting("cluster"),
       .vec_x = static_cast<int>(nlc ? widest(in_channels_per_group(p), vector) : along_l),
       .vec_y = static_cast<int>(widest(nlc ? out_channels_per_group(p) : output_length(p), vector)),
   };
@@ -110,9 +118,12 @@ bool row_used(const Problem& p, const Config& c, const DeviceProperties&) {
   return c.at("row_bytes") == 64 ? padded(64) < padded(128) : 4 * padded(128) <= 5 * padded(64);
 }
 
-bool taps_share_rows(const Problem& p, const Config& c, const DeviceProperties&) {
-  const auto sharing = cuda::tap_sharing(with_narrow_indices(p, c), conv_shape(p));
-  return c.at("share") == 0 || (p.kernel_size > sharing.period && sharing.shift < c.at("tile_l"));
+bool taps_share_rows(const Problem& p, const Config& config, const DeviceProperties&) {
+  ImplicitGemmConfig c = with_narrow_indices(p, config);
+  const bool is_asked = std::exchange(c.shares_rows, true);
+  const auto sharing = cuda::tap_sharing(c, conv_shape(p));
+  const bool is_possible = p.kernel_size > sharing.period && sharing.shift < c.tile_l;
+  return is_asked ? is_possible : c.cluster == 1 || !is_possible;
 }
 
 bool split_fills_device(const Problem& p, const Config& c, const DeviceProperties& device) {
@@ -120,23 +131,56 @@ bool split_fills_device(const Problem& p, const Config& c, const DevicePropertie
                                 c.at("split") * blocks(p, c) <= 2L * device.units);
 }
 
+bool has_clusters(const Problem&, const Config& c, const DeviceProperties& device) {
+  return c.at("cluster") == 1 || device.compute_major >= 9;
+}
+
+bool cluster_has_steps(const Problem& p, const Config& config, const DeviceProperties&) {
+  const ImplicitGemmConfig c = with_narrow_indices(p, config);
+  const auto shape = conv_shape(p);
+  return cuda::reaches_all(c, shape, cuda::reduction_split(c, shape));
+}
+
+// Steps of the reduction for the block that has most: a tap of as many channels as fill a row.
+Int64 steps(const ImplicitGemmConfig& c, const Shape& shape) {
+  return cuda::most_steps(c, shape, cuda::reduction_split(c, shape));
+}
+
+// Whole tiles that the busiest SM goes through, the exchange of sums included.
+double busiest_tiles(const ImplicitGemmConfig& c, const Shape& shape,
+                     const DeviceProperties& device) {
+  const auto blocks = cuda::divide_up<Int64>(cuda::blocks(c, shape), std::max(device.units, 1));
+  const Int64 exchange = c.cluster == 1 ? 0 : exchange_steps;
+  return static_cast<double>(blocks) *
+         (static_cast<double>(steps(c, shape) + exchange) /
+          static_cast<double>(cuda::channel_steps(c, shape) * shape.taps));
+}
+
+bool cluster_pays(const Problem& p, const Config& config, const DeviceProperties& device) {
+  const ImplicitGemmConfig c = with_narrow_indices(p, config);
+  if (c.cluster == 1) return true;
+  if (config.at("tile_l") * config.at("tile_c") > small_tile) return false;
+  const auto shape = conv_shape(p);
+  ImplicitGemmConfig other = c;
+  for (other.cluster = 1; other.cluster <= largest_cluster; other.cluster *= 2) {
+    if (!cuda::reaches_all(other, shape, cuda::reduction_split(other, shape))) continue;
+    const double more = busiest_tiles(other, shape, device) - busiest_tiles(c, shape, device);
+    if (more < 0 || (more == 0 && other.cluster < c.cluster)) return false;
+  }
+  return true;
+}
+
 bool split_divides_row(const Problem&, const Config& c, const DeviceProperties&) {
   return c.at("row_bytes") % (c.at("split") * cuda::slice_bytes) == 0;
 }
 
-/// Of the reduction: a tap of as many channels as fill a row.
-std::int64_t steps(const Problem& p, std::int64_t row_bytes) {
-  const std::int64_t channels = row_bytes / element_bytes(p);
-  return cuda::divide_up(in_channels_per_group(p), channels) * p.kernel_size;
-}
-
 bool stages_used(const Problem& p, const Config& c, const DeviceProperties&) {
-  const std::int64_t most = steps(p, c.at("row_bytes"));
+  const std::int64_t most = steps(with_narrow_indices(p, c), conv_shape(p));
   return c.at("stages") == 2 ? most <= 2 : c.at("stages") <= most;
 }
 
 std::int64_t shared_bytes(const Problem& p, const Config& c) {
-  return cuda::shared_bytes(with_narrow_indices(p, c), conv_shape(p));
+  return cuda::most_shared_bytes(with_narrow_indices(p, c), conv_shape(p));
 }
 
 std::vector<Constraint> constraints() {
@@ -156,14 +200,22 @@ std::vector<Constraint> constraints() {
        registers_fit},
       {"row_used", "rows of 64 bytes where they need fewer zeros, of 128 for at most 25 % more",
        row_used},
-      {"taps_share_rows", "share: some taps read the same positions, less than tile_l rows apart",
+      {"taps_share_rows",
+       "share: some taps read the same positions, less than tile_l rows apart; always in clusters",
        taps_share_rows},
       {"split_fills_device",
        "split is 1, or tiles are at most 64 by 64, and split times blocks at most twice the SMs",
        split_fills_device},
       {"split_divides_row", "each part of a row has 32 bytes at least, what an mma takes",
        split_divides_row},
-      {"stages_used", "stages is at most the steps of the reduction, and 2 for no more than 2",
+      {"device_has_clusters", "cluster is 1, or the compute capability 9.0 at least", has_clusters},
+      {"cluster_has_steps", "each block of a cluster has a step of the reduction at least",
+       cluster_has_steps},
+      {"cluster_pays",
+       "cluster is 1, or tiles are at most 64 by 64 and no other size leaves the busiest SM fewer "
+       "steps, an exchange of sums counted as 4",
+       cluster_pays},
+      {"stages_used", "stages is at most the steps of a block, and 2 for no more than 2",
        stages_used},
       {"shared_memory_fits", "the tiles of all stages fit a block's shared memory",
        [](const Problem& p, const Config& c, const DeviceProperties& d) {
@@ -184,6 +236,7 @@ std::vector<Parameter> parameters() {
       {"stages", {2, 3, 4}, "steps in shared memory at once"},
       {"share", {0, 1}, "1: taps that read the same positions share a tile of x"},
       {"split", {1, 2, 4}, "parts of a step's channels, each with warps of its own"},
+      {"cluster", {1, 2, 4, 8}, "blocks that share a tile's reduction, a cluster of them"},
   };
 }
 
@@ -193,14 +246,15 @@ struct Tile {
 };
 
 Config config_of(Tile tile, std::int64_t row_bytes, std::int64_t stages, std::int64_t share,
-                 std::int64_t split) {
+                 std::int64_t split, std::int64_t cluster) {
   return {.family = std::string(family_name),
           .settings = {{"tile_l", tile.l},
                        {"tile_c", tile.c},
                        {"row_bytes", row_bytes},
                        {"stages", stages},
                        {"share", share},
-                       {"split", split}}};
+                       {"split", split},
+                       {"cluster", cluster}}};
 }
 
 bool is_candidate(const Problem& p, const Config& c, const DeviceProperties& device) {
@@ -219,11 +273,11 @@ int blocks_per_sm(const Problem& problem, const Config& config) {
 }
 
 // For tiles of which an SM has room for two, what the busiest does, in products of a position and a
-// channel: those of its blocks, and their loads, of which each costs as much as 32 products.
-std::int64_t busiest(const Problem& p, const Config& c, const DeviceProperties& device) {
+// channel: those of its tiles, and their loads, of which each costs as much as 32 products.
+double busiest(const Problem& p, const Config& c, const DeviceProperties& device) {
   const std::int64_t l = c.at("tile_l"), n = c.at("tile_c");
-  return cuda::divide_up<std::int64_t>(blocks(p, c), std::max(device.units, 1)) *
-         (l * n + 32 * (l + n));
+  return busiest_tiles(with_narrow_indices(p, c), conv_shape(p), device) *
+         static_cast<double>(l * n + 32 * (l + n));
 }
 
 // As many stages as leave room for another block, and more warps where there are few blocks.
@@ -236,7 +290,7 @@ Config completed(const Problem& p, const Config& config, const DeviceProperties&
   for (const std::int64_t split : {1, 2, 4}) {
     for (const std::int64_t stages : {2, 3, 4}) {
       const Config c = config_of({config.at("tile_l"), config.at("tile_c")}, config.at("row_bytes"),
-                                 stages, config.at("share"), split);
+                                 stages, config.at("share"), split, config.at("cluster"));
       if (is_candidate(p, c, device) && resident(c) >= resident(config)) best = c;
     }
   }
@@ -246,10 +300,16 @@ Config completed(const Problem& p, const Config& config, const DeviceProperties&
 // The tile that keeps the busiest SM shortest, of those that leave room for two blocks: one
 // multiplies while the other waits.
 Config default_config(const Problem& p, const DeviceProperties& device) {
-  Config best = config_of({}, 128, 2, 0, 1);
+  Config best = config_of({}, 128, 2, 0, 1, 1);
   if (!indices_fit_64_bits(p)) return best;
-  std::int64_t least = std::numeric_limits<std::int64_t>::max();
-  const auto offer = [&](const Config& config) {
+  double least = std::numeric_limits<double>::infinity();
+  const auto offer = [&](Tile tile, std::int64_t row_bytes, std::int64_t share,
+                         std::int64_t cluster) {
+    const auto with_stages = [&](std::int64_t stages) {
+      return config_of(tile, row_bytes, stages, share, 1, cluster);
+    };
+    Config config = with_stages(3);
+    if (steps(with_narrow_indices(p, config), conv_shape(p)) <= 2) config = with_stages(2);
     if (!is_candidate(p, config, device) || blocks_per_sm(p, config) < 2 ||
         busiest(p, config, device) >= least)
       return;
@@ -257,11 +317,11 @@ Config default_config(const Problem& p, const DeviceProperties& device) {
     best = config;
   };
   for (const std::int64_t row_bytes : {128, 64}) {
-    const std::int64_t stages = steps(p, row_bytes) <= 2 ? 2 : 3;
     for (const std::int64_t share : {1, 0}) {
       for (const std::int64_t l : {128, 64, 32}) {
-        for (const std::int64_t c : {128, 64, 32})
-          offer(config_of({l, c}, row_bytes, stages, share, 1));
+        for (const std::int64_t c : {128, 64, 32}) {
+          for (const std::int64_t cluster : {1, 2, 4, 8}) offer({l, c}, row_bytes, share, cluster);
+        }
       }
     }
   }
@@ -271,7 +331,7 @@ Config default_config(const Problem& p, const DeviceProperties& device) {
 Cost cost(const Problem& p, const Config& config) {
   const ImplicitGemmConfig c = implicit_gemm_config(p, config);
   const auto shape = conv_shape(p);
-  const double products = static_cast<double>(cuda::blocks(c, shape)) * c.tile_l * c.tile_c *
+  const double products = static_cast<double>(cuda::tiles(c, shape)) * c.tile_l * c.tile_c *
                           static_cast<double>(cuda::channel_steps(c, shape) * shape.taps) *
                           cuda::step_channels(c) * (p.math == Math::tf32x3 ? 3 : 1);
   return {.bytes = main_memory_bytes(p, cuda::packed_bytes(c, shape)),
@@ -283,57 +343,13 @@ LaunchGeometry geometry(const Problem& problem, const Config& config, const Devi
   const ImplicitGemmConfig c = implicit_gemm_config(problem, config);
   return {.grid = {static_cast<unsigned>(blocks(problem, config)), 1, 1},
           .block = {static_cast<unsigned>(cuda::threads(c)), 1, 1},
-          .shared_bytes = static_cast<unsigned>(shared_bytes(problem, config))};
-}
-
-/// One tile of the weights: a tap of the channels of a group from `first_ci` on, for the output
-/// channels of a block.
-struct WeightTile {
-  std::int64_t tap;
-  std::int64_t first_ci;
-  std::int64_t channels;  ///< input
-  std::int64_t first_co;  ///< of all groups
-  std::int64_t out_channels;
-};
-
-void pack_tile(const Problem& p, const ImplicitGemmConfig& c, const WeightTile& tile,
-               const char* from, char* to) {
-  const std::int64_t element = element_bytes(p);
-  for (int row = 0; row < tile.out_channels; ++row) {
-    for (std::int64_t i = 0; i < tile.channels; ++i) {
-      const auto chunk = static_cast<int>(i * element / 16);
-      const std::int64_t place = cuda::swizzled_chunk(c.row_bytes, row, chunk);
-      const std::int64_t at = std::int64_t{row} * c.row_bytes + place * 16 + i * element % 16;
-      const std::int64_t source = weight_index(p, tile.tap, tile.first_ci + i, tile.first_co + row);
-      std::memcpy(to + at, from + source * element, static_cast<std::size_t>(element));
-    }
-  }
+          .shared_bytes = static_cast<unsigned>(shared_bytes(problem, config)),
+          .cluster = static_cast<unsigned>(c.cluster)};
 }
 
 void pack(const Problem& problem, const Config& config, const void* weight, const void* bias,
           void* packed) {
-  const ImplicitGemmConfig c = implicit_gemm_config(problem, config);
-  const auto shape = conv_shape(problem);
-  const std::int64_t group_blocks = cuda::channel_blocks(c, shape);
-  const std::int64_t step = cuda::step_channels(c);
-  char* to = static_cast<char*>(packed);
-  auto* const bias_to = reinterpret_cast<float*>(to + cuda::bias_offset(c, shape));
-  std::memset(packed, 0, packed_bytes_of<implicit_gemm_config>(problem, config));
-  for (std::int64_t block = 0; block < shape.groups * group_blocks; ++block) {
-    const std::int64_t first = block % group_blocks * c.tile_c;
-    WeightTile tile = {
-        .first_co = block / group_blocks * shape.out_channels + first,
-        .out_channels = std::min<std::int64_t>(c.tile_c, shape.out_channels - first)};
-    for (tile.first_ci = 0; tile.first_ci < shape.in_channels; tile.first_ci += step) {
-      tile.channels = std::min<std::int64_t>(step, shape.in_channels - tile.first_ci);
-      for (tile.tap = 0; tile.tap < shape.taps; ++tile.tap) {
-        pack_tile(problem, c, tile, static_cast<const char*>(weight), to);
-        to += cuda::w_tile_bytes(c);
-      }
-    }
-    for (std::int64_t i = 0; i < tile.out_channels && bias != nullptr; ++i)
-      bias_to[block * c.tile_c + i] = load_element(bias, problem.dtype, tile.first_co + i);
-  }
+  pack_implicit_gemm(problem, implicit_gemm_config(problem, config), weight, bias, packed);
 }
 
 constexpr CudaKernel kernel = {
@@ -358,9 +374,10 @@ std::string instantiation(const ImplicitGemmConfig& c) {
       "conv1d_implicit_gemm<ImplicitGemmConfig{{.dtype = DType::{}, .math = Math::{}, "
       ".layout = Layout::{}, .activation = Activation::{}, .tile_l = {}, .tile_c = {}, "
       ".row_bytes = {}, .stages = {}, .shares_rows = {}, .joins_batch = {}, .split = {}, "
-      ".vec_x = {}, .vec_y = {}, .index_bits = {}}}>",
+      ".cluster = {}, .vec_x = {}, .vec_y = {}, .index_bits = {}}}>",
       name(c.dtype), name(c.math), name(c.layout), name(c.activation), c.tile_l, c.tile_c,
-      c.row_bytes, c.stages, c.shares_rows, c.joins_batch, c.split, c.vec_x, c.vec_y, c.index_bits);
+      c.row_bytes, c.stages, c.shares_rows, c.joins_batch, c.split, c.cluster, c.vec_x, c.vec_y,
+      c.index_bits);
 }
 
 const Family& cuda_implicit_gemm() {

@@ -2,6 +2,7 @@
 
 #include "kernels/cuda/conv_args.hpp"
 #include "kernels/cuda/device/barrier.cuh"
+#include "kernels/cuda/device/cluster.cuh"
 #include "kernels/cuda/device/copy_async.cuh"
 #include "kernels/cuda/device/element.cuh"
 #include "kernels/cuda/device/platform.cuh"
@@ -9,6 +10,7 @@
 #include "kernels/cuda/implicit_gemm_config.hpp"
 #include "kernels/cuda/implicit_gemm_input.cuh"
 #include "kernels/cuda/implicit_gemm_output.cuh"
+#include "kernels/cuda/implicit_gemm_part.hpp"
 #include "kernels/cuda/implicit_gemm_products.cuh"
 
 namespace convtune::cuda {
@@ -40,6 +42,17 @@ namespace convtune::cuda {
 // tile: every one multiplies its part of the channels of each step. At the end the sums of the
 // parts are added in order, split - 1 tiles of them through shared memory.
 //
+// Where that leaves SMs without a block, the blocks of a `cluster` share each tile (sm_90 and
+// later): every one goes through its part of the reduction, some of the channels and some of the
+// taps, as through a convolution of its own, and leaves its sums in its shared memory. Then each
+// finishes and stores its share of the tile, adding the sums of all blocks in the order of their
+// ranks: of each but one a tile of sums passes between SMs, and none through L2.
+//
+//   rank 0  channels 0 to 63,   taps 0 to 4  -- sums --.     .-- a quarter of the tile of y
+//   rank 1  channels 64 to 127, taps 0 to 4  -- sums --+-----+-- a quarter
+//   rank 2  channels 0 to 63,   taps 5 to 9  -- sums --+     +-- a quarter
+//   rank 3  channels 64 to 127, taps 5 to 9  -- sums --'     '-- a quarter
+//
 // A step has tile_l * tile_c * step_channels multiply-adds and loads tile_c * row_bytes of weights;
 // a tile of x is x_rows * row_bytes, once for all its taps. Main memory sees x, y and the packed
 // weights once if L2 holds what blocks side by side share.
@@ -55,7 +68,7 @@ struct GemmPlace {
 
 template <ImplicitGemmConfig config, class Index>
 GemmPlace<Index> gemm_place(const ConvShape<Index>& shape) {
-  auto rest = as_unsigned(static_cast<Index>(block_index()));
+  auto rest = as_unsigned(static_cast<Index>(block_index() / config.cluster));
   const auto take = [&rest](Index size) {
     const auto place = static_cast<Index>(rest % as_unsigned(size));
     rest /= as_unsigned(size);
@@ -80,16 +93,19 @@ struct GemmStep {
   int x_slot = 0;
 };
 
-/// The loop over the reduction of one block, whose first output is at position `first`.
+/// The loop over the reduction of one block, or over its part of it, whose first output is at
+/// position `first`. Of the packed weights it reads those from `weights` on; from a chunk to the
+/// next they have `chunk_tiles` tiles.
 template <ImplicitGemmConfig config, class Index>
 class GemmLoop {
  public:
   using T = Element<config.dtype>;
   using Step = GemmStep<Index>;
 
-  GemmLoop(const GemmInput<Index, T>& in, const char* weights, Index first)
+  GemmLoop(const GemmInput<Index, T>& in, const char* weights, Index chunk_tiles, Index first)
       : in_(in),
         weights_(weights),
+        chunk_tiles_(chunk_tiles),
         first_(first),
         sharing_(tap_sharing(config, in.shape)),
         x_slots_(x_tiles(config, in.shape)),
@@ -164,7 +180,7 @@ class GemmLoop {
   /// Starts the copies of a step, as a group that is empty behind the last.
   void start_copies(Step& ahead) const {
     if (is_step(ahead)) {
-      const Index tile = ahead.chunk * in_.shape.taps + ahead.tap;
+      const Index tile = ahead.chunk * chunk_tiles_ + ahead.tap;
       copy_weights<config>(weights_ + tile * w_tile_bytes(config),
                            shared_address(weights_in(ahead.w_slot)));
       if constexpr (copies_x(config)) {
@@ -206,11 +222,20 @@ class GemmLoop {
 
   GemmInput<Index, T> in_;
   const char* weights_;
+  Index chunk_tiles_;
   Index first_;
   TapSharing<Index> sharing_;
   int x_slots_;
   int x_bytes_;
 };
+
+/// What this block adds up: the whole reduction where it has no cluster.
+template <ImplicitGemmConfig config, class Index>
+ReductionPart<Index> own_part(const ConvShape<Index>& shape) {
+  int rank = 0;
+  if constexpr (config.cluster > 1) rank = static_cast<int>(cluster_rank());
+  return reduction_part(config, shape, rank);
+}
 
 template <ImplicitGemmConfig config>
 void conv1d_implicit_gemm(const ConvArgs& args) {
@@ -222,21 +247,26 @@ void conv1d_implicit_gemm(const ConvArgs& args) {
 
   const ConvShape<Index> shape = shape_as<Index>(args.shape);
   const GemmPlace<Index> place = gemm_place<config>(shape);
+  const ReductionPart<Index> part = own_part<config>(shape);
   const Index channels_x = shape.groups * shape.in_channels;
-  const Index first_x = place.row * shape.length * channels_x +
-                        place.group * shape.in_channels * (nlc ? 1 : shape.length);
-  const GemmInput<Index, T> in = {.shape = shape,
+  const Index first_channel_x =
+      place.group * shape.in_channels + part.steps.first * step_channels(config);
+  const Index first_x =
+      place.row * shape.length * channels_x + first_channel_x * (nlc ? 1 : shape.length);
+  const GemmInput<Index, T> in = {.shape = part_shape(config, shape, part),
                                   .x = static_cast<const T*>(args.x) + first_x,
                                   .along_batch = shape.length * channels_x,
                                   .along_l = nlc ? channels_x : 1,
                                   .along_c = nlc ? 1 : shape.length};
   const Index tile = place.group * channel_blocks(config, shape) + place.channel_block;
   const char* const packed = static_cast<const char*>(args.packed);
+  const Index part_tile = part.steps.first * shape.taps + part.taps.first;
+  const char* const weights =
+      packed + tile * w_block_bytes(config, shape) + part_tile * w_tile_bytes(config);
 
   const WarpTile<config> warp = warp_tile<config>();
   GemmSums<config> sums;
-  GemmLoop<config, Index>(in, packed + tile * w_block_bytes(config, shape), place.first)
-      .run(warp, sums);
+  GemmLoop<config, Index>(in, weights, shape.taps, place.first).run(warp, sums);
 
   if constexpr (config.split > 1) add_parts(warp, sums);
   gather_sums(warp, sums);
@@ -255,6 +285,8 @@ void conv1d_implicit_gemm(const ConvArgs& args) {
                                        .along_rows = nlc ? channels_y : shape.out_length,
                                        .rows = nlc ? lengths : channels,
                                        .columns = nlc ? channels : lengths});
+  // Until all have come here, others read this block's sums.
+  if constexpr (config.cluster > 1) cluster_barrier();
 }
 
 }  // namespace convtune::cuda

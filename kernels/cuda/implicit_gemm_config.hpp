@@ -21,6 +21,7 @@ struct ImplicitGemmConfig {
   bool shares_rows = false;  ///< whether the taps that can do read one tile of x
   bool joins_batch = false;  ///< whether a block's positions run on from one batch row to the next
   int split = 1;             ///< parts of a step's channels, each multiplied by warps of its own
+  int cluster = 1;           ///< blocks that share the reduction of a tile: 1, 2, 4 or 8
   int vec_x = 1;             ///< elements of x a load: channels in NLC, positions in NCL
   int vec_y = 1;             ///< elements of y a store: likewise
   int index_bits = 32;       ///< width of positions and offsets
@@ -128,7 +129,7 @@ constexpr int x_tiles(ImplicitGemmConfig c, const ConvShape<Index>& s) {
 
 /// Shared memory holds the weights of `stages` steps and behind them the tiles of x; at the end the
 /// sums of all parts but the first, then all sums, in rows that have 8 more than the tile lest they
-/// begin in the same bank.
+/// begin in the same bank. `s` is the block's own part of the reduction (implicit_gemm_part.hpp).
 constexpr int w_tile_bytes(ImplicitGemmConfig c) { return c.tile_c * c.row_bytes; }
 constexpr int sum_rows(ImplicitGemmConfig c) {
   return c.layout == Layout::NLC ? c.tile_l : c.tile_c;
@@ -157,8 +158,8 @@ constexpr Index row_length(ImplicitGemmConfig c, const ConvShape<Index>& s) {
   return c.joins_batch ? s.batch * s.out_length : s.out_length;
 }
 
-/// The grid is (row, length, group, channels), channels fastest, so that blocks which run
-/// together share their tile of x.
+/// The tiles of y are (row, length, group, channels), channels fastest, so that blocks which run
+/// together share their tile of x. The grid has c.cluster neighbouring blocks for each.
 template <class Index>
 constexpr Index length_blocks(ImplicitGemmConfig c, const ConvShape<Index>& s) {
   return divide_up(row_length(c, s), Index{c.tile_l});
@@ -168,8 +169,12 @@ constexpr Index channel_blocks(ImplicitGemmConfig c, const ConvShape<Index>& s) 
   return divide_up(s.out_channels, Index{c.tile_c});
 }
 template <class Index>
-constexpr Index blocks(ImplicitGemmConfig c, const ConvShape<Index>& s) {
+constexpr Index tiles(ImplicitGemmConfig c, const ConvShape<Index>& s) {
   return output_rows(c, s) * length_blocks(c, s) * s.groups * channel_blocks(c, s);
+}
+template <class Index>
+constexpr Index blocks(ImplicitGemmConfig c, const ConvShape<Index>& s) {
+  return tiles(c, s) * c.cluster;
 }
 
 /// Packed weights are [group][channel block][step's channels][tap], each a tile as shared memory

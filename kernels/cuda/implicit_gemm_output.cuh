@@ -3,6 +3,7 @@
 #include "kernels/cuda/conv_args.hpp"
 #include "kernels/cuda/device/activation.cuh"
 #include "kernels/cuda/device/barrier.cuh"
+#include "kernels/cuda/device/cluster.cuh"
 #include "kernels/cuda/device/convert.cuh"
 #include "kernels/cuda/device/element.cuh"
 #include "kernels/cuda/device/platform.cuh"
@@ -14,7 +15,8 @@ namespace convtune::cuda {
 
 // How conv1d_implicit_gemm finishes the sums of a block and stores them: through shared memory, so
 // that y is written row by row with the widest vectors that its rows permit. Each step begins at a
-// barrier, behind which the shared memory of the one before is free.
+// barrier, behind which the shared memory of the one before is free. The blocks of a cluster finish
+// a tile together.
 
 /// `count` floats; their address is aligned to all of them, or to 16 bytes.
 template <int count>
@@ -79,6 +81,29 @@ void gather_sums(const WarpTile<config>& warp, const GemmSums<config>& sums) {
   }
 }
 
+/// `count` sums of the tile from element `at` of shared memory on, those of all blocks of the
+/// cluster added in the order of their ranks.
+template <ImplicitGemmConfig config, int count>
+void load_sums(int at, float (&sums)[count]) {
+  const auto* const shared = reinterpret_cast<const float*>(shared_memory());
+  if constexpr (config.cluster == 1) {
+    load_shared_floats(shared + at, sums);
+  } else {
+    constexpr int vec = smaller(count, 4);
+    for (float& sum : sums) sum = 0;
+    CONVTUNE_UNROLL
+    for (unsigned rank = 0; rank < config.cluster; ++rank) {
+      const unsigned from = cluster_address(shared_address(shared + at), rank);
+      CONVTUNE_UNROLL
+      for (int i = 0; i < count; i += vec) {
+        const auto part = cluster_load<float, vec>(from + i * sizeof(float));
+        CONVTUNE_UNROLL
+        for (int j = 0; j < vec; ++j) sums[i + j] += part.at[j];
+      }
+    }
+  }
+}
+
 /// Where a block's tile of y goes: its rows are positions in NLC, channels in NCL.
 template <class Index, class T>
 struct GemmOutput {
@@ -89,22 +114,27 @@ struct GemmOutput {
   Index columns;      ///< likewise
 };
 
-/// Adds the bias, activates, rounds and stores what lies inside y.
+/// Adds the bias, activates, rounds and stores what lies inside y; in a cluster each block does so
+/// with its share of the vectors.
 template <ImplicitGemmConfig config, class Index, class T>
 void store_y(const GemmOutput<Index, T>& out) {
   constexpr bool nlc = config.layout == Layout::NLC;
   constexpr int vec = config.vec_y;
   constexpr int vectors = sum_columns(config) / vec;  // a row
-  const auto* const shared = reinterpret_cast<const float*>(shared_memory());
-  block_barrier();
-  const auto first = static_cast<int>(thread_index());
-  for (int i = first; i < sum_rows(config) * vectors; i += threads(config)) {
+  auto first = static_cast<int>(thread_index());
+  if constexpr (config.cluster == 1) {
+    block_barrier();
+  } else {
+    first += static_cast<int>(cluster_rank()) * threads(config);
+    cluster_barrier();
+  }
+  for (int i = first; i < sum_rows(config) * vectors; i += threads(config) * config.cluster) {
     const int row = i / vectors, column = i % vectors * vec;
     if (row >= out.rows || column >= out.columns) continue;
     float bias[nlc ? vec : 1];
     load_floats(out.bias + (nlc ? column : row), bias);
     float values[vec];
-    load_shared_floats(shared + row * sum_pitch(config) + column, values);
+    load_sums<config>(row * sum_pitch(config) + column, values);
     CONVTUNE_UNROLL
     for (int v = 0; v < vec; ++v)
       values[v] = activate<config.activation>(values[v] + bias[nlc ? v : 0]);

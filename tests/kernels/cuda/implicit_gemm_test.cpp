@@ -3,11 +3,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <iterator>
 #include <random>
 #include <set>
+#include <utility>
 
 #include "generator/candidates.hpp"
 #include "kernels/cuda/cuda_kernel.hpp"
+#include "kernels/cuda/implicit_gemm_part.hpp"
 #include "tests/kernels/cuda/drawn_problems.hpp"
 #include "tests/kernels/cuda/implicit_gemm_kernels.hpp"
 #include "tests/kernels/cuda/kernel_check.hpp"
@@ -35,13 +38,16 @@ Problem draw_problem(const ImplicitGemmConfig& c, std::mt19937& random) {
   const bool along_channels = c.layout == Layout::NLC;
   Problem p;
   p.batch = pick(random, {1, 2, 5});
-  p.kernel_size = pick(random, {1, 2, 3, 5, 7});
+  const bool is_shared = c.cluster > 1;  // then there is much to share
+  p.kernel_size = is_shared ? pick(random, {1, 3, 5, 7, 10}) : pick(random, {1, 2, 3, 5, 7});
   p.stride = pick(random, {1, 1, 2, 3, 4});
   p.dilation = pick(random, {1, 1, 2, 3, 4, 9});
   p.padding = pick<Padding>(random, {{0, 0}, {1, 1}, {8, 0}, {2, 3}, {0, 1}});
   p.num_groups = pick(random, {1, 1, 2});
   const auto in =
-      pick<std::int64_t>(random, {16, step - 1, step, step + 1, 2 * step + 1, 2 * step + 16});
+      is_shared
+          ? pick<std::int64_t>(random, {16, step - 1, 2 * step + 1, 4 * step, 5 * step + 16})
+          : pick<std::int64_t>(random, {16, step - 1, step, step + 1, 2 * step + 1, 2 * step + 16});
   const auto outs = pick<std::int64_t>(random, {16, c.tile_c - 1, c.tile_c, c.tile_c + 8});
   p.in_channels = p.num_groups * (along_channels ? in / c.vec_x * c.vec_x : in);
   p.out_channels = p.num_groups * (along_channels ? outs / c.vec_y * c.vec_y : outs);
@@ -62,24 +68,35 @@ Config config_for(const ImplicitGemmConfig& c) {
                        {"row_bytes", c.row_bytes},
                        {"stages", c.stages},
                        {"share", c.shares_rows ? 1 : 0},
-                       {"split", c.split}}};
+                       {"split", c.split},
+                       {"cluster", c.cluster}}};
 }
 
 bool suits(const Problem& problem) { return multiply_adds(problem) <= 8'000'000; }
 
-const Draw<ImplicitGemmConfig> draw = {.family = cuda_implicit_gemm(),
-                                       .device = small,
-                                       .problem = draw_problem,
-                                       .suits = suits,
-                                       .config_for = config_for,
-                                       .baked = implicit_gemm_config};
+/// With as many SMs as two tiles have blocks, clusters of that size pay.
+DeviceProperties device_for(const ImplicitGemmConfig& config) {
+  DeviceProperties device = small;
+  if (config.cluster > 1) device.units = 2 * config.cluster;
+  return device;
+}
+
+Draw<ImplicitGemmConfig> draw_on(const DeviceProperties& device) {
+  return {.family = cuda_implicit_gemm(),
+          .device = device,
+          .problem = draw_problem,
+          .suits = suits,
+          .config_for = config_for,
+          .baked = implicit_gemm_config};
+}
 
 class ImplicitGemmOnHost : public testing::TestWithParam<std::size_t> {};
 
 TEST_P(ImplicitGemmOnHost, EqualsTheReference) {
   const auto& kernel = implicit_gemm_kernels()[GetParam()];
-  const int problems = kernel.config.tile_l * kernel.config.tile_c > 128 * 64 ? 12 : 24;
-  expect_reference(kernel, draw, problems, GetParam(), kernel.config.math != Math::tf32x3);
+  const auto& c = kernel.config;
+  const int problems = c.tile_l * c.tile_c > 128 * 64 || c.cluster > 1 ? 12 : 24;
+  expect_reference(kernel, draw_on(device_for(c)), problems, GetParam(), c.math != Math::tf32x3);
 }
 
 INSTANTIATE_TEST_SUITE_P(Kernels, ImplicitGemmOnHost,
@@ -89,6 +106,20 @@ TEST(ImplicitGemmHostKernels, MoveTheBytesOfTheirCost) {
   EXPECT_GE(expect_counted_bytes(cuda_implicit_gemm(), small, implicit_gemm_kernels(), config_for,
                                  implicit_gemm_config),
             6);
+}
+
+TEST(ImplicitGemmHostKernels, MoveTheBytesOfTheirCostInClusters) {
+  std::vector<HostKernel<ImplicitGemmConfig>> clusters;
+  std::ranges::copy_if(implicit_gemm_kernels(), std::back_inserter(clusters),
+                       [](const auto& kernel) { return kernel.config.cluster > 1; });
+  int served = 0;
+  for (const int units : {8, 16}) {
+    DeviceProperties device = h200;
+    device.units = units;
+    served += expect_counted_bytes(cuda_implicit_gemm(), device, clusters, config_for,
+                                   implicit_gemm_config);
+  }
+  EXPECT_GE(served, 6);
 }
 
 TEST(ImplicitGemmHostKernels, HaveEveryValueOfEveryParameter) {
@@ -150,11 +181,14 @@ TEST(ImplicitGemm, NamesWhatItDoesNotServe) {
 }
 
 TEST(ImplicitGemm, HasAFewDozenConfigs) {
-  for (const Problem& problem : drawn_problems()) {
-    const Family* const families[] = {&cuda_implicit_gemm()};
-    const std::size_t configs = enumerate(problem, h200, families).candidates.size();
-    EXPECT_GE(configs, 1U) << describe(problem);
-    EXPECT_LE(configs, 80U) << describe(problem);
+  const Family* const families[] = {&cuda_implicit_gemm()};
+  for (const auto& [arch, most] : {std::pair("sm_80", 80U), {"sm_90a", 120U}}) {
+    const DeviceProperties device = properties_of_arch(arch);
+    for (const Problem& problem : drawn_problems()) {
+      const std::size_t configs = enumerate(problem, device, families).candidates.size();
+      EXPECT_GE(configs, 1U) << describe(problem);
+      EXPECT_LE(configs, most) << describe(problem);
+    }
   }
 }
 
@@ -215,14 +249,106 @@ TEST(ImplicitGemm, DefaultSplitsTheReductionWhereSmsWouldIdle) {
                      .out_channels = 512,
                      .kernel_size = 5,
                      .dtype = DType::bfloat16};
-  const auto default_split = [&](const Problem& p) {
-    return cuda_implicit_gemm().default_config(p, h200).at("split");
+  const DeviceProperties without_clusters = properties_of_arch("sm_80");
+  const auto defaults = [&](const DeviceProperties& device) {
+    const Config config = cuda_implicit_gemm().default_config(problem, device);
+    return std::pair(config.at("split"), config.at("cluster"));
   };
-  EXPECT_EQ(default_split(problem), 4);
-  problem.length = 200;  // a block to nearly every SM
-  EXPECT_EQ(default_split(problem), 2);
+  EXPECT_EQ(defaults(without_clusters), std::pair(4L, 1L));
+  EXPECT_EQ(defaults(h200), std::pair(2L, 4L));  // 32 tiles: a block to nearly every SM
+  problem.length = 200;
+  EXPECT_EQ(defaults(without_clusters), std::pair(2L, 1L));
+  EXPECT_EQ(defaults(h200), std::pair(2L, 4L));
   problem.length = 6000;
-  EXPECT_EQ(default_split(problem), 1);
+  EXPECT_EQ(defaults(without_clusters), std::pair(1L, 1L));
+  EXPECT_EQ(defaults(h200), std::pair(1L, 1L));
+}
+
+TEST(ImplicitGemm, ClustersServeWhereTheyLeaveTheBusiestSmLess) {
+  // 40 tiles of 20 steps: two chunks of channels by ten taps.
+  const Problem problem = {.length = 609,
+                           .in_channels = 128,
+                           .out_channels = 256,
+                           .kernel_size = 10,
+                           .dtype = DType::bfloat16};
+  const auto broken = [](const Problem& p, int cluster, const DeviceProperties& device = h200) {
+    const ImplicitGemmConfig c = {.shares_rows = true, .cluster = cluster};
+    return broken_by(cuda_implicit_gemm(), p, config_for(c), device);
+  };
+  EXPECT_EQ(broken(problem, 2), "");
+  EXPECT_EQ(broken(problem, 4), "cluster_pays");  // 160 blocks, of which an SM has two
+
+  Problem other = problem;
+  other.length = 73;                            // 4 tiles
+  EXPECT_EQ(broken(other, 8), "");              // the longest part has 3 steps
+  EXPECT_EQ(broken(other, 4), "cluster_pays");  // 5 steps
+  EXPECT_EQ(broken(other, 8, properties_of_arch("sm_89")), "device_has_clusters");
+  EXPECT_EQ(broken(other, 8, properties_of_arch("sm_100a")), "");
+  EXPECT_EQ(broken(other, 8, properties_of_arch("sm_120")), "");
+  other.kernel_size = 3;  // 6 steps: an exchange takes longer than half of them
+  EXPECT_EQ(broken(other, 2), "cluster_pays");
+  EXPECT_EQ(broken(other, 8), "cluster_has_steps");  // 2 chunks of channels by 3 taps
+  other = problem;
+  other.length = 60'000;
+  EXPECT_EQ(broken(other, 2), "cluster_pays");
+}
+
+TEST(ImplicitGemm, LaunchesAClusterForEachTile) {
+  const Problem problem = {.length = 609,
+                           .in_channels = 128,
+                           .out_channels = 256,
+                           .kernel_size = 10,
+                           .dtype = DType::bfloat16};
+  const LaunchGeometry geometry =
+      cuda_implicit_gemm().cuda->geometry(problem, config_for({.cluster = 4}), h200);
+  EXPECT_EQ(geometry.grid[0], 4U * 10 * 4);
+  EXPECT_EQ(geometry.cluster, 4U);
+}
+
+TEST(ImplicitGemm, CutsTheReductionWhereItLeavesTheFewestSteps) {
+  const auto split = [](std::int64_t chunks, std::int64_t taps, int cluster) {
+    const auto [channels, of_taps] = cuda::reduction_split(
+        ImplicitGemmConfig{.cluster = cluster},
+        cuda::ConvShape<cuda::Int64>{.in_channels = 64 * chunks, .taps = taps});
+    return std::pair(channels, of_taps);
+  };
+  EXPECT_EQ(split(8, 1, 8), std::pair(8, 1));
+  EXPECT_EQ(split(1, 8, 8), std::pair(1, 8));
+  EXPECT_EQ(split(2, 10, 4), std::pair(2, 2));
+  EXPECT_EQ(split(3, 16, 4), std::pair(1, 4));  // 12 steps; halves of both: 16
+  EXPECT_EQ(split(5, 3, 4), std::pair(4, 1));   // 6 steps as with halves of both, but x comes once
+  EXPECT_EQ(split(3, 5, 8), std::pair(2, 4));
+}
+
+TEST(ImplicitGemm, EachStepIsThatOfOneBlock) {
+  for (const std::int64_t channels : {64, 129, 320, 500}) {
+    for (const std::int64_t taps : {1, 2, 3, 7, 10, 41}) {
+      for (const int cluster : {1, 2, 4, 8}) {
+        const ImplicitGemmConfig c = {.cluster = cluster};
+        const cuda::ConvShape<cuda::Int64> shape = {
+            .in_channels = channels, .taps = taps, .dilation = 3, .pad_left = 5};
+        const auto split = cuda::reduction_split(c, shape);
+        if (!cuda::reaches_all(c, shape, split)) continue;
+        std::set<std::pair<std::int64_t, std::int64_t>> products;  // tap's position, channel
+        std::int64_t count = 0;
+        for (int rank = 0; rank < cluster; ++rank) {
+          const auto part = cuda::reduction_part(c, shape, rank);
+          const auto own = cuda::part_shape(c, shape, part);
+          EXPECT_LE(cuda::channel_steps(c, own) * own.taps, cuda::most_steps(c, shape, split));
+          EXPECT_GT(own.in_channels * own.taps, 0);
+          count += own.in_channels * own.taps;
+          for (std::int64_t k = 0; k < own.taps; ++k) {
+            for (std::int64_t i = 0; i < own.in_channels; ++i)
+              products.insert({k * own.dilation - own.pad_left, part.steps.first * 64 + i});
+          }
+        }
+        EXPECT_EQ(count, channels * taps);
+        EXPECT_EQ(products.size(), static_cast<std::size_t>(count));
+        EXPECT_EQ(*products.begin(), (std::pair<std::int64_t, std::int64_t>(-5, 0)));
+        EXPECT_EQ(*products.rbegin(), (std::pair((taps - 1) * 3 - 5, channels - 1)));
+      }
+    }
+  }
 }
 
 TEST(ImplicitGemm, WidensIndicesWhereATensorNeedsIt) {
