@@ -43,12 +43,12 @@ def orders(rows):
 
 
 def places(rows):
-    """What `style` each row has: "--default:3;--vendor:0;--name:7", its place in each order."""
+    """The style of each row, its place in each order: "--by-default:3;--by-vendor:0;--by-name:7"."""
     found = [[] for _ in rows]
     for each in OTHERS:
         keys = list(map(each.key, rows))
         known = sorted((i for i, key in enumerate(keys) if key is not None), key=keys.__getitem__)
         unknown = [i for i, key in enumerate(keys) if key is None]
         for place, index in enumerate(known + unknown):
-            found[index].append(f"--{each.name}:{place}")
+            found[index].append(f"--by-{each.name}:{place}")
     return list(map(";".join, found))

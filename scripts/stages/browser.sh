@@ -27,7 +27,7 @@ addEventListener("load", () => {
   const orders = [...document.querySelectorAll(".order")];
   const wrong = orders.filter(order => {
     order.click();
-    const place = layer => +layer.style.getPropertyValue(order.className.replace("order by", "-"));
+    const place = layer => +layer.style.getPropertyValue(order.className.replace("order ", "--"));
     const tops = [...layers].sort((a, b) => place(a) - place(b)).map(layer => layer.offsetTop);
     return tops.some((top, i) => top <= tops[i - 1]);
   });

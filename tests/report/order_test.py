@@ -6,6 +6,7 @@ import example
 import load
 import order
 import page
+import style
 import summary
 
 
@@ -25,7 +26,7 @@ def layers(verdicts):
 
 def sorted_by(name, rows):
     """The rows' names as the page shows them in an order."""
-    places = [int(re.search(rf"--{name}:(\d+)", each)[1]) for each in order.places(rows)]
+    places = [int(re.search(rf"--by-{name}:(\d+)", each)[1]) for each in order.places(rows)]
     return [row.name for _, row in sorted(zip(places, rows), key=lambda each: each[0])]
 
 
@@ -47,8 +48,12 @@ class PlacesTest(unittest.TestCase):
         for each in order.OTHERS:
             names = sorted_by(each.name, rows)
             self.assertEqual(len(names), 50)
-            places = [re.search(rf"--{each.name}:(\d+)", style)[1] for style in order.places(rows)]
+            places = [re.search(rf"--by-{each.name}:(\d+)", own)[1] for own in order.places(rows)]
             self.assertEqual(len(set(places)), 50)
+
+    def test_places_hide_no_colour(self):
+        (own,) = order.places(loaded(example.export(1))[1].rows)
+        self.assertFalse(set(re.findall(r"--([\w-]+):", own)) & set(style.PALETTE))
 
 
 class OrdersTest(unittest.TestCase):
@@ -65,7 +70,7 @@ class OrdersTest(unittest.TestCase):
         html = page.render(export, [(export.devices[0], found)])
         for each in order.OTHERS:
             self.assertIn(f'class="order by-{each.name}"', html)
-            self.assertIn(f".by-{each.name}:checked ~ .scroll details {{ order: var(--{each.name}); }}",
+            self.assertIn(f".by-{each.name}:checked ~ .scroll details {{ order: var(--by-{each.name}); }}",
                           html)
 
 
