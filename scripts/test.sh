@@ -15,7 +15,7 @@ long_stages=(
   "setup-long    180  scripts/setup.sh --long"
   "format          5  scripts/format.sh --check"
   "shell           5  shellcheck scripts/*.sh scripts/stages/*.sh .ci/run tests/install/*.sh"
-  "readme        130  scripts/stages/readme.sh"
+  "readme        240  scripts/stages/readme.sh"
   "browser        20  scripts/stages/browser.sh"
   "headers       120  scripts/build.sh default header_check"
   "peers         120  scripts/stages/peers.sh"
