@@ -73,7 +73,7 @@ def exit_code(command, folder, seconds):
     environment = os.environ | {
         "PATH": f"{BUILD}/tuner:{os.environ['PATH']}", "CONVTUNE_DB": f"{folder}/convtune.db",
         "CONVTUNE_CACHE_DIR": f"{folder}/cache", "PYTHONPATH": f"{SOURCE}/runtime/python",
-        "CONVTUNE_LIBRARY": f"{BUILD}/libconvtune.so"}
+        "CONVTUNE_LIBRARY": f"{BUILD}/libconvtune.so", "TMPDIR": folder}
     words = shlex.split(command)
     if words[0].endswith(".py"):
         words = [sys.executable, *words]  # which has what the tests need
