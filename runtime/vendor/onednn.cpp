@@ -3,11 +3,15 @@
 #include <fmt/format.h>
 #include <omp.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cstring>
+#include <ctime>
 #include <mutex>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <optional>
 #include <string>
+#include <thread>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -209,8 +213,35 @@ void run(const void* prepared, const void* x, void* y, ThreadPool& /*pool*/) {
   plan.stream.wait();
 }
 
+std::chrono::nanoseconds processor_time() {
+  timespec used = {};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+  return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
+}
+
+// OpenMP's threads spin for milliseconds after a run, each on a core; this waits until they sleep.
+// They are not ended: new ones may take milliseconds to find a core of their own.
+void rest() {
+  constexpr std::chrono::microseconds look(200);
+  constexpr int most_looks = 100;  // something else of this process may go on
+  for (int i = 0; i < most_looks; ++i) {
+    const std::chrono::nanoseconds before = processor_time();
+    std::this_thread::sleep_for(look);
+    if (processor_time() - before < look / 2) return;
+  }
+}
+
 bool dtype_supported(const Problem& problem, const Config&, const DeviceProperties&) {
   return problem.dtype != DType::float16;
+}
+
+// oneDNN counts in 32 bits and ends the process on some sizes beyond, when it is only asked how it
+// would do them.
+bool sizes_fit(const Problem& p, const Config&, const DeviceProperties&) {
+  constexpr std::int64_t too_large = std::int64_t{1} << 31;
+  const std::int64_t largest = std::max({input_elements(p), weight_elements(p), output_elements(p),
+                                         p.length + p.padding.left + p.padding.right});
+  return largest < too_large && std::max(p.stride, p.dilation) < too_large / 2;
 }
 
 // What a config makes oneDNN do. Forms that agree in it run the same code on the same memory.
@@ -276,7 +307,7 @@ std::string source_digest(const Problem&, const Config&, const DeviceProperties&
   return library();
 }
 
-constexpr CpuKernel kernel = {.prepare = prepare, .run = run};
+constexpr CpuKernel kernel = {.prepare = prepare, .run = run, .rest = rest};
 
 }  // namespace
 
@@ -293,6 +324,10 @@ const Family& onednn() {
                       {0, 1},
                       "0: x and y as they lie; 1: copied to and from the order oneDNN prefers"}},
       .constraints = {{"dtype", "float32 or bfloat16", dtype_supported},
+                      {"sizes_fit",
+                       "x, weight, y and the length with its padding are below 2^31 elements, "
+                       "stride and dilation below 2^30",
+                       sizes_fit},
                       {"exact_post_op", "no activation, or relu", exact_post_op},
                       {"distinct", "oneDNN does something else for it than for an earlier form",
                        distinct}},

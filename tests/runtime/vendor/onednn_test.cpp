@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <chrono>
+#include <ctime>
 #include <set>
 #include <thread>
 
@@ -13,6 +15,7 @@ namespace convtune {
 namespace {
 
 using testing::IsEmpty;
+using testing::Not;
 using testing::StartsWith;
 
 CandidateSpace space_of(const Problem& problem) {
@@ -67,6 +70,23 @@ TEST(Onednn, LeavesOutOnlyWhatItOffersAlready) {
   EXPECT_GT(offered, 10);
 }
 
+std::clock_t processor_time_within(std::chrono::milliseconds wait) {
+  const std::clock_t before = std::clock();
+  std::this_thread::sleep_for(wait);
+  return std::clock() - before;
+}
+
+TEST(Onednn, UsesNoCoreOnceItRests) {
+  const Problem p = {.length = 5000, .in_channels = 16, .out_channels = 16, .kernel_size = 3};
+  const ConvolutionRun run(p, 1, Data::random);
+  ThreadPool pool(1);
+  const Config config = space_of(p).candidates.at(0).config;
+  const std::vector<std::byte> y = run.run(onednn(), config, pool);
+  onednn().cpu->rest();
+  EXPECT_LT(processor_time_within(std::chrono::milliseconds(2)), CLOCKS_PER_SEC / 1000);
+  EXPECT_EQ(run.run(onednn(), config, pool), y) << "and works after it as before";
+}
+
 TEST(Onednn, NamesWhyItDeclines) {
   Problem p = {
       .length = 50, .in_channels = 8, .out_channels = 8, .kernel_size = 3, .dtype = DType::float16};
@@ -76,6 +96,27 @@ TEST(Onednn, NamesWhyItDeclines) {
   p.activation = Activation::gelu;
   EXPECT_THAT(space_of(p).candidates, IsEmpty());
   EXPECT_EQ(space_of(p).exclusions.at(0).constraint, "exact_post_op");
+}
+
+TEST(Onednn, IsNotAskedAboutSizesBeyond32Bits) {
+  constexpr std::int64_t beyond = std::int64_t{1} << 40;
+  constexpr std::int64_t just = (std::int64_t{1} << 30) - 1;
+  const auto changed = [](auto&& change) {
+    Problem p = {.length = 100, .in_channels = 64, .out_channels = 64, .kernel_size = 3};
+    change(p);
+    validate(p);
+    return space_of(p);
+  };
+  for (const auto& space :
+       {changed([](Problem& p) { p.length = beyond; }),
+        changed([](Problem& p) { p.length = 1'000'000'000; }),
+        changed([](Problem& p) { p.batch = beyond; }),
+        changed([](Problem& p) { p.stride = 2 * just + 1; }),
+        changed([](Problem& p) { p.padding.left = p.padding.right = p.dilation = beyond; })}) {
+    EXPECT_THAT(space.candidates, IsEmpty());
+    EXPECT_EQ(space.exclusions.at(0).constraint, "sizes_fit");
+  }
+  EXPECT_THAT(changed([](Problem& p) { p.stride = just; }).candidates, Not(IsEmpty()));
 }
 
 TEST(Onednn, ServesSeveralThreadsWithOnePlan) {
