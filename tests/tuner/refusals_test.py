@@ -48,6 +48,7 @@ REFUSALS = [
     (["run", "--list", "twice"], INVALID, 'twice line 2: the key "input" stands twice'),
     (["run", "--list", "empty", "--input", "x"], INVALID, "--list"),
     (["bench", "--benchmark_out=/nowhere/x"], STORAGE, "/nowhere/x cannot be written"),
+    (["bench", "--problem", PROBLEM, "--fast"], INVALID, "'--fast' is neither an option of bench"),
     (["bench", "--db", "nowhere.db"], STORAGE, "nowhere.db: nothing has been tuned yet"),
     (["fly"], INVALID, "fly; see convtune --help"),
     ([], INVALID, "no command was given"),

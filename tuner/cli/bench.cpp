@@ -167,7 +167,7 @@ int bench(const BenchOptions& options, std::vector<std::string> flags) {
   if (count > 1) {
     throw Error(
         Status::invalid,
-        fmt::format("'{}' is neither an option of bench nor of Google Benchmark", flags[1]));
+        fmt::format("'{}' is neither an option of bench nor of Google Benchmark", arguments[1]));
   }
   bool all_timed = true;
   register_all(layers, device, store.get(), all_timed);
