@@ -58,9 +58,6 @@ struct CpuKernel {
                                          const void* bias);
   /// Computes all of y from packed x, both aligned to their element only. Allocates nothing.
   void (*run)(const void* prepared, const void* x, void* y, ThreadPool& pool);
-  /// Waits until nothing uses a core any more after a run: threads may wait for the next one by
-  /// spinning, for some time. Null if there are none.
-  void (*rest)() = nullptr;
 };
 
 /// One way to compute a Conv1D, with a space of parameters: what every layer knows of it.

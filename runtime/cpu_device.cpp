@@ -82,10 +82,6 @@ class CpuExecutable : public Executable {
     kernel_.run(prepared_.get(), x, y, *pool_);
   }
 
-  void rest() const override {
-    if (kernel_.rest != nullptr) kernel_.rest();
-  }
-
   std::size_t alignment() const override { return alignment_; }
   std::size_t bytes() const override { return bytes_; }
 

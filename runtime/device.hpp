@@ -25,10 +25,6 @@ class Executable {
   /// May be called from several threads.
   virtual void run(const void* x, void* y, Stream stream) const = 0;
 
-  /// Waits until nothing uses a core any more after a run, so that another executable is measured
-  /// alone: some libraries' threads wait for the next run by spinning, for some milliseconds.
-  virtual void rest() const {}
-
   /// Bytes that x and y must be aligned to.
   virtual std::size_t alignment() const = 0;
 

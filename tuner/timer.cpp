@@ -26,19 +26,13 @@ class ClockTimer final : public Timer {
   }
 
   double seconds(const Executable& executable, int runs, Cache /*cache*/) override {
-    const double first = stretch(executable, 1);
-    const double all = runs == 1 && first > long_run_seconds ? first : stretch(executable, runs);
-    executable.rest();
-    return all / runs;
+    const auto start = std::chrono::steady_clock::now();
+    for (int i = 0; i < runs; ++i) executable.run(x_.get(), y_, nullptr);
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+    return elapsed.count() / runs;
   }
 
  private:
-  double stretch(const Executable& executable, int runs) {
-    const auto start = std::chrono::steady_clock::now();
-    for (int i = 0; i < runs; ++i) executable.run(x_.get(), y_, nullptr);
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  }
-
   Device& device_;
   std::shared_ptr<void> x_, memory_;
   void* y_ = nullptr;  ///< in memory_

@@ -22,14 +22,9 @@ class Timer {
   /// Sets what the samples run on: x, the input's bytes, and a y of so many bytes.
   virtual void load(std::span<const std::byte> x, std::size_t y_bytes) = 0;
 
-  /// Mean seconds of `runs` ≥ 1 consecutive runs, measured as one stretch. Nothing of the
-  /// executable goes on after it.
+  /// Mean seconds of `runs` ≥ 1 consecutive runs, measured as one stretch.
   virtual double seconds(const Executable& executable, int runs, Cache cache) = 0;
 };
-
-/// Of a run on the CPU that long it does not count how another executable left the caches and the
-/// threads; before shorter ones goes a run that is not timed.
-inline constexpr double long_run_seconds = 5e-3;
 
 /// The timer that fits the device: a monotonic clock on the CPU, where consecutive runs find the
 /// caches as they left them, whatever is asked for; events around a graph of launches on a GPU.

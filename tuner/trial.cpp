@@ -146,7 +146,7 @@ void take_stretch(Entrant& entrant, Timer& timer, const Sampling& sampling, bool
       sampling.stretch_seconds / std::max(entrant.run_seconds, 1e-9), 1.0, most_runs_a_stretch));
   const double seconds = timer.seconds(*entrant.executable, runs, Cache::cold);
   entrant.run_seconds = std::min(entrant.run_seconds, seconds);
-  entrant.spent_seconds += seconds * (runs + 1);  // one goes before them
+  entrant.spent_seconds += seconds * runs;
   std::vector<double>& samples = entrant.measurement.samples;
   if (first) samples.push_back(seconds);
   samples.back() = std::min(samples.back(), seconds);
@@ -211,8 +211,7 @@ std::vector<Entrant> prepare_all(Device& device, const TrialRequest& request,
 
 double sample_seconds(double run_seconds, DeviceKind kind) {
   const Sampling sampling = sampling_of(kind);
-  const double before = run_seconds > long_run_seconds ? 0 : run_seconds;
-  const double stretch = std::max(run_seconds, sampling.stretch_seconds) + before;
+  const double stretch = std::max(run_seconds, sampling.stretch_seconds);
   return stretch *
          std::clamp<double>(std::ceil(long_sample_seconds / stretch), 1, sampling.stretches);
 }

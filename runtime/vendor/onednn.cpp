@@ -4,14 +4,11 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
-#include <ctime>
 #include <mutex>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <optional>
 #include <string>
-#include <thread>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -213,24 +210,6 @@ void run(const void* prepared, const void* x, void* y, ThreadPool& /*pool*/) {
   plan.stream.wait();
 }
 
-std::chrono::nanoseconds processor_time() {
-  timespec used = {};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-  return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
-}
-
-// OpenMP's threads spin for milliseconds after a run, each on a core; this waits until they sleep.
-// They are not ended: new ones may take milliseconds to find a core of their own.
-void rest() {
-  constexpr std::chrono::microseconds look(200);
-  constexpr int most_looks = 100;  // something else of this process may go on
-  for (int i = 0; i < most_looks; ++i) {
-    const std::chrono::nanoseconds before = processor_time();
-    std::this_thread::sleep_for(look);
-    if (processor_time() - before < look / 2) return;
-  }
-}
-
 bool dtype_supported(const Problem& problem, const Config&, const DeviceProperties&) {
   return problem.dtype != DType::float16;
 }
@@ -307,7 +286,7 @@ std::string source_digest(const Problem&, const Config&, const DeviceProperties&
   return library();
 }
 
-constexpr CpuKernel kernel = {.prepare = prepare, .run = run, .rest = rest};
+constexpr CpuKernel kernel = {.prepare = prepare, .run = run};
 
 }  // namespace
 

@@ -3,8 +3,6 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
-#include <chrono>
-#include <ctime>
 #include <set>
 #include <thread>
 
@@ -68,23 +66,6 @@ TEST(Onednn, LeavesOutOnlyWhatItOffersAlready) {
   }
   EXPECT_GT(left_out, 50);
   EXPECT_GT(offered, 10);
-}
-
-std::clock_t processor_time_within(std::chrono::milliseconds wait) {
-  const std::clock_t before = std::clock();
-  std::this_thread::sleep_for(wait);
-  return std::clock() - before;
-}
-
-TEST(Onednn, UsesNoCoreOnceItRests) {
-  const Problem p = {.length = 5000, .in_channels = 16, .out_channels = 16, .kernel_size = 3};
-  const ConvolutionRun run(p, 1, Data::random);
-  ThreadPool pool(1);
-  const Config config = space_of(p).candidates.at(0).config;
-  const std::vector<std::byte> y = run.run(onednn(), config, pool);
-  onednn().cpu->rest();
-  EXPECT_LT(processor_time_within(std::chrono::milliseconds(2)), CLOCKS_PER_SEC / 1000);
-  EXPECT_EQ(run.run(onednn(), config, pool), y) << "and works after it as before";
 }
 
 TEST(Onednn, NamesWhyItDeclines) {
