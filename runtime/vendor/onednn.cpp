@@ -7,8 +7,6 @@
 #include <cstring>
 #include <mutex>
 #include <oneapi/dnnl/dnnl.hpp>
-#include <optional>
-#include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -214,49 +212,12 @@ bool dtype_supported(const Problem& problem, const Config&, const DeviceProperti
   return problem.dtype != DType::float16;
 }
 
-// oneDNN counts in 32 bits and ends the process on some sizes beyond, when it is only asked how it
-// would do them.
+// oneDNN counts in 32 bits and ends the process on some sizes beyond.
 bool sizes_fit(const Problem& p, const Config&, const DeviceProperties&) {
   constexpr std::int64_t too_large = std::int64_t{1} << 31;
   const std::int64_t largest = std::max({input_elements(p), weight_elements(p), output_elements(p),
                                          p.length + p.padding.left + p.padding.right});
   return largest < too_large && std::max(p.stride, p.dilation) < too_large / 2;
-}
-
-// What a config makes oneDNN do. Forms that agree in it run the same code on the same memory.
-struct Doing {
-  std::string implementation;
-  bool x_reordered = false, y_reordered = false;
-  bool operator==(const Doing&) const = default;
-};
-
-// Null if oneDNN refuses: prepare() says why.
-std::optional<Doing> doing(const Problem& p, const Form& form, bool reordered) {
-  try {
-    const ConvolutionDesc desc = describe_convolution(p, form, reordered);
-    return Doing{
-        .implementation = desc.impl_info_str(),
-        .x_reordered = desc.src_desc() != tensor(p, form, p.in_channels, p.length),
-        .y_reordered = desc.dst_desc() != tensor(p, form, p.out_channels, output_length(p))};
-  } catch (const dnnl::error&) {
-    return std::nullopt;
-  }
-}
-
-// Of forms that are the same thing, the first stands for all: 1-D before 2-D, as it lies before
-// reordered.
-bool distinct(const Problem& problem, const Config& config, const DeviceProperties&) {
-  const bool two_d = config.at("dimensions") == 2;
-  const bool reordered = config.at("reordered") != 0;
-  const auto own = doing(problem, {.two_d = two_d}, reordered);
-  if (!own) return true;
-  for (const bool other_two_d : {false, true}) {
-    for (const bool other_reordered : {false, true}) {
-      if (other_two_d == two_d && other_reordered == reordered) return true;
-      if (doing(problem, {.two_d = other_two_d}, other_reordered) == own) return false;
-    }
-  }
-  return true;
 }
 
 bool exact_post_op(const Problem& problem, const Config&, const DeviceProperties&) {
@@ -307,9 +268,7 @@ const Family& onednn() {
                        "x, weight, y and the length with its padding are below 2^31 elements, "
                        "stride and dilation below 2^30",
                        sizes_fit},
-                      {"exact_post_op", "no activation, or relu", exact_post_op},
-                      {"distinct", "oneDNN does something else for it than for an earlier form",
-                       distinct}},
+                      {"exact_post_op", "no activation, or relu", exact_post_op}},
       .default_config = default_config,
       .cost = cost,
       .source_digest = source_digest,
