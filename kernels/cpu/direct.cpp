@@ -143,16 +143,16 @@ void pack_tile(const DirectPlan& plan, const void* weight, std::int64_t group, s
   const std::int64_t step = config.block_c == 0 ? plan.group_in : config.block_c;
   const std::int64_t channels = std::min(config.tile_c, plan.group_out - tile * config.tile_c);
   const std::int64_t width = width_of(plan, tile);
+  const std::int64_t out = group * plan.group_out + tile * config.tile_c;
+  const std::int64_t step_out = weight_index(p, 0, 0, 1) - weight_index(p, 0, 0, 0);
   for (std::int64_t first = 0; first < plan.group_in; first += step) {
     const std::int64_t count = std::min(step, plan.group_in - first);
     for (std::int64_t c = 0; c < count; ++c) {
       for (std::int64_t k = 0; k < p.kernel_size; ++k) {
         const std::int64_t at = config.taps_inside != 0 ? c * p.kernel_size + k : k * count + c;
-        for (std::int64_t i = 0; i < channels; ++i) {
-          const std::int64_t out = group * plan.group_out + tile * config.tile_c + i;
-          packed[at * width + i] =
-              load_element(weight, p.dtype, weight_index(p, k, first + c, out));
-        }
+        widen(weight, p.dtype,
+              {.first = weight_index(p, k, first + c, out), .step = step_out, .count = channels},
+              packed + at * width, 1);
       }
     }
     packed += count * p.kernel_size * width;

@@ -224,13 +224,13 @@ void pack(LengthPlan& plan, const void* weight, const void* bias) {
       plan.bias[tile * tile_c + in_group % tile_c] = load_element(bias, p.dtype, out);
     }
     float* packed = plan.weights.get() + tile * taps * tile_c + in_group % tile_c;
-    for (std::int64_t in = 0; in < plan.group_in; ++in) {
-      for (std::int64_t k = 0; k < p.kernel_size; ++k, packed += tile_c) {
-        *packed = load_element(weight, p.dtype, weight_index(p, k, in, out));
-        plan.weights_are_finite = plan.weights_are_finite && std::isfinite(*packed);
-      }
-    }
+    // The taps of all input channels of an output channel lie side by side: this family is NCL's.
+    widen(weight, p.dtype, {.first = weight_index(p, 0, 0, out), .step = 1, .count = taps}, packed,
+          tile_c);
   }
+  plan.weights_are_finite =
+      std::all_of(plan.weights.get(), plan.weights.get() + tiles * taps * tile_c,
+                  [](float weight_of_tile) { return std::isfinite(weight_of_tile); });
 }
 
 std::shared_ptr<const void> prepare(const Problem& problem, const Config& config,

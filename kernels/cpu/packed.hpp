@@ -3,10 +3,13 @@
 #include <hwy/aligned_allocator.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <new>
 
 #include "kernels/cpu/thread_pool.hpp"
+#include "kernels/dtype.hpp"
 #include "kernels/problem.hpp"
 
 namespace convtune {
@@ -19,6 +22,29 @@ inline PackedFloats zeroed_floats(std::int64_t count) {
   if (floats == nullptr) throw std::bad_alloc();
   std::fill_n(floats.get(), count, 0.0F);
   return floats;
+}
+
+/// `count` elements of an array, `step` apart.
+struct Elements {
+  std::int64_t first;
+  std::int64_t step;
+  std::int64_t count;
+};
+
+/// to[i * to_step] = the i-th of the elements, widened.
+inline void widen(const void* array, DType dtype, const Elements& elements, float* to,
+                  std::int64_t to_step) {
+  if (dtype != DType::float32) {
+    for (std::int64_t i = 0; i < elements.count; ++i) {
+      to[i * to_step] = load_element(array, dtype, elements.first + i * elements.step);
+    }
+    return;
+  }
+  // Weights are packed again for each new length: a call for each would take most of that time.
+  const auto* from = static_cast<const std::byte*>(array) + elements.first * 4;
+  for (std::int64_t i = 0; i < elements.count; ++i, from += elements.step * 4) {
+    std::memcpy(to + i * to_step, from, 4);
+  }
 }
 
 /// plan.task(plan, x, y, i) for every i below `count`, which multiply `speed` times as fast as
