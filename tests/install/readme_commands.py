@@ -27,7 +27,6 @@ ELSEWHERE = {
     r"scripts/(tune|test)\.sh|scripts/test\.sh --stage fresh": "fresh",
     r"scripts/faults\.sh": "faults",
     r"scripts/setup\.sh( --portable)?": "setup-long",
-    r"scripts/build\.sh default": "build",
     r"scripts/build\.sh portable convtune_wheel": "portable",
     r"cmake --install( build/default --prefix DIR)?": "install.tree",
     r"cpack": "install.debian_package",
