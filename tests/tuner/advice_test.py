@@ -4,29 +4,21 @@
 Usage: advice_test.py CONVTUNE. Exit codes: 0 all as it should be, 1 not.
 """
 
-import os
 import re
 import shlex
-import subprocess
 import sys
-import tempfile
 import unittest
-from pathlib import Path
+
+from program_case import ProgramCase
 
 program = sys.argv.pop(1)
 PROBLEM = '{"length":64,"in_channels":8,"out_channels":8,"kernel_size":3}'
 
 
-class AdviceTest(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory(prefix="convtune-advice-")
-        self.addCleanup(folder.cleanup)
-        self.environment = os.environ | {"CONVTUNE_DB": str(Path(folder.name, "a.db")),
-                                         "CUDA_VISIBLE_DEVICES": ""}
-
+class AdviceTest(ProgramCase):
     def output(self, *words):
-        return subprocess.run([program, *words], text=True, capture_output=True, check=True,
-                              env=self.environment).stdout
+        return self.finish(program, *words, CONVTUNE_DB=str(self.database),
+                           CUDA_VISIBLE_DEVICES="").stdout
 
     def next_of(self, *words):
         """The command that `plan` names, without its program; None if it names none."""

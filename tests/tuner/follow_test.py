@@ -11,25 +11,24 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 from pathlib import Path
+
+from program_case import ProgramCase
 
 PROGRAM = Path(sys.argv.pop(1)).resolve()
 PROBLEM = {"length": 64, "in_channels": 8, "out_channels": 8, "kernel_size": 3}
 LIMIT = 240  # seconds, on a machine however busy
 
 
-class Follow(unittest.TestCase):
+class Follow(ProgramCase):
     def setUp(self):
-        holder = tempfile.TemporaryDirectory(prefix="convtune-follow-")
-        self.addCleanup(holder.cleanup)
-        self.folder = Path(holder.name)
+        super().setUp()
         self.page = self.folder / "page.html"
 
     def command(self, *words):
-        return [PROGRAM, *words, "--db", self.folder / "a.db"]
+        return [PROGRAM, *words, "--db", self.database]
 
     def tune(self, length):
         """Another process adds rows."""

@@ -7,13 +7,11 @@ Exit codes: 0 all as it should be, 1 not.
 """
 
 import json
-import os
 import re
-import subprocess
 import sys
-import tempfile
 import unittest
-from pathlib import Path
+
+from program_case import ProgramCase
 
 program, fakes = sys.argv.pop(1), sys.argv.pop(1)
 # Served by cuda_direct alone, because no other family takes windows this long.
@@ -21,21 +19,16 @@ PROBLEMS = [json.dumps({"length": 18008, "in_channels": 3, "out_channels": outpu
                         "kernel_size": 3, "dilation": 9000}) for outputs in (1, 2)]
 
 
-class PackTest(unittest.TestCase):
+class PackTest(ProgramCase):
     def setUp(self):
-        holder = tempfile.TemporaryDirectory(prefix="convtune-pack-")
-        self.addCleanup(holder.cleanup)
-        self.folder = Path(holder.name)
-        self.database, self.pack = self.folder / "a.db", self.folder / "kernels.pack"
+        super().setUp()
+        self.pack = self.folder / "kernels.pack"
 
     def run_convtune(self, *words, code=0, **more):
-        environment = os.environ | {
-            "LD_LIBRARY_PATH": fakes, "CONVTUNE_CUDNN": "/nonexistent",
-            "CONVTUNE_NVRTC": f"{fakes}/libfake_nvrtc.so",
-            "CONVTUNE_CACHE_DIR": str(self.folder / "cache")} | more
-        done = subprocess.run([program, *words], text=True, capture_output=True, check=False,
-                              env=environment)
-        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        environment = {"LD_LIBRARY_PATH": fakes, "CONVTUNE_CUDNN": "/nonexistent",
+                       "CONVTUNE_NVRTC": f"{fakes}/libfake_nvrtc.so",
+                       "CONVTUNE_CACHE_DIR": str(self.folder / "cache")} | more
+        done = self.finish(program, *words, code=code, **environment)
         return done.stdout + done.stderr
 
     def without_compiler(self, *words, **more):

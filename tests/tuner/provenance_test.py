@@ -13,9 +13,10 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 import unittest
 from pathlib import Path
+
+from program_case import ProgramCase
 
 ARGS = None
 PROBLEM = {"length": 64, "in_channels": 8, "out_channels": 8, "kernel_size": 3}
@@ -28,12 +29,7 @@ def run(*words, **environment):
                           env=os.environ | environment).stdout
 
 
-class Provenance(unittest.TestCase):
-    def setUp(self):
-        holder = tempfile.TemporaryDirectory(prefix="convtune-provenance-")
-        self.addCleanup(holder.cleanup)
-        self.folder = Path(holder.name)
-
+class Provenance(ProgramCase):
     def version(self):
         first, *rest = run(ARGS.convtune, "--version").splitlines()
         self.assertRegex(first, r"^convtune \d+\.\d+\.\d+\S*$")
@@ -41,7 +37,7 @@ class Provenance(unittest.TestCase):
 
     def export(self, problem, *words, **environment):
         """The export of a sweep of one problem in a database of its own."""
-        database = str(self.folder / "a.db")
+        database = str(self.database)
         run(ARGS.convtune, "tune", "--quiet", "--db", database, "--problem", json.dumps(problem),
             *words, CONVTUNE_CACHE_DIR=str(self.folder / "cache"), **environment)
         return json.loads(run(ARGS.convtune, "db", "export", "--db", database))
