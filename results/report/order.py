@@ -1,4 +1,4 @@
-"""The orders in which all layers can be shown. The page runs no script: each layer carries its place
+"""The orders in which all layers can be shown. They need no script: each layer carries its place
 in each order, and the style sheet puts it there where that order is selected."""
 
 import re

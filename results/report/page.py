@@ -1,5 +1,7 @@
 """The HTML page."""
 
+import base64
+import hashlib
 import html
 from pathlib import Path
 
@@ -35,6 +37,11 @@ def _environment(units):
     return environment
 
 
+def _digest(script):
+    """By which a page's policy allows that script and no other."""
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
 def render(export, summaries, earlier=None, reload=False, units=None):
     """The whole page as text, from [(device, summary)]; `earlier` is the export that they were
     compared with. With `reload` the page shows its file anew every few seconds. `units`: the
@@ -58,6 +65,7 @@ def render(export, summaries, earlier=None, reload=False, units=None):
         })
     colours = "".join(f"--{name}:{value};" for name, value in style.PALETTE.items())
     css = f":root{{{colours}}}\n" + (HERE / "style.css").read_text(encoding="utf-8")
+    script = (HERE / "find.js").read_text(encoding="utf-8")
     template = _environment(units or {}).get_template("page.html.j2")
     return template.render(export=export, earlier=earlier, chapters=chapters, css=Markup(css),
-                           reload=RELOAD_SECONDS if reload else 0)
+                           script=Markup(script), script_digest=_digest(script), reload=RELOAD_SECONDS if reload else 0)

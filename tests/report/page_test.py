@@ -1,4 +1,7 @@
+import base64
+import hashlib
 import json
+import re
 import shlex
 import unittest
 from html.parser import HTMLParser
@@ -52,8 +55,23 @@ class PageTest(unittest.TestCase):
     def test_needs_nothing_from_elsewhere(self):
         for reference in self.page.references:
             self.assertTrue(reference.startswith(("#", "data:image/png;base64,")), reference)
-        self.assertNotIn("script", self.page.tags)
         self.assertNotIn("@import", self.html)
+
+    def test_only_its_own_script_may_run(self):
+        (script,) = re.findall(r"<script>(.*?)</script>", self.html, re.S)
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="(.*?)"', self.html)
+        self.assertEqual(dict(each.split(maxsplit=1) for each in policy.split("; ")),
+                         {"default-src": "'none'", "style-src": "'unsafe-inline'",
+                          "img-src": "data:", "script-src": f"'sha256-{digest}'"})
+
+    def test_many_layers_have_a_box_to_find_some_which_a_script_must_uncover(self):
+        box = '<p class="find" hidden>'
+        self.assertEqual(self.html.count(box), 1)
+        self.assertNotIn(box, rendered(example.export(1)))
+        export = load.load(json.dumps(self.document).encode())
+        self.assertNotIn(box, page.render(export, [(d, summary.summarise(d)) for d in export.devices],
+                                          reload=True))
 
     def test_ids_are_unique_and_references_resolve(self):
         self.assertEqual(len(self.page.ids), len(set(self.page.ids)))
