@@ -100,9 +100,7 @@ std::int64_t out_channels_per_group(const Problem& p) { return p.out_channels / 
 bool is_depthwise(const Problem& p) { return p.num_groups > 1 && p.num_groups == p.in_channels; }
 
 std::int64_t input_elements(const Problem& p) { return p.batch * p.length * p.in_channels; }
-std::int64_t weight_elements(const Problem& p) {
-  return p.kernel_size * in_channels_per_group(p) * p.out_channels;
-}
+std::int64_t weight_elements(const Problem& p) { return products_per_output(p) * p.out_channels; }
 std::int64_t output_elements(const Problem& p) {
   return p.batch * output_length(p) * p.out_channels;
 }
@@ -113,9 +111,11 @@ std::int64_t weight_index(const Problem& p, std::int64_t tap, std::int64_t in, s
                                  : (out * channels + in) * p.kernel_size + tap;
 }
 
-std::int64_t multiply_adds(const Problem& p) {
-  return output_elements(p) * p.kernel_size * in_channels_per_group(p);
+std::int64_t products_per_output(const Problem& p) {
+  return p.kernel_size * in_channels_per_group(p);
 }
+
+std::int64_t multiply_adds(const Problem& p) { return output_elements(p) * products_per_output(p); }
 
 std::int64_t compulsory_bytes(const Problem& p) {
   const std::int64_t elements = input_elements(p) + weight_elements(p) + output_elements(p) +

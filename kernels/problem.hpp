@@ -61,6 +61,8 @@ std::int64_t output_elements(const Problem& problem);
 std::int64_t weight_index(const Problem& problem, std::int64_t tap, std::int64_t in,
                           std::int64_t out);
 
+/// K · Cin/G, what one output sums.
+std::int64_t products_per_output(const Problem& problem);
 /// N · L' · Cout · K · Cin/G, padding counted: the figure by which rates are quoted.
 std::int64_t multiply_adds(const Problem& problem);
 

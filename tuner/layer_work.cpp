@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "generator/candidates.hpp"
-#include "kernels/reference.hpp"
+#include "kernels/outputs_to_check.hpp"
 #include "runtime/cost_model.hpp"
 #include "runtime/device.hpp"
 #include "tuner/search.hpp"

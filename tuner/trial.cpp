@@ -7,6 +7,7 @@
 #include <new>
 
 #include "kernels/error.hpp"
+#include "kernels/tolerance.hpp"
 #include "runtime/cost_model.hpp"
 #include "tuner/decision.hpp"
 

@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 
 #include "kernels/checked.hpp"
+#include "kernels/outputs_to_check.hpp"
 
 namespace convtune {
 namespace {

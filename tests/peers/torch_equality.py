@@ -5,7 +5,7 @@ the activations in turn.
 PyTorch computes in float64 from inputs rounded to the dtype. An output may differ by
   A · c · 2⁻²⁴ · (|bias| + Σ|x·w|) + ε(dtype) · |y| + s,    c = 4·√n + 4, n = K·Cin/G,
 c larger by 8 with an activation, A how much that can amplify an error, and s = half the least
-subnormal of the dtype and n + 1 times that of float32; see kernels/reference.hpp.
+subnormal of the dtype and n + 1 times that of float32; see kernels/tolerance.hpp.
 
 Exit codes: 0 all equal, 1 a difference, a failed run or fewer shapes than asked for, 77 skipped,
 for want of PyTorch.
@@ -26,12 +26,13 @@ except ImportError as missing:
     print(f"skipped: no Python module {missing.name}")
     sys.exit(77)
 
+from shapes import LAYOUTS, output_length, read_shapes
+
 DTYPES = {  # torch type, ε, least subnormal
     "float32": (torch.float32, 2.0**-24, 2.0**-149),
     "float16": (torch.float16, 2.0**-11, 2.0**-24),
     "bfloat16": (torch.bfloat16, 2.0**-8, 2.0**-133),
 }
-LAYOUTS = ("NLC", "NCL")
 functional = torch.nn.functional
 ACTIVATIONS = {  # PyTorch's function, amplification
     "none": (lambda y: y, 1.0),
@@ -55,28 +56,10 @@ def parse_arguments():
     return parser.parse_args()
 
 
-def output_length(shape):
-    reach = shape["dilation"] * (shape["kernel_size"] - 1)
-    return (shape["length"] + sum(shape["padding"]) - reach - 1) // shape["stride"] + 1
-
-
 def products(shape):
     """Multiply-adds of the whole convolution."""
     per_output = shape["kernel_size"] * shape["in_channels"] // shape["num_groups"]
     return shape["batch"] * output_length(shape) * shape["out_channels"] * per_output
-
-
-def read_shapes():
-    """All shapes, by the source they come from."""
-    text = pathlib.Path(__file__).with_name("shapes.json").read_text(encoding="utf-8")
-    data = json.loads(text)
-    sources = {}
-    for source, rows in data["sources"].items():
-        shapes = [dict(zip(data["keys"], row)) for row in rows]
-        for shape in shapes:
-            shape["padding"] = [shape.pop("padding_left"), shape.pop("padding_right")]
-        sources[source] = shapes
-    return sources
 
 
 def choose(sources, count, seed, most_products):

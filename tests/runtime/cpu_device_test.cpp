@@ -7,7 +7,9 @@
 #include <thread>
 #include <vector>
 
+#include "kernels/outputs_to_check.hpp"
 #include "kernels/reference.hpp"
+#include "kernels/tolerance.hpp"
 #include "tests/refusal.hpp"
 
 namespace convtune {

@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "kernels/error.hpp"
+#include "kernels/outputs_to_check.hpp"
+#include "kernels/reference.hpp"
 #include "results/store.hpp"
 #include "tuner/cli/commands.hpp"
 #include "tuner/cli/layer_options.hpp"
@@ -74,7 +76,7 @@ void time_reference(benchmark::State& state, const Problem& problem) {
                                           workload.weight.data(), workload.bias_data(), indices));
   }
   // Of a large layer the reference computes a sample; the rate tells what a whole one would take.
-  const auto taps = static_cast<double>(problem.kernel_size * in_channels_per_group(problem));
+  const auto taps = static_cast<double>(products_per_output(problem));
   state.counters["FLOP/s"] = benchmark::Counter(2 * taps * static_cast<double>(indices.size()),
                                                 benchmark::Counter::kIsIterationInvariantRate);
 }

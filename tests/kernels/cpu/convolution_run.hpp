@@ -13,6 +13,7 @@
 #include "kernels/family.hpp"
 #include "kernels/problem.hpp"
 #include "kernels/reference.hpp"
+#include "kernels/tolerance.hpp"
 
 namespace convtune {
 

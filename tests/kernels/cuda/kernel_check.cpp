@@ -10,6 +10,7 @@
 
 #include "kernels/cuda/cuda_kernel.hpp"
 #include "kernels/reference.hpp"
+#include "kernels/tolerance.hpp"
 #include "tests/emulator/launch.hpp"
 #include "tests/emulator/tensor_map.hpp"
 

@@ -9,6 +9,7 @@
 #include "kernels/cuda/warpgroup_gemm.hpp"
 #include "kernels/dtype.hpp"
 #include "kernels/reference.hpp"
+#include "kernels/tolerance.hpp"
 #include "tests/refusal.hpp"
 #include "tests/runtime/cuda/fake_driver.hpp"
 

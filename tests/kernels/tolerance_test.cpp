@@ -1,0 +1,149 @@
+#include "kernels/tolerance.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <vector>
+
+namespace convtune {
+namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+// n = 3 · 12 / 2 = 18 products.
+Problem problem_of_18_products() {
+  return {.length = 8, .in_channels = 12, .out_channels = 4, .kernel_size = 3, .num_groups = 2};
+}
+
+TEST(Tolerance, IsTheFormulaOfTheHeader) {
+  const ReferenceValue value{.value = -3, .magnitude = 10};
+  const double sums = (4 * std::sqrt(18.0) + 4) * std::pow(2, -24) * 10;
+  Problem problem = problem_of_18_products();
+  EXPECT_NEAR(tolerance(problem, value), sums + 3 * std::pow(2, -24), 1e-20);
+  problem.dtype = DType::float16;
+  EXPECT_NEAR(tolerance(problem, value), sums + 3 * std::pow(2, -11) + std::pow(2, -25), 1e-20);
+  problem.dtype = DType::bfloat16;
+  EXPECT_NEAR(tolerance(problem, value), sums + 3 * std::pow(2, -8), 1e-20);
+}
+
+TEST(Tolerance, OfTf32IsTwoRoundingsAProduct) {
+  const ReferenceValue value{.value = 0, .magnitude = 10};
+  Problem problem = problem_of_18_products();
+  const double ieee = tolerance(problem, value);
+  problem.math = Math::tf32;
+  EXPECT_NEAR(tolerance(problem, value) - ieee, 2 * std::pow(2, -11) * 10, 1e-15);
+  problem.math = Math::tf32x3;
+  EXPECT_NEAR(tolerance(problem, value) - ieee, 12 * std::pow(2, -24) * 10, 1e-15);
+}
+
+TEST(Tolerance, GivesAnActivationEightRoundings) {
+  const ReferenceValue value{.value = 0, .magnitude = 10};
+  Problem problem = problem_of_18_products();
+  const double without = tolerance(problem, value);
+  problem.activation = Activation::tanh;
+  EXPECT_NEAR(tolerance(problem, value) - without, 8 * std::pow(2, -24) * 10, 1e-15);
+}
+
+// The factors of the formula are bounds of the steepest slope, and no needlessly wide ones.
+TEST(Tolerance, AmplifiesByTheSteepestSlopeOfTheActivation) {
+  Problem problem = problem_of_18_products();
+  const ReferenceValue value{.value = 0, .magnitude = 1};
+  problem.activation = Activation::relu;
+  const double flat = tolerance(problem, value);
+  for (const Activation activation : {Activation::gelu, Activation::gelu_tanh, Activation::silu,
+                                      Activation::tanh, Activation::relu}) {
+    double steepest = 0;
+    constexpr double step = 1e-4;
+    for (double at = -8; at < 8; at += step) {
+      const double rise = activate(activation, at + step) - activate(activation, at);
+      steepest = std::max(steepest, std::abs(rise / step));
+    }
+    problem.activation = activation;
+    const double factor = tolerance(problem, value) / flat;
+    EXPECT_GE(factor * (1 + 1e-9), steepest) << name(activation);
+    EXPECT_LE(factor, 1.01 * steepest) << name(activation);
+  }
+}
+
+struct Verdict {
+  float y;
+  ReferenceValue reference;
+  bool accepted;
+};
+
+CheckResult check_one(const Problem& problem, const Verdict& verdict) {
+  std::vector<std::byte> y(size_of(problem.dtype));
+  store_element(y.data(), problem.dtype, 0, verdict.y);
+  const std::vector<std::int64_t> indices = {0};
+  return compare(problem, y.data(), indices, std::vector{verdict.reference});
+}
+
+TEST(Compare, JudgesValuesThatAreNotFinite) {
+  constexpr auto inf = std::numeric_limits<float>::infinity();
+  constexpr auto not_a_number = std::numeric_limits<float>::quiet_NaN();
+  Problem problem = problem_of_18_products();
+  problem.dtype = DType::float16;
+  const std::vector<Verdict> verdicts = {
+      {not_a_number, {nan, nan}, true},
+      {0, {nan, nan}, false},
+      {inf, {nan, infinity}, false},
+      {inf, {infinity, infinity}, true},
+      {-inf, {infinity, infinity}, false},
+      {not_a_number, {infinity, infinity}, false},
+      {65504, {infinity, infinity}, false},
+      {not_a_number, {1, 1}, false},
+      {inf, {1, 1}, false},
+      {inf, {65520, 65520}, true},
+      {-inf, {65520, 65520}, false},
+      {inf, {65504, 65504}, false},
+      {65504, {65600, 65600}, false},
+      {65504, {65510, 65510}, true},
+      {not_a_number, {65520, 65520}, false},
+      {not_a_number, {1, 4e38}, true},
+      {5, {1, 1}, false},
+      {0, {0, infinity}, true},
+      {1, {0, infinity}, false},
+      {not_a_number, {0, infinity}, false},
+  };
+  for (const Verdict& verdict : verdicts) {
+    const CheckResult result = check_one(problem, verdict);
+    EXPECT_EQ(result.wrong == 0, verdict.accepted)
+        << verdict.y << " for " << verdict.reference.value;
+    EXPECT_EQ(result.worst_ratio <= 1, verdict.accepted) << verdict.y;
+    EXPECT_TRUE(std::isfinite(result.worst_ratio));
+  }
+}
+
+TEST(Compare, AcceptsNaNForInfinityOnlyWithThreeTf32Products) {
+  Problem problem = problem_of_18_products();
+  const Verdict verdict{std::numeric_limits<float>::quiet_NaN(), {infinity, infinity}, true};
+  for (const Math math : {Math::ieee, Math::tf32, Math::tf32x3}) {
+    problem.math = math;
+    EXPECT_EQ(check_one(problem, verdict).wrong == 0, math == Math::tf32x3) << name(math);
+  }
+}
+
+TEST(Compare, FindsTheWorstOfTheOutputsAskedFor) {
+  const Problem problem = problem_of_18_products();
+  const double allowed = tolerance(problem, {.value = 1, .magnitude = 64});
+  std::vector<float> y(static_cast<std::size_t>(output_elements(problem)), 1);
+  const std::vector<std::int64_t> indices = {3, 5, 9};
+  const std::vector<ReferenceValue> expected(3, {.value = 1, .magnitude = 64});
+  EXPECT_EQ(compare(problem, y.data(), indices, expected).worst_ratio, 0);
+
+  y[0] = 1e6F;  // not asked for
+  y[5] = static_cast<float>(1 + 0.5 * allowed);
+  y[9] = static_cast<float>(1 - 1.5 * allowed);
+  const CheckResult result = compare(problem, y.data(), indices, expected);
+  EXPECT_EQ(result.checked, 3);
+  EXPECT_EQ(result.wrong, 1);
+  EXPECT_EQ(result.worst_index, 9);
+  EXPECT_NEAR(result.worst_ratio, 1.5, 0.05);
+}
+
+}  // namespace
+}  // namespace convtune

@@ -1,0 +1,50 @@
+#!/usr/bin/env python3
+"""The shapes of other projects' tests and benchmarks (shapes.json).
+
+As a program it prints them as a layers file, each in both layouts and all dtypes:
+  shapes.py > FILE; convtune check --layers FILE --device cpu
+"""
+
+import json
+import pathlib
+
+LAYOUTS = ("NLC", "NCL")
+DTYPES = ("float32", "float16", "bfloat16")
+
+
+def read_shapes():
+    """All shapes, by the source they come from."""
+    text = pathlib.Path(__file__).with_name("shapes.json").read_text(encoding="utf-8")
+    data = json.loads(text)
+    sources = {}
+    for source, rows in data["sources"].items():
+        shapes = [dict(zip(data["keys"], row)) for row in rows]
+        for shape in shapes:
+            shape["padding"] = [shape.pop("padding_left"), shape.pop("padding_right")]
+        sources[source] = shapes
+    return sources
+
+
+def output_length(shape):
+    reach = shape["dilation"] * (shape["kernel_size"] - 1)
+    return (shape["length"] + sum(shape["padding"]) - reach - 1) // shape["stride"] + 1
+
+
+def layers():
+    """An entry of a layers file for each shape that has an output and each layout."""
+    for source, shapes in read_shapes().items():
+        for shape in shapes:
+            if output_length(shape) < 1:
+                continue
+            sizes = {key: value for key, value in shape.items() if key != "name"}
+            for layout in LAYOUTS:
+                yield {"model": source, "layer": shape["name"], "layout": layout,
+                       "dtypes": DTYPES, **sizes}
+
+
+def main():
+    print("[" + ",\n".join(json.dumps(layer) for layer in layers()) + "]")
+
+
+if __name__ == "__main__":
+    main()
