@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+
 #include "kernels/cuda/cuda_kernel.hpp"
 #include "kernels/family.hpp"
 
@@ -7,9 +9,20 @@ namespace convtune {
 
 // The constraints that CUDA families share.
 
-inline constexpr Constraint ieee_math = {
-    "ieee_math", "the products are float32",
-    [](const Problem& p, const Config&, const DeviceProperties&) { return p.math == Math::ieee; }};
+/// Whether a group has enough channels, in and out, to be a matrix product of channels.
+inline bool has_wide_groups(const Problem& p) {
+  return std::min(in_channels_per_group(p), out_channels_per_group(p)) >= 16;
+}
+
+/// Of families that multiply in float32. That is more exact than tf32 and tf32x3 ask for, so that
+/// these find a kernel everywhere; but where tensor cores serve them, too, they are what was meant.
+inline constexpr Constraint float32_products = {
+    "float32_products",
+    "math is ieee, or TF32 may find no tensor cores: a group has fewer than 16 channels in or out, "
+    "or the compute capability is below 8.0",
+    [](const Problem& p, const Config&, const DeviceProperties& d) {
+      return p.math == Math::ieee || !has_wide_groups(p) || d.compute_major < 8;
+    }};
 
 inline constexpr Constraint tensor_core_math = {
     "tensor_core_math", "16-bit types, or float32 with math tf32 or tf32x3",

@@ -112,7 +112,6 @@ std::vector<Constraint> constraints() {
   return {
       {"depthwise", "one input channel a group, and several groups",
        [](const Problem& p, const Config&, const DeviceProperties&) { return is_depthwise(p); }},
-      ieee_math,
       below_2_to_40,
       turing_or_later,
       {"vec_is_widest",

@@ -6,7 +6,7 @@
 namespace convtune {
 
 /// A register window that slides along the length, no shared memory; serves one input channel a
-/// group, with any multiplier, in ieee math. Host twin of depthwise.cuh.
+/// group, with any multiplier, with float32 products in any math. Host twin of depthwise.cuh.
 const Family& cuda_depthwise();
 
 /// What is baked into the kernel that serves `problem` with `config`.

@@ -59,7 +59,7 @@ bool vec_is_widest(const Problem& p, const Config& c, const DeviceProperties&) {
 
 std::vector<Constraint> constraints() {
   return {
-      ieee_math,
+      float32_products,
       below_2_to_40,
       turing_or_later,
       {"sums_fit_registers", "a thread holds at most 64 sums",

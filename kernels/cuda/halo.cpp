@@ -96,7 +96,7 @@ bool stage_fits(const Problem& p, const Config& c, const DeviceProperties&) {
 
 std::vector<Constraint> constraints() {
   return {
-      ieee_math,
+      float32_products,
       below_2_to_40,
       turing_or_later,
       {"not_depthwise", "several input channels a group, or one group",

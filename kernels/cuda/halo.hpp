@@ -5,9 +5,9 @@
 
 namespace convtune {
 
-/// A tile of x with its halo in shared memory, taps and channels folded into one reduction; in ieee
-/// math. Serves float32 of any width, and 16-bit types where a group has few channels. Host twin of
-/// halo.cuh.
+/// A tile of x with its halo in shared memory, taps and channels folded into one reduction. Serves
+/// float32 of any width, with float32 products, and 16-bit types where a group has few channels.
+/// Host twin of halo.cuh.
 const Family& cuda_halo();
 
 /// What is baked into the kernel that serves `problem` with `config`.

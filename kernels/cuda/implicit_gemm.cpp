@@ -19,7 +19,6 @@ using cuda::Int64;
 using Shape = cuda::ConvShape<Int64>;
 
 constexpr std::string_view family_name = "cuda_implicit_gemm";
-constexpr std::int64_t fewest_channels = 16;
 constexpr std::int64_t shortest_side = 32;
 constexpr std::int64_t longest_side = 256;
 constexpr std::int64_t small_tile = std::int64_t{64} * 64;
@@ -69,10 +68,6 @@ ImplicitGemmConfig with_narrow_indices(const Problem& p, const Config& config) {
       .vec_x = static_cast<int>(nlc ? widest(in_channels_per_group(p), vector) : along_l),
       .vec_y = static_cast<int>(widest(nlc ? out_channels_per_group(p) : output_length(p), vector)),
   };
-}
-
-bool has_wide_groups(const Problem& p, const Config&, const DeviceProperties&) {
-  return std::min(in_channels_per_group(p), out_channels_per_group(p)) >= fewest_channels;
 }
 
 // Sides are powers of two: is this one less than twice what there is, or the shortest?
@@ -188,7 +183,8 @@ std::vector<Constraint> constraints() {
       tensor_core_math,
       below_2_to_40,
       ampere_or_later,
-      {"wide_groups", "a group has at least 16 input and 16 output channels", has_wide_groups},
+      {"wide_groups", "a group has at least 16 input and 16 output channels",
+       [](const Problem& p, const Config&, const DeviceProperties&) { return has_wide_groups(p); }},
       {"tile_used", "each side of a tile is less than twice what there is, or 32", tile_used},
       {"tile_not_flat", "a side is at most twice the other, or the other as long as is used",
        tile_not_flat},

@@ -102,14 +102,20 @@ TEST(Direct, DefaultKeepsEveryConstraintThatAnyConfigKeeps) {
   }
 }
 
-TEST(Direct, RefusesOtherMathThanIeee) {
-  Problem problem = {.length = 64, .in_channels = 8, .out_channels = 8, .kernel_size = 3};
-  const Config config = cuda_direct().default_config(problem, h200);
-  EXPECT_EQ(broken_constraint(cuda_direct(), problem, config, h200), nullptr);
-  problem.math = Math::tf32;
-  const Constraint* broken = broken_constraint(cuda_direct(), problem, config, h200);
-  ASSERT_NE(broken, nullptr);
-  EXPECT_EQ(broken->name, "ieee_math");
+TEST(Direct, LeavesTf32ToTensorCoresWhereTheyServeIt) {
+  Problem problem = {.length = 64, .in_channels = 64, .out_channels = 64, .kernel_size = 3};
+  const auto broken = [&](const char* arch = "sm_90a") {
+    return broken_by_default(cuda_direct(), problem, properties_of_arch(arch));
+  };
+  EXPECT_EQ(broken(), "");
+  for (const Math math : {Math::tf32, Math::tf32x3}) {
+    problem.math = math;
+    problem.num_groups = 4;
+    EXPECT_EQ(broken(), "float32_products");
+    EXPECT_EQ(broken("sm_75"), "");
+    problem.num_groups = 8;  // of 8 channels
+    EXPECT_EQ(broken(), "");
+  }
 }
 
 TEST(Direct, WidensIndicesWhereATensorNeedsIt) {
@@ -153,6 +159,7 @@ TEST(Direct, BakesInNothingButWhatItNames) {
   other.dilation = 3;
   other.num_groups = 2;
   other.has_bias = true;
+  other.math = Math::tf32;
   const Config config = config_for({.tile_l = 4, .tile_c = 4, .vec_x = 4, .vec_y = 4});
   const CudaKernel& twin = *cuda_direct().cuda;
   EXPECT_EQ(twin.instantiation(problem, config), twin.instantiation(other, config));

@@ -127,7 +127,10 @@ TEST(Halo, NamesWhatItDoesNotServe) {
   EXPECT_EQ(broken_by_default(other), "not_depthwise");
   other = served;
   other.math = Math::tf32;
-  EXPECT_EQ(broken_by_default(other), "ieee_math");
+  EXPECT_EQ(broken_by_default(other), "");
+  other.in_channels = 32;
+  EXPECT_EQ(broken_by_default(other), "float32_products");
+  EXPECT_EQ(broken_by_default(other, properties_of_arch("sm_75")), "");
   other = served;
   other.padding.left = std::int64_t{1} << 40;
   EXPECT_EQ(broken_by_default(other), "indices_fit_64_bits");
@@ -245,6 +248,7 @@ TEST(Halo, BakesInNothingButWhatItNames) {
   other.dilation = 3;
   other.num_groups = 2;
   other.has_bias = true;
+  other.math = Math::tf32;
   const Config config = config_for({.tile_l = 32, .tile_c = 8});
   const CudaKernel& twin = *cuda_halo().cuda;
   EXPECT_EQ(twin.instantiation(problem, config), twin.instantiation(other, config));
