@@ -32,6 +32,8 @@ if [[ -d tests/emulator/conformance ]]; then
   cmake -DCONVTUNE_BUILD_TESTS=ON build/portable >/dev/null
   cmake --build build/portable --target emulator_conformance
   strip -o "$target/emulator_conformance" build/portable/tests/emulator/conformance/emulator_conformance
+  # shellcheck disable=SC2086 # a list
+  "$target/emulator_conformance" --pack "$target/conformance.pack" ${arch//,/ }
 fi
 /usr/bin/python3 -B scripts/stratified_layers.py "$first" >"$target/first.json"
 rm -f "$target/kernels.pack"

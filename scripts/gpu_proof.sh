@@ -114,7 +114,7 @@ run_devices() {
 }
 run_conformance() {
   [[ -x $kit/emulator_conformance ]] || { say "no emulator_conformance in $kit" && return 77; }
-  within "$(seconds_for 15)" "$kit/emulator_conformance"
+  within "$(seconds_for 15)" env CONVTUNE_PACK="$kit/conformance.pack" "$kit/emulator_conformance"
 }
 run_check() { check_problems check 24 "$(seconds_for 25)" "$convtune" check --device cuda; }
 run_sanitizer() {

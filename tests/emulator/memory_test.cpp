@@ -1,9 +1,12 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cstring>
+#include <numeric>
 
 #include "kernels/cuda/device/arithmetic.cuh"
 #include "kernels/cuda/device/shared.cuh"
+#include "tests/emulator/cases/vector.cuh"
 #include "tests/emulator/emulated.hpp"
 
 namespace convtune::cuda {
@@ -25,6 +28,20 @@ TEST(Memory, CountsBytesAndMultiplyAdds) {
   EXPECT_EQ(report.counts.bytes_stored, 2 * 30 * 16U);
   EXPECT_EQ(report.counts.multiply_adds, 2 * 32 * 4U);
   EXPECT_EQ(y[0], 1.0F);
+}
+
+TEST(Memory, MovesVectorsOfEverySize) {
+  std::vector<unsigned short> in(480), expected;
+  std::iota(in.begin(), in.end(), 1);
+  for (std::size_t first = 0, size = 8; size > 0; first += 32 * size, size /= 2) {
+    for (std::size_t i = 0; i < 32 * size; ++i) {
+      const std::size_t vector = i / size;
+      expected.push_back(vector % 3 == 2 ? 0 : in[first + (31 - vector) * size + i % size]);
+    }
+  }
+  const auto* const words = reinterpret_cast<const unsigned*>(in.data());
+  const std::vector<unsigned> out = run_case(vector_case, one_block(32), {words, 240}, 240);
+  EXPECT_EQ(std::memcmp(out.data(), expected.data(), 960), 0);
 }
 
 TEST(Memory, CountsEachSectorOnce) {

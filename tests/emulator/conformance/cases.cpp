@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <random>
 
 #include "kernels/cuda/device_headers.hpp"
+#include "kernels/digest.hpp"
 #include "kernels/dtype.hpp"
 #include "kernels/error.hpp"
 #include "tests/emulator/cases/cluster.cuh"
@@ -13,10 +16,13 @@
 #include "tests/emulator/cases/grid.cuh"
 #include "tests/emulator/cases/matrix.cuh"
 #include "tests/emulator/cases/mbarrier.cuh"
+#include "tests/emulator/cases/registers.cuh"
 #include "tests/emulator/cases/tf32.cuh"
 #include "tests/emulator/cases/tma.cuh"
 #include "tests/emulator/cases/warp.cuh"
 #include "tests/emulator/cases/wgmma.cuh"
+#include "tests/emulator/conformance/case_parts.hpp"
+#include "tests/emulator/conformance/number_cases.hpp"
 #include "tests/emulator/tensor_map.hpp"
 
 namespace convtune {
@@ -28,21 +34,7 @@ namespace {
 
 using namespace cuda;
 
-// A kernel, as the text that NVRTC sees and as what the host's compiler built.
-#define CONVTUNE_KERNEL(...) .kernel = #__VA_ARGS__, .emulated = __VA_ARGS__
-
 using Data = std::vector<unsigned>;
-
-LaunchGeometry block(unsigned threads, unsigned shared_bytes = 0) {
-  return {.block = {threads, 1, 1}, .shared_bytes = shared_bytes};
-}
-
-Data random_words(std::size_t count) {
-  std::mt19937 random(1);
-  Data words(count);
-  for (unsigned& word : words) word = static_cast<unsigned>(random());
-  return words;
-}
 
 /// Elements from -4 to 4.
 Data small_integers(DType dtype, std::size_t words_count) {
@@ -58,19 +50,19 @@ Data small_integers(DType dtype, std::size_t words_count) {
 std::vector<ConformanceCase> warp_cases() {
   Data lanes = random_words(128);
   for (std::size_t i = 1; i < lanes.size(); i += 2) lanes[i] %= 32;
-  return {{CONVTUNE_KERNEL(shuffle_case), .header = "warp.cuh", .geometry = block(64), .in = lanes,
-           .out_words = 192},
-          {CONVTUNE_KERNEL(shared_case), .header = "warp.cuh", .geometry = block(128, 512),
+  return {{CONVTUNE_KERNEL(shuffle_case), .header = "warp.cuh", .geometry = one_block(64),
+           .in = lanes, .out_words = 192},
+          {CONVTUNE_KERNEL(shared_case), .header = "warp.cuh", .geometry = one_block(128, 512),
            .in = random_words(128), .out_words = 128},
-          {CONVTUNE_KERNEL(named_barrier_case), .header = "warp.cuh", .geometry = block(192, 256),
-           .in = random_words(256), .out_words = 256},
+          {CONVTUNE_KERNEL(named_barrier_case), .header = "warp.cuh",
+           .geometry = one_block(192, 256), .in = random_words(256), .out_words = 256},
           {CONVTUNE_KERNEL(grid_case), .header = "grid.cuh",
            .geometry = {.grid = {5, 1, 1}, .block = {64, 1, 1}}, .out_words = 10}};
 }
 
 ConformanceCase mma_input(ConformanceCase test, DType dtype) {
   test.header = "matrix.cuh";
-  test.geometry = block(32);
+  test.geometry = one_block(32);
   test.in = small_integers(dtype, 320);
   const Data sums = small_integers(DType::float32, 320);
   for (std::size_t i = 0; i < 320; ++i)
@@ -80,19 +72,17 @@ ConformanceCase mma_input(ConformanceCase test, DType dtype) {
 }
 
 std::vector<ConformanceCase> matrix_cases() {
-  Data floats = random_words(64);
-  for (unsigned& word : floats) word &= ~0x40000000U;  // finite
   return {{CONVTUNE_KERNEL(load_matrix_case<false>), .header = "matrix.cuh",
-           .geometry = block(32, 512), .in = random_words(128), .out_words = 224},
+           .geometry = one_block(32, 512), .in = random_words(128), .out_words = 224},
           {CONVTUNE_KERNEL(load_matrix_case<true>), .header = "matrix.cuh",
-           .geometry = block(32, 512), .in = random_words(128), .out_words = 224},
+           .geometry = one_block(32, 512), .in = random_words(128), .out_words = 224},
           mma_input({CONVTUNE_KERNEL(mma_case<DType::float16>)}, DType::float16),
           mma_input({CONVTUNE_KERNEL(mma_case<DType::bfloat16>), .from = 80}, DType::bfloat16),
           mma_input({CONVTUNE_KERNEL(mma_case<DType::float32>), .from = 80}, DType::float32),
-          {CONVTUNE_KERNEL(tf32_case), .header = "tf32.cuh", .from = 80, .geometry = block(64),
-           .in = floats, .out_words = 128},
+          {CONVTUNE_KERNEL(tf32_case), .header = "tf32.cuh", .from = 80, .geometry = one_block(64),
+           .in = finite_words(64), .out_words = 128},
           {CONVTUNE_KERNEL(copy_async_case), .header = "copy_async.cuh", .from = 80,
-           .geometry = block(32, 1536), .in = random_words(1024), .out_words = 1024}};
+           .geometry = one_block(32, 1536), .in = random_words(1024), .out_words = 1024}};
 }
 
 /// Boxes of 16-bit elements at the corners, sides and outside of a tensor with these sizes.
@@ -120,14 +110,14 @@ ConformanceCase tma_input(ConformanceCase test, const std::vector<int>& size,
     }
   }
   test.out_words = std::size_t{boxes} * words;
-  test.geometry = block(32, 4 * words + 8);
+  test.geometry = one_block(32, 4 * words + 8);
   return test;
 }
 
 std::vector<ConformanceCase> copy_engine_cases() {
   return {
       {CONVTUNE_KERNEL(mbarrier_case), .header = "mbarrier.cuh", .from = 90,
-       .geometry = block(64, 288), .in = random_words(224), .out_words = 224},
+       .geometry = one_block(64, 288), .in = random_words(224), .out_words = 224},
       tma_input({CONVTUNE_KERNEL(tma_case<3>)}, {72, 37, 3}, {64, 16, 1}, 1, Swizzle::bytes_128),
       tma_input({CONVTUNE_KERNEL(tma_case<3>)}, {72, 37, 3}, {32, 16, 2}, 2, Swizzle::bytes_64),
       tma_input({CONVTUNE_KERNEL(tma_case<4>)}, {24, 9, 4, 3}, {16, 8, 2, 2}, 3, Swizzle::bytes_32),
@@ -162,7 +152,7 @@ ConformanceCase wgmma_input(ConformanceCase test, DType dtype, int n, const Case
   test.header = "wgmma.cuh";
   test.from = 90;
   test.sm_90a_only = true;
-  test.geometry = block(128, 4 * words);
+  test.geometry = one_block(128, 4 * words);
   for (const CaseOperand& p : {a, b})
     test.in.insert(test.in.end(), {p.offset, p.leading_bytes, p.stride_bytes, p.swizzle});
   test.in.push_back(words);
@@ -178,32 +168,35 @@ std::vector<ConformanceCase> wgmma_cases() {
   const CaseOperand advanced_k = {16384 + 64, 0, 1024, 3}, wide_mn = {16384, 2048, 1024, 3};
   const CaseOperand middle_mn = {8192, 1024, 512, 2}, plain_mn = {16384, 4096, 128, 0};
   using enum DType;
-  return {wgmma_input({CONVTUNE_KERNEL(wgmma_case<bfloat16, 64, Major::k, Major::k, false>)},
-                      bfloat16, 64, plain_k, wide_k),
-          wgmma_input({CONVTUNE_KERNEL(wgmma_case<bfloat16, 64, Major::k, Major::k, false>)},
-                      bfloat16, 64, wide_k, advanced_k),
-          wgmma_input({CONVTUNE_KERNEL(wgmma_case<float16, 32, Major::k, Major::k, false>)},
-                      float16, 32, middle_k, narrow_k),
-          wgmma_input({CONVTUNE_KERNEL(wgmma_case<float32, 96, Major::k, Major::k, false>)},
-                      float32, 96, wide_k, middle_k),
-          wgmma_input({CONVTUNE_KERNEL(wgmma_case<bfloat16, 128, Major::mn, Major::k, false>)},
-                      bfloat16, 128, wide_k, wide_mn),
-          wgmma_input({CONVTUNE_KERNEL(wgmma_case<float16, 16, Major::mn, Major::mn, false>)},
-                      float16, 16, wide_mn, plain_mn),
-          wgmma_input({CONVTUNE_KERNEL(wgmma_case<float16, 192, Major::mn, Major::mn, false>)},
-                      float16, 192, middle_mn, wide_mn),
-          wgmma_input({CONVTUNE_KERNEL(wgmma_case<bfloat16, 256, Major::mn, Major::k, true>)},
-                      bfloat16, 256, plain_k, wide_mn),
-          wgmma_input({CONVTUNE_KERNEL(wgmma_case<float32, 8, Major::k, Major::k, true>)}, float32,
-                      8, plain_k, narrow_k)};
+  return {
+      wgmma_input({CONVTUNE_KERNEL(wgmma_case<bfloat16, 64, Major::k, Major::k, false>)}, bfloat16,
+                  64, plain_k, wide_k),
+      wgmma_input({CONVTUNE_KERNEL(wgmma_case<bfloat16, 64, Major::k, Major::k, false>)}, bfloat16,
+                  64, wide_k, advanced_k),
+      wgmma_input({CONVTUNE_KERNEL(wgmma_case<float16, 32, Major::k, Major::k, false>)}, float16,
+                  32, middle_k, narrow_k),
+      wgmma_input({CONVTUNE_KERNEL(wgmma_case<float32, 96, Major::k, Major::k, false>)}, float32,
+                  96, wide_k, middle_k),
+      wgmma_input({CONVTUNE_KERNEL(wgmma_case<bfloat16, 128, Major::mn, Major::k, false>)},
+                  bfloat16, 128, wide_k, wide_mn),
+      wgmma_input({CONVTUNE_KERNEL(wgmma_case<float16, 16, Major::mn, Major::mn, false>)}, float16,
+                  16, wide_mn, plain_mn),
+      wgmma_input({CONVTUNE_KERNEL(wgmma_case<float16, 192, Major::mn, Major::mn, false>)}, float16,
+                  192, middle_mn, wide_mn),
+      wgmma_input({CONVTUNE_KERNEL(wgmma_case<bfloat16, 256, Major::mn, Major::k, true>)}, bfloat16,
+                  256, plain_k, wide_mn),
+      wgmma_input({CONVTUNE_KERNEL(wgmma_case<float32, 8, Major::k, Major::k, true>)}, float32, 8,
+                  plain_k, narrow_k),
+      {CONVTUNE_KERNEL(registers_case), .header = "registers.cuh", .from = 90, .sm_90a_only = true,
+       .geometry = one_block(384), .in = random_words(384), .out_words = 384}};
 }
 
 }  // namespace
 
 std::vector<ConformanceCase> conformance_cases() {
   std::vector<ConformanceCase> all;
-  for (const auto& part :
-       {warp_cases(), matrix_cases(), copy_engine_cases(), cluster_cases(), wgmma_cases()})
+  for (const auto& part : {number_cases(), warp_cases(), matrix_cases(), copy_engine_cases(),
+                           cluster_cases(), wgmma_cases()})
     all.insert(all.end(), part.begin(), part.end());
   return all;
 }
@@ -230,6 +223,9 @@ extern "C" __global__ void __launch_bounds__({}, 1)
                             test.header, test.geometry.block[0], kernel_symbol, test.kernel);
   for (const auto& headers : {device_headers(), case_headers()})
     source.headers.insert(source.headers.end(), headers.begin(), headers.end());
+  std::string all = source.text;
+  for (const EmbeddedFile& header : source.headers) all += header.bytes;
+  source.digest = digest(all);
   return source;
 }
 
@@ -245,6 +241,19 @@ std::vector<unsigned> emulated_output(const ConformanceCase& test) {
   if (!report.error.empty())
     throw Error(Status::check_failed, fmt::format("{} {}", test.kernel, report.error));
   return out;
+}
+
+std::optional<std::size_t> first_difference(const ConformanceCase& test, const Data& expected,
+                                            const Data& found) {
+  const auto agree = [&](unsigned a, unsigned b) {
+    if (a == b) return true;
+    const auto x = __builtin_bit_cast(float, a), y = __builtin_bit_cast(float, b);
+    const float size = std::max({1.0F, std::abs(x), std::abs(y)});
+    return test.tolerance > 0 && std::abs(x - y) <= test.tolerance * size;
+  };
+  const auto at = std::ranges::mismatch(expected, found, agree).in1;
+  if (at == expected.end()) return std::nullopt;
+  return static_cast<std::size_t>(at - expected.begin());
 }
 
 }  // namespace convtune

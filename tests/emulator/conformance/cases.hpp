@@ -13,13 +13,14 @@
 namespace convtune {
 
 /// A kernel that uses one primitive, to be run by a GPU and by the emulator. Its data are small
-/// integers where it computes, so that the two agree bit for bit in whatever order they add.
+/// integers where it adds, so that the two agree bit for bit in whatever order they do.
 struct ConformanceCase {
   std::string kernel;  ///< "mma_case<DType::float16>"
   void (*emulated)(const cuda::CaseArgs&) = nullptr;
   std::string header = {};   ///< of tests/emulator/cases
   int from = 75;             ///< compute capability that it needs, 10 * major + minor
   bool sm_90a_only = false;  ///< it uses what others lack or warn of
+  float tolerance = 0;       ///< of its floats, relative to 1, or to themselves if they are larger
   LaunchGeometry geometry = {};
   std::vector<unsigned> in = {};
   std::size_t out_words = 0;
@@ -38,5 +39,10 @@ Source source_of(const ConformanceCase& test);
 
 /// What the emulator says comes out. Throws Error{check_failed} if the case does not run there.
 std::vector<unsigned> emulated_output(const ConformanceCase& test);
+
+/// The first word of two outputs, equally long, that differs by more than the case's tolerance.
+std::optional<std::size_t> first_difference(const ConformanceCase& test,
+                                            const std::vector<unsigned>& expected,
+                                            const std::vector<unsigned>& found);
 
 }  // namespace convtune

@@ -1,13 +1,20 @@
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cstdio>
+#include <span>
+#include <string>
+#include <vector>
 
 #include "kernels/error.hpp"
+#include "tests/emulator/conformance/case_pack.hpp"
 #include "tests/emulator/conformance/gpu.hpp"
 
-// Compares a GPU with the emulator, primitive by primitive, bit for bit.
-// Exit codes: 0 all equal; 1 some differ or do not run; 3 no GPU.
+// Compares a GPU with the emulator, primitive by primitive: bit for bit, but for the functions of
+// activations, whose last digits are each library's own.
+// With --pack FILE ARCH... it instead compiles the cases for these architectures into FILE, which
+// CONVTUNE_PACK then names where there is no compiler.
+// Exit codes: 0 all equal, or packed; 1 some differ or do not run; 2 wrong usage; 3 no GPU, or no
+// compiler to pack with.
 
 namespace convtune {
 namespace {
@@ -16,13 +23,14 @@ namespace {
 bool agrees(Device& gpu, const ConformanceCase& test) {
   const std::vector<unsigned> expected = emulated_output(test);
   const std::vector<unsigned> found = gpu_output(gpu, test);
-  const auto [at, other] = std::ranges::mismatch(expected, found);
-  if (at == expected.end()) {
-    fmt::print("equal    {}: {} words\n", test.kernel, expected.size());
+  const auto at = first_difference(test, expected, found);
+  if (!at) {
+    fmt::print("{}    {}: {} words\n", test.tolerance > 0 ? "near " : "equal", test.kernel,
+               expected.size());
     return true;
   }
-  fmt::print("DIFFERS  {}: word {} is {:#x} and not {:#x} as emulated\n", test.kernel,
-             at - expected.begin(), *other, *at);
+  fmt::print("DIFFERS  {}: word {} is {:#x} and not {:#x} as emulated\n", test.kernel, *at,
+             found[*at], expected[*at]);
   return false;
 }
 
@@ -49,9 +57,16 @@ int compare() {
 }  // namespace
 }  // namespace convtune
 
-int main() {
+int main(int count, char** values) {
+  const std::vector<std::string> arguments(values + 1, values + count);
+  if (!arguments.empty() && (arguments.size() < 3 || arguments[0] != "--pack")) {
+    fmt::print(stderr, "Usage: emulator_conformance [--pack FILE ARCH...]\n");
+    return 2;
+  }
   try {
-    return convtune::compare();
+    if (arguments.empty()) return convtune::compare();
+    convtune::write_case_pack(arguments[1], std::span(arguments).subspan(2));
+    return 0;
   } catch (const convtune::Error& error) {
     fmt::print(stderr, "conformance: {}\n", error.what());
     return error.status() == convtune::Status::unavailable ? 3 : 1;

@@ -1,5 +1,6 @@
 #include "tests/emulator/conformance/gpu.hpp"
 
+#include "generator/cubin_cache.hpp"
 #include "runtime/cuda/context.hpp"
 #include "runtime/cuda/launch.hpp"
 #include "runtime/cuda/tensor_map.hpp"
@@ -32,7 +33,7 @@ void launch(const CudaContext& context, CUmodule module, const LaunchGeometry& g
 
 std::vector<unsigned> gpu_output(Device& gpu, const ConformanceCase& test) {
   const std::shared_ptr<const CudaContext> context = context_of(gpu);
-  const Compiled compiled = compile(source_of(test), gpu.properties().arch);
+  const Compiled compiled = compile_cached(source_of(test), gpu.properties().arch);
   const CudaModule module = load_module(context, compiled.cubin.data());
   std::vector<unsigned> out(test.out_words, ~0U);
   const auto in_memory = on_gpu(gpu, test.in), out_memory = on_gpu(gpu, out);

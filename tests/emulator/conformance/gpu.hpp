@@ -8,8 +8,8 @@
 
 namespace convtune {
 
-/// Compiles the case for the GPU, runs it there and returns its output. Throws Error{failed} if
-/// that cannot be done.
+/// Runs the case on the GPU, compiled here or taken from the pack that CONVTUNE_PACK names, and
+/// returns its output. Throws Error{failed} if that cannot be done.
 std::vector<unsigned> gpu_output(Device& gpu, const ConformanceCase& test);
 
 }  // namespace convtune
