@@ -182,6 +182,18 @@ TEST_F(PlantedBugs, AreCaughtInRemoteArrivals) {
   expect_caught_bug(Bug::empty_wait_of_the_block,
                     "does not see what the cluster's other blocks do");
   expect_caught_bug(Bug::full_wait_of_the_block, "does not see what the cluster's other blocks do");
+  expect_caught(
+      clusters(2, 2, 8),
+      [] {
+        const unsigned barrier = shared_address(shared_memory());
+        if (thread_index() == 0) mbarrier_init(barrier, 1);
+        cluster_barrier();
+        if (thread_index() == 0 && cluster_rank() == 0)
+          cluster_mbarrier_arrive(cluster_address(barrier, 1));
+        if (cluster_rank() == 1) mbarrier_wait(barrier, 0);
+        cluster_barrier();
+      },
+      "does not see what the cluster's other blocks do");
 }
 
 TEST_F(PlantedBugs, AreCaughtAsRaces) {

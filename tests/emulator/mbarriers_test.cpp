@@ -88,6 +88,18 @@ TEST(Mbarriers, CatchPlantedRaces) {
       "block 0");
 }
 
+TEST(Mbarriers, CatchMoreArrivalsThanAPhaseHas) {
+  expect_caught(
+      one_block(1, 16),
+      [] {
+        const unsigned barrier = shared_address(shared_memory());
+        mbarrier_init(barrier, 1);
+        mbarrier_arrive_expect(barrier, 16);  // bytes that nobody brings: the phase goes on
+        mbarrier_arrive(barrier);
+      },
+      "more than the 1 arrivals");
+}
+
 TEST(Mbarriers, CatchWhatNoMbarrierCanBe) {
   const auto init = [](unsigned offset, int arrivals) {
     return [=] { mbarrier_init(shared_address(shared_memory()) + offset, arrivals); };

@@ -138,9 +138,12 @@ enum class Bug {
   none,
   no_wait,
   no_init_fence,
+  init_fence_too_early,
+  init_fence_of_another,
   few_bytes,
   many_bytes,
   alignment,
+  outside,
   rank,
   no_map,
   end
@@ -149,15 +152,20 @@ enum class Bug {
 void load_once(Bug bug, const TensorMap& map, const TensorMap& four) {
   auto* words = reinterpret_cast<unsigned*>(shared_memory());
   const unsigned tile = shared_address(words), barrier = tile + 2048;
+  const bool fences = bug != Bug::no_init_fence && bug != Bug::init_fence_of_another &&
+                      bug != Bug::init_fence_too_early;
   if (thread_index() == 0) {
+    if (bug == Bug::init_fence_too_early) mbarrier_init_fence();
     mbarrier_init(barrier, 1);
-    if (bug != Bug::no_init_fence) mbarrier_init_fence();
+    if (fences) mbarrier_init_fence();
   }
   block_barrier();
+  if (bug == Bug::init_fence_of_another && thread_index() == 1) mbarrier_init_fence();
+  warp_barrier();
   if (thread_index() == 0) {
     const int bytes = bug == Bug::few_bytes ? 1008 : bug == Bug::many_bytes ? 1040 : 1024;
     mbarrier_arrive_expect(barrier, bytes);
-    const unsigned to = bug == Bug::alignment ? tile + 512 : tile;
+    const unsigned to = tile + (bug == Bug::alignment ? 512 : bug == Bug::outside ? 4096 : 0);
     tma_load(to,
              bug == Bug::rank     ? four
              : bug == Bug::no_map ? TensorMap{}
@@ -177,6 +185,9 @@ TEST(Tma, CatchesPlantedBugs) {
   for (const Options& options : all_options())
     EXPECT_EQ(launch(one_block(32, 2056), run(Bug::none), options).error, "");
   expect_caught(one_block(32, 2056), run(Bug::no_init_fence), "not fenced");
+  expect_caught(one_block(32, 2056), run(Bug::init_fence_too_early), "not fenced");
+  expect_caught(one_block(32, 2056), run(Bug::init_fence_of_another), "not fenced");
+  expect_caught(one_block(32, 2056), run(Bug::outside), "outside the 2056");
   expect_caught(one_block(32, 2056), run(Bug::few_bytes), "more than expected");
   expect_caught(one_block(32, 2056), run(Bug::many_bytes), "16 bytes");
   expect_caught(one_block(32, 2056), run(Bug::alignment), "not aligned to 1024");
@@ -210,20 +221,23 @@ TEST(Tma, CatchesWhatTheThreadWroteWithoutAFence) {
   if (!detects_races()) GTEST_SKIP() << "races are not detected in this build";
   const Tensor tensor({64, 8, 1});
   const TensorMap map = make_tensor_map(tensor.args({64, 8, 1}, Swizzle::bytes_128));
-  const auto clear_then_load = [&](bool fences) {
-    return [&map, fences] {
+  const auto clear_then_load = [&](int fenced_rounds) {
+    return [&map, fenced_rounds] {
       const unsigned tile = shared_address(shared_memory()), barrier = tile + 1024;
-      *reinterpret_cast<unsigned*>(shared_memory()) = 0;
-      if (fences) async_proxy_fence();
       mbarrier_init(barrier, 1);
       mbarrier_init_fence();
-      mbarrier_arrive_expect(barrier, 1024);
-      tma_load(tile, map, barrier, 0, 0, 0);
-      mbarrier_wait(barrier, 0);
+      for (int round = 0; round < 2; ++round) {
+        *reinterpret_cast<unsigned*>(shared_memory()) = 0;
+        if (round < fenced_rounds) async_proxy_fence();
+        mbarrier_arrive_expect(barrier, 1024);
+        tma_load(tile, map, barrier, 0, 0, 0);
+        mbarrier_wait(barrier, round);
+      }
     };
   };
-  EXPECT_EQ(launch(one_block(1, 1032), clear_then_load(true)).error, "");
-  expect_caught(one_block(1, 1032), clear_then_load(false), "without a fence");
+  EXPECT_EQ(launch(one_block(1, 1032), clear_then_load(2)).error, "");
+  expect_caught(one_block(1, 1032), clear_then_load(0), "without a fence");
+  expect_caught(one_block(1, 1032), clear_then_load(1), "without a fence");
 }
 
 }  // namespace

@@ -186,6 +186,7 @@ enum class Bug {
   half_the_group,
   descriptors_differ,
   inside_the_pattern,
+  outside,
 };
 
 void multiply_tiles(Bug bug, const TensorMap& map, float* out) {
@@ -224,6 +225,7 @@ void multiply_tiles(Bug bug, const TensorMap& map, float* out) {
       unsigned at = tiles + stage * tile_bytes + 32 * k;
       if (bug == Bug::inside_the_pattern) at += 128;
       if (bug == Bug::descriptors_differ) at += thread == 77 ? 16 : 0;
+      if (bug == Bug::outside) at += 2 * stages * tile_bytes;
       const auto tile = matrix_descriptor(at, 0, 1024, Swizzle::bytes_128);
       wgmma<DType::bfloat16, 64>(sums, tile, tile);
     }
@@ -290,6 +292,7 @@ TEST_F(WgmmaPipeline, CatchesPlantedBugs) {
   expect_bug_caught(Bug::half_the_group, "deadlock");
   expect_bug_caught(Bug::descriptors_differ, "different operands");
   expect_bug_caught(Bug::inside_the_pattern, "starts inside the pattern");
+  expect_bug_caught(Bug::outside, "outside the 16416");
 }
 
 TEST_F(WgmmaPipeline, CatchesPlantedRaces) {
@@ -332,31 +335,41 @@ TEST(Wgmma, CatchesRegistersWithoutAFence) {
   expect_caught(block, run(RegisterBug::sums_not_fenced), "sums that its wgmma_fence");
 }
 
+enum class ZerosBug { none, no_commit, no_wait, no_fence, fence_too_early, fences_but_one };
+
 /// Multiplies zeros that the threads wrote.
-void multiply_zeros(bool fences, bool waits) {
+void multiply_zeros(ZerosBug bug) {
   auto* words = reinterpret_cast<unsigned*>(shared_memory());
+  if (bug == ZerosBug::fence_too_early) async_proxy_fence();
   for (unsigned i = thread_index(); i < 1024; i += 128) words[i] = 0;
-  if (fences) async_proxy_fence();
+  const bool fences = bug < ZerosBug::no_fence;
+  if (fences || (bug == ZerosBug::fences_but_one && thread_index() != 77)) async_proxy_fence();
   block_barrier();
   const auto tile = matrix_descriptor(shared_address(words), 1024, 128, Swizzle::none);
   float sums[32] = {};
   wgmma_fence(sums);
   wgmma<DType::bfloat16, 64>(sums, tile, tile);
-  wgmma_commit();
-  if (waits) wgmma_wait<0>(sums);
+  if (bug != ZerosBug::no_commit) wgmma_commit();
+  if (bug != ZerosBug::no_wait) wgmma_wait<0>(sums);
+}
+
+void expect_caught_bug(ZerosBug bug, const std::string& words) {
+  SCOPED_TRACE(static_cast<int>(bug));
+  expect_caught(
+      one_block(128, 4096), [bug] { multiply_zeros(bug); }, words);
 }
 
 TEST(Wgmma, CatchesProductsThatNobodyWaitsFor) {
-  const LaunchGeometry block = one_block(128, 4096);
-  EXPECT_EQ(launch(block, [] { multiply_zeros(true, true); }).error, "");
-  expect_caught(
-      block, [] { multiply_zeros(true, false); }, "without waiting");
+  EXPECT_EQ(launch(one_block(128, 4096), [] { multiply_zeros(ZerosBug::none); }).error, "");
+  expect_caught_bug(ZerosBug::no_wait, "without waiting");
+  expect_caught_bug(ZerosBug::no_commit, "without waiting");
 }
 
 TEST(Wgmma, CatchesOperandsWrittenWithoutAFence) {
   if (!detects_races()) GTEST_SKIP() << "races are not detected in this build";
-  expect_caught(
-      one_block(128, 4096), [] { multiply_zeros(false, true); }, "without a fence");
+  for (const ZerosBug bug :
+       {ZerosBug::no_fence, ZerosBug::fence_too_early, ZerosBug::fences_but_one})
+    expect_caught_bug(bug, "without a fence");
 }
 
 }  // namespace
