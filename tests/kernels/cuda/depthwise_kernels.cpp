@@ -47,6 +47,10 @@ constexpr HostKernel<DepthwiseConfig> kernels[] = {
     built<DepthwiseConfig{bfloat16, NCL, Activation::gelu_tanh, 4, 1, 1, 1, 7, false, 1, 1, 1,
                           64}>(),
     built<DepthwiseConfig{bfloat16, NCL, Activation::none, 1, 1, 1, 1, 29, true}>(),
+    // Those of 128 taps and more that divide evenly.
+    built<DepthwiseConfig{bfloat16, NLC, Activation::gelu, 8, 1, 8, 8, 8, true}>(),
+    built<DepthwiseConfig{float32, NCL, Activation::silu, 16, 1, 4, 4, 32, true}>(),
+    built<DepthwiseConfig{float16, NCL, Activation::tanh, 16, 1, 8, 8, 32, true}>(),
 };
 
 }  // namespace

@@ -78,6 +78,28 @@ TEST_P(DepthwiseOnHost, EqualsTheReference) {
 INSTANTIATE_TEST_SUITE_P(Kernels, DepthwiseOnHost,
                          testing::Range<std::size_t>(0, depthwise_kernels().size()));
 
+TEST(DepthwiseHostKernels, ServeHundredsOfTaps) {
+  std::mt19937 random(1);
+  int served = 0;
+  for (const auto& kernel : depthwise_kernels()) {
+    const DepthwiseConfig& c = kernel.config;
+    for (const std::int64_t taps : {128, 256, 1024}) {
+      Problem p = {.length = 100, .in_channels = 16, .out_channels = 16, .kernel_size = taps};
+      p.padding = {taps - 1, 0};
+      p.num_groups = 16;
+      p.dtype = c.dtype;
+      p.layout = c.layout;
+      p.activation = c.activation;
+      const Config config = config_for(c);
+      if (!broken_by(cuda_depthwise(), p, config, h200).empty() || depthwise_config(p, config) != c)
+        continue;
+      ++served;
+      check_kernel(cuda_depthwise(), p, config, kernel.thread, Data::random, random);
+    }
+  }
+  EXPECT_GE(served, 9);
+}
+
 TEST(DepthwiseHostKernels, MoveTheBytesOfTheirCost) {
   EXPECT_GE(expect_counted_bytes(cuda_depthwise(), h200, depthwise_kernels(), config_for,
                                  depthwise_config),
@@ -86,6 +108,10 @@ TEST(DepthwiseHostKernels, MoveTheBytesOfTheirCost) {
 
 TEST(DepthwiseHostKernels, HaveEveryValueOfEveryParameter) {
   expect_every_value(cuda_depthwise(), depthwise_kernels(), config_for);
+}
+
+TEST(DepthwiseHostKernels, HaveEveryActivationAndKindOfProducts) {
+  expect_every_type(depthwise_kernels(), 6);
 }
 
 /// Calls visit(problem) for problems near the edges of many kernels.

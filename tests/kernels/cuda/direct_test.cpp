@@ -89,6 +89,10 @@ TEST(DirectHostKernels, HaveEveryValueOfEveryParameter) {
   expect_every_value(cuda_direct(), direct_kernels(), config_for);
 }
 
+TEST(DirectHostKernels, HaveEveryActivationAndKindOfProducts) {
+  expect_every_type(direct_kernels(), 6);
+}
+
 TEST(Direct, DefaultKeepsEveryConstraintThatAnyConfigKeeps) {
   std::mt19937 random(1);
   for (int i = 0; i < 300; ++i) {

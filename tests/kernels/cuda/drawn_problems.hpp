@@ -8,6 +8,7 @@
 #include <random>
 #include <set>
 #include <string_view>
+#include <tuple>
 
 #include "kernels/family.hpp"
 #include "tests/kernels/cuda/kernel_check.hpp"
@@ -43,6 +44,26 @@ void expect_every_value(const Family& family, const Kernels& kernels, const Conf
     for (const auto& kernel : kernels) values.insert(config_for(kernel.config).at(parameter.name));
     EXPECT_EQ(values, std::set(parameter.values.begin(), parameter.values.end())) << parameter.name;
   }
+}
+
+/// Expects `kernels` to have every activation, that many kinds of products (dtype, math and
+/// layout), and indices of both widths, if they have a choice.
+template <class Kernels>
+void expect_every_type(const Kernels& kernels, std::size_t kinds_of_products) {
+  std::set<Activation> activations;
+  std::set<std::tuple<DType, Math, Layout>> products;
+  std::set<int> index_bits;
+  for (const auto& kernel : kernels) {
+    const auto& c = kernel.config;
+    activations.insert(c.activation);
+    Math math = Math::ieee;
+    if constexpr (requires { c.math; }) math = c.math;
+    products.insert({c.dtype, math, c.layout});
+    if constexpr (requires { c.index_bits; }) index_bits.insert(c.index_bits);
+  }
+  EXPECT_EQ(activations.size(), 6U);
+  EXPECT_EQ(products.size(), kinds_of_products);
+  EXPECT_TRUE(index_bits.empty() || index_bits == std::set({32, 64}));
 }
 
 /// How a family's test draws problems for the kernels that the host's compiler built.

@@ -75,10 +75,35 @@ const Draw<HaloConfig> draw = {.family = cuda_halo(),
                                .config_for = config_for,
                                .baked = halo_config};
 
+bool suits_with_many_taps(const Problem& problem) {
+  return is_valid(problem) && multiply_adds(problem) <= 4'000'000;
+}
+
+/// Likewise, with many taps.
+Problem draw_long_problem(const HaloConfig& c, std::mt19937& random) {
+  Problem p = draw_problem(c, random);
+  p.kernel_size = pick(random, {64, 128, 300});
+  p.padding = {p.dilation * (p.kernel_size - 1), 0};
+  const std::int64_t block = cuda::block_l(c);
+  const auto out = pick<std::int64_t>(random, {1, 7, block - 2, block - 1, block});
+  p.length = (out - 1) * p.stride + 1 + static_cast<std::int64_t>(random() % 4);
+  return p;
+}
+
+const Draw<HaloConfig> long_draw = {.family = cuda_halo(),
+                                    .device = h200,
+                                    .problem = draw_long_problem,
+                                    .suits = suits_with_many_taps,
+                                    .config_for = config_for,
+                                    .baked = halo_config};
+
 class HaloOnHost : public testing::TestWithParam<std::size_t> {};
 
 TEST_P(HaloOnHost, EqualsTheReference) {
   expect_reference(halo_kernels()[GetParam()], draw, 30, GetParam());
+}
+TEST_P(HaloOnHost, ServesHundredsOfTaps) {
+  expect_reference(halo_kernels()[GetParam()], long_draw, 2, GetParam());
 }
 
 INSTANTIATE_TEST_SUITE_P(Kernels, HaloOnHost,
@@ -90,6 +115,10 @@ TEST(HaloHostKernels, MoveTheBytesOfTheirCost) {
 
 TEST(HaloHostKernels, HaveEveryValueOfEveryParameter) {
   expect_every_value(cuda_halo(), halo_kernels(), config_for);
+}
+
+TEST(HaloHostKernels, HaveEveryActivationAndKindOfProducts) {
+  expect_every_type(halo_kernels(), 6);
 }
 
 /// Calls visit(problem) for problems near the edges of many kernels.

@@ -87,6 +87,9 @@ constexpr HostKernel<ImplicitGemmConfig> kernels[] = {
                              8, 1, 2}>(),
     built<ImplicitGemmConfig{float32, tf32, NCL, Activation::silu, 64, 32, 128, 4, true, false, 2,
                              2, 2, 1}>(),
+    // Any stride in NCL.
+    built<ImplicitGemmConfig{float32, tf32x3, NCL, Activation::tanh, 32, 32, 128, 3, true, false, 1,
+                             1, 1, 1}>(),
 };
 
 }  // namespace

@@ -115,6 +115,10 @@ TEST(ImplicitGemmHostKernels, HaveEveryValueOfEveryParameter) {
   expect_every_value(cuda_implicit_gemm(), implicit_gemm_kernels(), config_for);
 }
 
+TEST(ImplicitGemmHostKernels, HaveEveryActivationAndKindOfProducts) {
+  expect_every_type(implicit_gemm_kernels(), 8);
+}
+
 /// Problems near the edges of many kernels, and much larger ones.
 std::vector<Problem> drawn_problems() {
   std::mt19937 random(1);

@@ -1,5 +1,6 @@
 #include "tests/kernels/cuda/kernel_check.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cstdint>
@@ -16,6 +17,14 @@
 
 namespace convtune {
 namespace {
+
+/// Tells at the end of a run how many cases it emulated.
+class Tally : public testing::Environment {
+ public:
+  static inline int cases = 0;
+  void TearDown() override { fmt::print("{} cases were emulated\n", cases); }
+};
+[[maybe_unused]] const auto* const tally = testing::AddGlobalTestEnvironment(new Tally);
 
 /// An array of a dtype, off the allocation's own alignment by exactly what the candidate asks for.
 class Array {
@@ -70,6 +79,7 @@ using Kernel = std::function<void(const cuda::ConvArgs&, const cuda::TensorMaps&
 emulator::Report check(const Family& family, const Problem& problem, const Config& config,
                        const Kernel& kernel, Data data, std::mt19937& random, int units) {
   SCOPED_TRACE(describe(problem));
+  ++Tally::cases;
   DeviceProperties device = properties_of_arch("sm_90a");
   device.units = units;
   const CudaKernel& twin = *family.cuda;
@@ -92,7 +102,7 @@ emulator::Report check(const Family& family, const Problem& problem, const Confi
   const cuda::ConvArgs args = {
       .x = x.data(), .packed = packed.data(), .y = y.data(), .shape = conv_shape(problem)};
   const cuda::TensorMaps maps = make_maps(twin, problem, config, x.data(), packed.data());
-  const emulator::Report report =
+  emulator::Report report =
       emulator::launch(twin.geometry(problem, config, device), [&] { kernel(args, maps); },
                        {.global = {x.array(), packed.array(), y.writable_array()}});
   EXPECT_EQ(report.error, "");

@@ -12,9 +12,14 @@ std::vector<Problem> real_layers() {
        .kernel_size = 3,
        .stride = 2,
        .padding = {1, 1}},
-      // wav2vec2: conv0, conv6, pos_conv; data2vec: pos_conv
+      // wav2vec2: conv0, conv6, pos_conv of one group and of two; data2vec: pos_conv
       {.length = 500, .in_channels = 1, .out_channels = 512, .kernel_size = 10, .stride = 5},
       {.length = 32, .in_channels = 512, .out_channels = 512, .kernel_size = 2, .stride = 2},
+      {.length = 40,
+       .in_channels = 48,
+       .out_channels = 48,
+       .kernel_size = 128,
+       .padding = {64, 63}},
       {.length = 40,
        .in_channels = 96,
        .out_channels = 96,

@@ -9,8 +9,8 @@
 
 namespace convtune {
 
-/// Layers of known models, but with a length and a batch, and in two cases a number of groups, that
-/// the emulator computes in a second.
+/// Layers of known models, but with a length and a batch, and in three cases a number of groups,
+/// that the emulator computes in a second.
 std::vector<Problem> real_layers();
 
 /// A layer in the types of a kernel that serves it.
@@ -38,7 +38,7 @@ auto cheapest(const Family& family, const DeviceProperties& device, const Kernel
         chosen(problem, config) != kernel.config)
       continue;
     const Cost cost = family.cost(problem, config);
-    const double most_flops = cost.arithmetic == Arithmetic::lanes ? 2.5e7 : 1e8;
+    const double most_flops = cost.arithmetic == Arithmetic::lanes ? 2.5e7 : 1.1e8;
     if (cost.flops < (best.kernel == nullptr ? most_flops : best.cost.flops))
       best = {problem, &kernel, cost};
   }

@@ -35,6 +35,9 @@ constexpr HostKernel<ToeplitzConfig> kernels[] = {
     built<ToeplitzConfig{float32, tf32x3, NLC, Activation::gelu_tanh, 128, 8, 2, true, 2, 1}>(),
     built<ToeplitzConfig{float32, tf32x3, NCL, Activation::none, 512, 4, 1, false, 1, 2}>(),
     built<ToeplitzConfig{float32, tf32x3, NCL, Activation::none, 128, 4, 1, true, 1, 1}>(),
+    built<ToeplitzConfig{float16, ieee, NCL, Activation::silu, 128, 4, 2, true, 1, 1}>(),
+    built<ToeplitzConfig{float32, tf32, NCL, Activation::gelu, 128, 4, 1, true, 1, 1}>(),
+    built<ToeplitzConfig{float32, tf32x3, NCL, Activation::silu, 128, 8, 2, false, 2, 1}>(),
 };
 
 }  // namespace

@@ -85,6 +85,10 @@ TEST(ToeplitzHostKernels, HaveEveryValueOfEveryParameter) {
   expect_every_value(cuda_toeplitz(), toeplitz_kernels(), config_for);
 }
 
+TEST(ToeplitzHostKernels, HaveEveryActivationAndKindOfProducts) {
+  expect_every_type(toeplitz_kernels(), 8);
+}
+
 std::string_view broken_by_default(const Problem& problem, const DeviceProperties& device = h200) {
   return broken_by_default(cuda_toeplitz(), problem, device);
 }

@@ -98,6 +98,10 @@ TEST(WarpgroupGemmHostKernels, HaveEveryValueOfEveryParameter) {
   expect_every_value(cuda_warpgroup_gemm(), warpgroup_gemm_kernels(), config_for);
 }
 
+TEST(WarpgroupGemmHostKernels, HaveEveryActivationAndKindOfProducts) {
+  expect_every_type(warpgroup_gemm_kernels(), 6);
+}
+
 TEST(WarpgroupGemm, DefaultKeepsEveryConstraintThatAnyConfigKeeps) {
   std::mt19937 random(1);
   for (int i = 0; i < 500; ++i) {
