@@ -91,14 +91,14 @@ Config make_config(const DirectConfig& c) {
 }
 
 // How fast a tile is, by its sums and the loads of each step: most of all it must keep both
-// multiply-add units busy, then it should read the weights seldom.
+// multiply-add units busy, then it should have many sums in few rows, each of which is a stream.
 double tile_speed(const Problem& problem, const DirectConfig& tile, std::int64_t lanes) {
   const auto rows = static_cast<double>(tile.tile_l);
   const auto vectors = static_cast<double>(vectors_of(tile.tile_c, lanes));
   const double used = static_cast<double>(std::min(out_channels_per_group(problem), tile.tile_c)) /
                       static_cast<double>(round_up(tile.tile_c, lanes));
   return rows * vectors / std::max(rows * vectors, rows + vectors) *
-         std::min(1.0, rows * vectors / 8) * used * (1 + (rows * vectors + rows) / 1000);
+         std::min(1.0, rows * vectors / 8) * used * (1 + (rows * vectors - rows) / 1000);
 }
 
 // The fastest tile, channels split where their weights overflow L2.

@@ -16,27 +16,32 @@ HWY_BEFORE_NAMESPACE();
 namespace convtune::HWY_NAMESPACE {
 namespace {
 
-// Two nested loops over taps and input channels, in the order of the config.
+// Two nested loops over taps and input channels, in the order of the config. Row i begins with what
+// is at start + i · start_step, and ends in y if that is not null, else in the sums.
 template <class T>
 struct Reduction {
   const T* x;  // what the tile's first row reads first
   const float* w;
+  const float* start;
+  std::int64_t start_step;
   float* sums;
+  T* y;
+  std::int64_t y_step;
   std::int64_t row_step;  // in x, from one output position to the next
   std::int64_t outer_count, outer_x_step, outer_w_step;
   std::int64_t inner_count, inner_x_step;
 };
 
-// sums[row][co] += Σ x[row] · w[co]: the tile stays in registers over the whole reduction.
+// start[row][co] + Σ x[row] · w[co]: the tile stays in registers over the whole reduction.
 template <class T, std::size_t lanes, int vectors, int rows>
 void reduce_tile(const Reduction<T>& r) {
   using V = hn::Vec<Floats<lanes>>;
   constexpr Floats<lanes> d;
   constexpr std::int64_t tile_c = vectors * lanes;
   V sums[rows][vectors];
-  for (int row = 0; row < rows; ++row) {
-    for (int v = 0; v < vectors; ++v)
-      sums[row][v] = hn::LoadU(d, r.sums + row * tile_c + v * lanes);
+  const float* start = r.start;
+  for (int row = 0; row < rows; ++row, start += r.start_step) {
+    for (int v = 0; v < vectors; ++v) sums[row][v] = hn::LoadU(d, start + v * lanes);
   }
   for (std::int64_t outer = 0; outer < r.outer_count; ++outer) {
     const T* x = r.x + outer * r.outer_x_step;
@@ -53,6 +58,15 @@ void reduce_tile(const Reduction<T>& r) {
       x += r.inner_x_step;
       w += tile_c;
     }
+  }
+  if (r.y != nullptr) {
+    T* y = r.y;
+    CONVTUNE_UNROLL
+    for (int row = 0; row < rows; ++row, y += r.y_step) {
+      CONVTUNE_UNROLL
+      for (int v = 0; v < vectors; ++v) store(sums[row][v], d, y + v * lanes);
+    }
+    return;
   }
   for (int row = 0; row < rows; ++row) {
     for (int v = 0; v < vectors; ++v)
@@ -130,7 +144,6 @@ Reduction<T> reduction_of(const DirectPlan& plan, const Block& block, const Pass
   const std::int64_t tap_count = taps.last - taps.first;
   Reduction<T> r = {};
   r.x = pass.x + position * plan.position_step;
-  r.sums = pass.sums + row * tile_c;
   r.row_step = plan.problem.stride * plan.position_step;
   if (plan.config.taps_inside != 0) {
     r.w = pass.w + taps.first * tile_c;
@@ -160,7 +173,11 @@ void sum_tile(const DirectPlan& plan, const Block& block, const Pass<T>& pass, s
   };
   const auto sum = [&](std::int64_t first_row, std::int64_t count, TapRange taps) {
     if (taps.empty()) return;
-    reduce<T, lanes, vectors>(count, reduction_of(plan, block, pass, first_row, taps));
+    Reduction<T> r = reduction_of(plan, block, pass, first_row, taps);
+    r.sums = pass.sums + first_row * block.width;
+    r.start = r.sums;
+    r.start_step = block.width;
+    reduce<T, lanes, vectors>(count, r);
   };
   TapRange common = {taps_of(0).first, taps_of(rows - 1).last};
   sum(row, rows, common);
@@ -173,6 +190,11 @@ void sum_tile(const DirectPlan& plan, const Block& block, const Pass<T>& pass, s
   }
 }
 
+const float* weights_of(const DirectPlan& plan, const Block& block) {
+  const std::int64_t index = block.group * plan.tiles_c + block.tile;
+  return plan.weights.get() + index * plan.problem.kernel_size * plan.group_in * plan.config.tile_c;
+}
+
 // Rows [first, first + count) of a block; sums holds those and starts with the first.
 template <class T, std::size_t lanes, int vectors>
 void sum_rows(const DirectPlan& plan, const Block& block, const T* x, std::int64_t first,
@@ -180,7 +202,7 @@ void sum_rows(const DirectPlan& plan, const Block& block, const T* x, std::int64
   const Problem& p = plan.problem;
   const std::int64_t index = block.group * plan.tiles_c + block.tile;
   const std::int64_t step = plan.config.block_c == 0 ? plan.group_in : plan.config.block_c;
-  const float* w = plan.weights.get() + index * p.kernel_size * plan.group_in * plan.config.tile_c;
+  const float* w = weights_of(plan, block);
   constexpr Floats<lanes> d;
   for (int v = 0; v < vectors; ++v) {
     const auto bias = hn::LoadU(d, plan.bias.get() + index * plan.config.tile_c + v * lanes);
@@ -234,6 +256,29 @@ void store_columns(const DirectPlan& plan, const Block& block, const float* sums
   }
 }
 
+// Whether nothing is to be done to the sums of these rows but the sum over all taps.
+bool is_plain(const DirectPlan& plan, const Block& block, std::int64_t row, std::int64_t rows) {
+  const Problem& p = plan.problem;
+  const std::int64_t first = block.first_l + row;
+  return p.activation == Activation::none && block.channels == block.width &&
+         valid_taps(p, window_start(p, first)).first == 0 &&
+         valid_taps(p, window_start(p, first + rows - 1)).last == p.kernel_size;
+}
+
+// NLC in one pass: from the bias to y without sums in memory.
+template <class T, std::size_t lanes, int vectors>
+void run_tile(const DirectPlan& plan, const Block& block, const T* x, T* y, std::int64_t row,
+              std::int64_t rows) {
+  const std::int64_t index = block.group * plan.tiles_c + block.tile;
+  const Pass<T> pass = {x, weights_of(plan, block), nullptr, plan.group_in};
+  Reduction<T> r = reduction_of(plan, block, pass, row, {0, plan.problem.kernel_size});
+  r.start = plan.bias.get() + index * plan.config.tile_c;
+  r.start_step = 0;
+  r.y_step = plan.problem.out_channels;
+  r.y = y + (block.n * plan.length_out + block.first_l + row) * r.y_step + block.first_c;
+  reduce<T, lanes, vectors>(rows, r);
+}
+
 // Sums are stored while they are in the nearest cache: in NLC a register tile at a time, unless
 // later passes add to them.
 template <class T, std::size_t lanes, int vectors>
@@ -245,9 +290,14 @@ void run_block(const DirectPlan& plan, const Block& block, const T* x, T* y) {
     sum_rows<T, lanes, vectors>(plan, block, x, 0, block.rows, sums);
     return store_columns<T, lanes>(plan, block, sums, y);
   }
-  const std::int64_t step = plan.config.block_c == 0 ? plan.config.tile_l : block.rows;
-  for (std::int64_t row = 0; row < block.rows; row += step) {
-    const std::int64_t count = std::min(step, block.rows - row);
+  const bool one_pass = plan.config.block_c == 0;
+  std::int64_t count = block.rows;
+  for (std::int64_t row = 0; row < block.rows; row += count) {
+    if (one_pass) count = largest_tile(std::min(plan.config.tile_l, block.rows - row));
+    if (one_pass && is_plain(plan, block, row, count)) {
+      run_tile<T, lanes, vectors>(plan, block, x, y, row, count);
+      continue;
+    }
     sum_rows<T, lanes, vectors>(plan, block, x, row, count, sums);
     store_rows<T, lanes>(plan, block, row, count, sums, y);
   }
