@@ -1,5 +1,7 @@
 #include "kernels/say.hpp"
 
+#include <unistd.h>
+
 #include <cstdio>
 #include <string>
 
@@ -10,5 +12,7 @@ void say(std::string_view line) {
   const std::string text = std::string(line) + "\n";
   std::fwrite(text.data(), 1, text.size(), stderr);
 }
+
+bool progress_is_read() { return isatty(STDERR_FILENO) != 0; }
 
 }  // namespace convtune

@@ -1,7 +1,6 @@
 #include "tuner/progress.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <string_view>
@@ -10,11 +9,6 @@
 
 namespace convtune {
 namespace {
-
-std::string format_minutes(double seconds) {
-  const long whole = std::lround(seconds);
-  return fmt::format("{}:{:02}", whole / 60, whole % 60);
-}
 
 /// Nothing where the default has no time.
 std::string gain(std::string_view separator, double seconds, double default_seconds) {
@@ -73,10 +67,6 @@ constexpr const char* renew_line = "\r\033[K";
 
 }  // namespace
 
-Progress::Style progress_style(std::FILE* out) {
-  return isatty(fileno(out)) != 0 ? Progress::Style::terminal : Progress::Style::lines;
-}
-
 std::string format_seconds(double seconds) {
   const auto three_digits = [](double value, const char* unit) {
     return fmt::format("{:.{}f} {}", value, value < 10 ? 2 : value < 100 ? 1 : 0, unit);
@@ -84,6 +74,11 @@ std::string format_seconds(double seconds) {
   if (seconds < 0.9995e-3) return three_digits(seconds * 1e6, "µs");
   if (seconds < 0.9995) return three_digits(seconds * 1e3, "ms");
   return three_digits(seconds, "s");
+}
+
+std::string format_minutes(double seconds) {
+  const long whole = std::lround(seconds);
+  return fmt::format("{}:{:02}", whole / 60, whole % 60);
 }
 
 void Progress::sweep_started(double budget_seconds) {
@@ -113,7 +108,7 @@ void Progress::layer_started(const Layer& layer) {
 void Progress::candidate_ended(const SearchState& search) {
   ++measured_;
   eta_.candidate_ended(elapsed_seconds());
-  if (style_ != Style::terminal) return;
+  if (!is_shown_) return;
   print(out_, "{}[{}/{}] {}: {} of {} candidates{}, {:.1f} a second{}", renew_line, ended_ + 1,
         layers_, layer_name_, search.measured, search.candidates, best_of(search),
         static_cast<double>(measured_) / elapsed_seconds(), time_left());
@@ -123,16 +118,11 @@ void Progress::candidate_ended(const SearchState& search) {
 void Progress::layer_ended(const LayerResult& result) {
   eta_.layer_ended(elapsed_seconds(), end_of(result));
   ++ended_;
-  if (style_ == Style::quiet) return;
+  if (!is_shown_) return;
   const bool goes_on = ended_ < layers_ && result.end != LayerEnd::not_reached;
-  print(out_, "{}[{}/{}] {}: {}{}\n", style_ == Style::terminal ? renew_line : "", ended_, layers_,
-        layer_name_, outcome_of(result), goes_on ? time_left() : "");
+  print(out_, "{}[{}/{}] {}: {}{}\n", renew_line, ended_, layers_, layer_name_, outcome_of(result),
+        goes_on ? time_left() : "");
   std::fflush(out_);
-}
-
-void Progress::sweep_ended() {
-  if (style_ == Style::quiet) return;
-  print(out_, "{} candidates measured in {}\n", measured_, format_minutes(elapsed_seconds()));
 }
 
 }  // namespace convtune

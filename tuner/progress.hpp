@@ -21,12 +21,11 @@ struct SearchState {
   double default_seconds = 0;  ///< of the untuned default
 };
 
-/// Tells people on stderr how a sweep goes: a line that renews itself on a terminal, a line a layer
-/// elsewhere, nothing if quiet.
+/// Tells people at a terminal how a sweep goes: a line a layer, which renews itself until the layer
+/// ends. Nothing of it is said elsewhere: it is no result.
 class Progress {
  public:
-  enum class Style { quiet, lines, terminal };
-  explicit Progress(Style style, std::FILE* out = stderr) : style_(style), out_(out) {}
+  explicit Progress(bool is_shown, std::FILE* out = stderr) : is_shown_(is_shown), out_(out) {}
 
   /// `budget_seconds` as in SweepOptions.
   void sweep_started(double budget_seconds);
@@ -35,13 +34,12 @@ class Progress {
   void layer_started(const Layer& layer);
   void candidate_ended(const SearchState& search);
   void layer_ended(const LayerResult& result);
-  void sweep_ended();
 
  private:
   double elapsed_seconds() const;
   std::string time_left() const;
 
-  Style style_;
+  bool is_shown_;
   std::FILE* out_;
   std::chrono::steady_clock::time_point start_;
   Eta eta_;
@@ -51,10 +49,10 @@ class Progress {
   std::string layer_name_;
 };
 
-/// terminal if `out` is one, else lines.
-Progress::Style progress_style(std::FILE* out = stderr);
-
 /// "12.3 µs", "4.56 ms", "1.20 s": three digits.
 std::string format_seconds(double seconds);
+
+/// "2:48": minutes and seconds.
+std::string format_minutes(double seconds);
 
 }  // namespace convtune

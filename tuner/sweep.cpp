@@ -130,7 +130,6 @@ std::vector<LayerResult> Sweep::run(std::span<const Layer> layers) {
   // Layers that took less than their share leave time for those that theirs cut short.
   tune_all([](const LayerResult& each) { return each.verdict && !each.verdict->complete; }, results,
            seconds_left, true);
-  progress_.sweep_ended();
   return results;
 }
 
@@ -159,6 +158,7 @@ void Sweep::tune_all(const std::function<bool(const LayerResult&)>& wanted,
     LayerResult now = tune(result.layer, seconds_left() / static_cast<double>(to_do-- + 1));
     progress_.layer_ended(now);
     now.measured += result.measured;
+    result.measured = now.measured;
     if (now.verdict || !result.verdict) result = std::move(now);
   }
 }

@@ -133,7 +133,7 @@ std::vector<Repeats> tuned(Device& device, Worker& worker, const std::filesystem
                            SweepOptions options) {
   options.budget_seconds = tuning_seconds;
   Store store(database);
-  Progress progress(Progress::Style::quiet);
+  Progress progress(false);
   const Run run = describe_run(device.properties(), "repeated_finals", options.seed);
   store.insert(run, device.properties());
   std::vector<Repeats> all;

@@ -18,9 +18,9 @@ using testing::StartsWith;
 /// A sweep of two layers, of which one candidate was measured, as `out` gets to see it.
 class ProgressTest : public testing::Test {
  protected:
-  std::string seen(Progress::Style style, const SearchState& search, const LayerResult& result) {
+  std::string seen(const SearchState& search, const LayerResult& result, bool is_shown = true) {
     const std::unique_ptr<std::FILE, int (*)(std::FILE*)> out(std::tmpfile(), std::fclose);
-    Progress progress(style, out.get());
+    Progress progress(is_shown, out.get());
     progress.sweep_started(0);
     progress.round_started({LayerWork{.candidates = 40}, LayerWork{.candidates = 40}}, true);
     progress.layer_started({.problem = {}, .label = {.model = "Net", .layer = "stem"}});
@@ -40,35 +40,27 @@ class ProgressTest : public testing::Test {
           Verdict{.winner = "cpu_direct{tile_l=4}", .seconds = 2e-6, .default_seconds = 5e-6}};
 };
 
-TEST_F(ProgressTest, OnATerminalTellsTheBestSoFarAndItsGain) {
-  EXPECT_THAT(seen(Progress::Style::terminal, search_, tuned_),
+TEST_F(ProgressTest, TellsTheBestSoFarAndItsGain) {
+  EXPECT_THAT(seen(search_, tuned_),
               StartsWith("\r\033[K[1/2] Net stem float32: 3 of 40 candidates, best 2.00 µs, "
                          "1.50x the default, "));
   search_.default_seconds = 0;
-  EXPECT_THAT(seen(Progress::Style::terminal, search_, tuned_),
-              HasSubstr("3 of 40 candidates, best 2.00 µs, "));
-  EXPECT_THAT(seen(Progress::Style::terminal, {.measured = 1, .candidates = 40}, tuned_),
-              Not(HasSubstr("best")));
+  EXPECT_THAT(seen(search_, tuned_), HasSubstr("3 of 40 candidates, best 2.00 µs, "));
+  EXPECT_THAT(seen({.measured = 1, .candidates = 40}, tuned_), Not(HasSubstr("best")));
 }
 
-TEST_F(ProgressTest, ElsewhereIsALineALayer) {
-  EXPECT_EQ(seen(Progress::Style::lines, search_, tuned_),
-            "[1/2] Net stem float32:   2.00 µs  cpu_direct{tile_l=4}  2.50x the default\n");
+TEST_F(ProgressTest, LeavesALineALayer) {
+  EXPECT_THAT(
+      seen(search_, tuned_),
+      EndsWith(
+          "\r\033[K[1/2] Net stem float32:   2.00 µs  cpu_direct{tile_l=4}  2.50x the default\n"));
   tuned_.verdict->default_seconds = 0;
-  EXPECT_THAT(seen(Progress::Style::lines, search_, tuned_), EndsWith("cpu_direct{tile_l=4}\n"));
-  EXPECT_THAT(seen(Progress::Style::lines, search_,
-                   {.end = LayerEnd::no_winner, .reason = "none was right"}),
+  EXPECT_THAT(seen(search_, tuned_), EndsWith("cpu_direct{tile_l=4}\n"));
+  EXPECT_THAT(seen(search_, {.end = LayerEnd::no_winner, .reason = "none was right"}),
               EndsWith("no winner: none was right\n"));
 }
 
-TEST_F(ProgressTest, SaysNothingIfQuiet) {
-  EXPECT_EQ(seen(Progress::Style::quiet, search_, tuned_), "");
-}
-
-TEST(ProgressStyleTest, TakesAFileForNoTerminal) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::tmpfile(), std::fclose);
-  EXPECT_EQ(progress_style(file.get()), Progress::Style::lines);
-}
+TEST_F(ProgressTest, SaysNothingWhereItIsNotShown) { EXPECT_EQ(seen(search_, tuned_, false), ""); }
 
 }  // namespace
 }  // namespace convtune

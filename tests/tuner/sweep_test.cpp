@@ -47,7 +47,7 @@ class SweepTest : public testing::Test {
                                      CONVTUNE_PROGRAM, "worker", "--device", "cpu"}) {
     const auto device = open_device("cpu");
     Worker worker(command);
-    Progress progress(Progress::Style::quiet);
+    Progress progress(false);
     const auto run = describe_run(device->properties(), "test", options.seed);
     store.insert(run, device->properties());
     return Sweep(store, *device, worker, progress, options, run.id).run(layers);

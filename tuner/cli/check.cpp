@@ -41,7 +41,7 @@ class Pulse {
   void candidate_ended(std::size_t problem) {
     ++candidates_;
     const auto now = std::chrono::steady_clock::now();
-    if (now - told_ < std::chrono::seconds(2)) return;
+    if (!is_read_ || now - told_ < std::chrono::seconds(2)) return;
     told_ = now;
     say(fmt::format("problem {} of {}: {} candidates checked", problem + 1, problems_,
                     candidates_));
@@ -49,6 +49,7 @@ class Pulse {
 
  private:
   std::size_t problems_;
+  bool is_read_ = progress_is_read();
   std::size_t candidates_ = 0;
   std::chrono::steady_clock::time_point told_ = std::chrono::steady_clock::now();
 };

@@ -152,7 +152,7 @@ Work work_of(const CompileOptions& options) {
 int compile(const CompileOptions& options) {
   const auto [units, of] = work_of(options);
   note_interrupts();
-  Tally tally(units.size(), options.quiet);
+  Tally tally(units.size(), options.quiet || !progress_is_read());
   const std::vector<CompileResult> results = compile_ahead(
       units, options.jobs, options.budget_seconds, [] { return interrupted() != 0; },
       [&](const CompileResult& result) { tally.add(result); });
@@ -199,7 +199,8 @@ void add_compile(CLI::App& app, Action& action) {
   }
   command->add_option("--pack", options->pack,
                       "Also add them to this file, for machines without a compiler");
-  command->add_flag("--quiet", options->quiet, "No progress on stderr");
+  command->add_flag("--quiet", options->quiet,
+                    "No progress on stderr, as where that is no terminal");
   command->add_flag("--json", options->json, "Results as JSON on stdout");
   command->footer(
       "Without layers, those of the quickstart list. Every layer's default comes first. Exit code\n"

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -50,8 +51,8 @@ std::string row_note(const Verdict& verdict) {
 }
 
 /// One row a layer. Time and winner are those of the choice, which may be a vendor's; both ratios
-/// are of the best generated kernel.
-void print_table(const std::vector<LayerResult>& results) {
+/// are of the best generated kernel. `seconds` is what the sweep took.
+void print_table(const std::vector<LayerResult>& results, double seconds) {
   std::size_t width = 5;
   for (const LayerResult& result : results) width = std::max(width, title(result.layer).size());
   fmt::print("{:<{}} {:>9} {:>9} {:>9} {:>10}  {}\n", "layer", width, "time", "GFLOP/s",
@@ -76,6 +77,9 @@ void print_table(const std::vector<LayerResult>& results) {
     fmt::print("?: the samples of one side spread by more than {:.0f} %; tune on a quiet machine\n",
                100 * most_noise);
   }
+  std::size_t measured = 0;
+  for (const LayerResult& result : results) measured += result.measured;
+  fmt::print("{} candidates measured in {}\n", measured, format_minutes(seconds));
 }
 
 void print_json(const std::vector<LayerResult>& results) {
@@ -107,20 +111,22 @@ int tune(const TuneOptions& options, const std::string& command_line) {
   store.insert(run, properties);
 
   note_interrupts();
-  const auto style = options.quiet ? Progress::Style::quiet : progress_style();
-  Progress progress(style);
-  if (!options.quiet) {
+  const bool shows_progress = !options.quiet && progress_is_read();
+  Progress progress(shows_progress);
+  if (shows_progress) {
     say(fmt::format("Tuning {} {} on {} ({}, {} {})", layers.size(),
                     layers.size() == 1 ? "problem" : "problems", properties.name, properties.arch,
                     properties.units, properties.kind == DeviceKind::cpu ? "threads" : "SMs"));
   }
   Worker worker(worker_command(options.device));
   Sweep sweep(store, *device, worker, progress, options.sweep, run.id);
+  const auto start = std::chrono::steady_clock::now();
   const std::vector<LayerResult> results = sweep.run(layers);
+  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
   if (options.json) {
     print_json(results);
   } else {
-    print_table(results);
+    print_table(results, taken.count());
   }
   return exit_code(results);
 }
@@ -155,7 +161,8 @@ void add_tune(CLI::App& app, Action& action) {
   command->add_option("--seed", options->sweep.seed, "Seed of search and inputs")
       ->check(number_from(std::uint64_t{0}))
       ->capture_default_str();
-  command->add_flag("--quiet", options->quiet, "No progress on stderr");
+  command->add_flag("--quiet", options->quiet,
+                    "No progress on stderr, as where that is no terminal");
   command->add_flag("--json", options->json, "Results as JSON on stdout");
   command->footer(
       "Without layers, those of the quickstart list. A sweep that was ended goes on where it was:\n"
