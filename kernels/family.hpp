@@ -58,6 +58,10 @@ struct CpuKernel {
                                          const void* bias);
   /// Computes all of y from packed x, both aligned to their element only. Allocates nothing.
   void (*run)(const void* prepared, const void* x, void* y, ThreadPool& pool);
+  /// For a vendor that chooses by itself what to run: its choice, in words that are the same for
+  /// two configs of a problem if and only if one kernel runs for both. Null: each config is a
+  /// kernel.
+  std::string (*implementation)(const void* prepared) = nullptr;
 };
 
 /// One way to compute a Conv1D, with a space of parameters: what every layer knows of it.

@@ -148,6 +148,7 @@ void for_each_field(R&& r, Visit&& visit) {
   visit("config", r.key.config);
   visit("source_digest", r.key.source_digest);
   visit("origin", r.origin);
+  visit("implementation", r.implementation);
   visit("outcome", r.outcome);
   visit("reason", r.reason);
   visit("samples", r.samples);

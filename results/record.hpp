@@ -35,6 +35,8 @@ struct Key {
 struct Measurement {
   Key key;
   Origin origin = Origin::generated;
+  /// What a vendor's library chose to run; empty for generated kernels and where it does not say.
+  std::string implementation;
   Outcome outcome = Outcome::skipped;
   std::string reason;           ///< empty for ok
   std::vector<double> samples;  ///< seconds a run, in the order taken; empty unless ok

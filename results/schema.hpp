@@ -7,7 +7,7 @@ inline constexpr int application_id = 0x4374756e;
 
 /// PRAGMA user_version, and the "schema" of an export. A file with another number is refused, so
 /// every change of a column or of a field needs a new one.
-inline constexpr int schema_version = 4;
+inline constexpr int schema_version = 5;
 
 /// Columns have the names and the order of results/fields.hpp. `digest` is that of the row's line
 /// in the export: a row without its own digest is damaged and counts as missing. Lists (samples,
@@ -93,6 +93,7 @@ CREATE TABLE measurements (
   config        TEXT NOT NULL,
   source_digest TEXT NOT NULL,
   origin        TEXT NOT NULL,
+  implementation TEXT NOT NULL,
   outcome       TEXT NOT NULL,
   reason        TEXT NOT NULL,
   samples       TEXT NOT NULL,

@@ -84,6 +84,9 @@ class CpuExecutable : public Executable {
 
   std::size_t alignment() const override { return alignment_; }
   std::size_t bytes() const override { return bytes_; }
+  std::string implementation() const override {
+    return kernel_.implementation == nullptr ? "" : kernel_.implementation(prepared_.get());
+  }
 
  private:
   const CpuKernel& kernel_;

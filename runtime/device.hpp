@@ -28,6 +28,10 @@ class Executable {
   /// Bytes that x and y must be aligned to.
   virtual std::size_t alignment() const = 0;
 
+  /// What a vendor's library chose to run: two candidates of a problem by which it says the same
+  /// are one kernel. Empty for a kernel that its config names.
+  virtual std::string implementation() const { return ""; }
+
   /// About the memory that goes with it, packed weights above all, in bytes.
   virtual std::size_t bytes() const { return 0; }
 };

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <iterator>
 #include <map>
+#include <string_view>
+#include <utility>
 
 #include "tuner/interrupt.hpp"
 
@@ -139,6 +141,23 @@ void put_back_beaten(Finals& finals, std::vector<Measurement> beaten,
   }
 }
 
+/// Of the candidates that are one kernel, `one` among them, the one that stands for all: the
+/// default, else the one whose text sorts first. So a kernel has one name, whatever its samples.
+const Measurement* representative(const Measurement* one, std::span<const Measurement> screened,
+                                  const std::string& default_config) {
+  if (one->implementation.empty()) return one;
+  const auto rank = [&](const Measurement* m) {
+    return std::pair(m->key.config != default_config, std::string_view(m->key.config));
+  };
+  for (const Measurement& each : screened) {
+    const bool is_same_kernel = each.outcome == Outcome::ok &&
+                                each.implementation == one->implementation &&
+                                each.key.source_digest == one->key.source_digest;
+    if (is_same_kernel && rank(&each) < rank(one)) one = &each;
+  }
+  return one;
+}
+
 }  // namespace
 
 const Measurement* fastest(std::span<const Measurement> measurements,
@@ -157,21 +176,24 @@ std::vector<Measurement> choose_finalists(std::span<const Measurement> screened,
   const Measurement* best = fastest(screened);
   if (best == nullptr) return {};
   const double limit = options.finalist_margin * median(best->samples);
-  std::vector<const Measurement*> chosen;
+  std::vector<const Measurement*> near;
   for (const Measurement& each : screened) {
-    if (each.outcome == Outcome::ok && median(each.samples) <= limit) chosen.push_back(&each);
+    if (each.outcome == Outcome::ok && median(each.samples) <= limit) near.push_back(&each);
   }
-  std::ranges::stable_sort(chosen, {}, [](const Measurement* m) { return median(m->samples); });
+  std::ranges::stable_sort(near, {}, [](const Measurement* m) { return median(m->samples); });
   const double affordable = seconds / (options.least_rounds * median(best->samples));
   const auto most = static_cast<std::size_t>(
       std::clamp<double>(affordable, 1, static_cast<double>(options.finalists)));
-  chosen.resize(std::min(chosen.size(), most));
 
+  std::vector<const Measurement*> chosen;
   const auto add = [&](const Measurement* measurement) {
-    if (measurement != nullptr && std::ranges::find(chosen, measurement) == chosen.end()) {
-      chosen.push_back(measurement);
-    }
+    if (measurement == nullptr) return;
+    measurement = representative(measurement, screened, default_config);
+    if (std::ranges::find(chosen, measurement) == chosen.end()) chosen.push_back(measurement);
   };
+  for (const Measurement* each : near) {
+    if (chosen.size() < most) add(each);
+  }
   add(fastest(screened, Origin::generated));
   add(fastest(screened, Origin::vendor));
   for (const Measurement& each : screened) {

@@ -18,7 +18,8 @@ const Measurement* fastest(std::span<const Measurement> measurements,
                            std::optional<Origin> origin = std::nullopt);
 
 /// The candidates near the best one, at most as many as `seconds` of running time allow, and those
-/// that a verdict speaks of in any case: the untuned default and the best of each origin.
+/// that a verdict speaks of in any case: the untuned default and the best of each origin. Of those
+/// that are one kernel (equal `implementation`) one is chosen: the default, else the first by text.
 std::vector<Measurement> choose_finalists(std::span<const Measurement> screened,
                                           const std::string& default_config, double seconds,
                                           const SweepOptions& options);

@@ -203,6 +203,7 @@ std::vector<Entrant> prepare_all(Device& device, const TrialRequest& request,
       entrant.least_seconds = least_seconds(cost, device.properties());
       entrant.executable =
           device.prepare(request.problem, candidate, workload.weight.data(), workload.bias_data());
+      measurement.implementation = entrant.executable->implementation();
     });
   }
   return entrants;

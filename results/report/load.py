@@ -8,7 +8,7 @@ import re
 import statistics
 from dataclasses import dataclass, field
 
-FORMAT, SCHEMA = "convtune-export", 4
+FORMAT, SCHEMA = "convtune-export", 5
 
 
 class BadExport(Exception):

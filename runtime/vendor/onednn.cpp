@@ -130,6 +130,7 @@ struct Tensor {
 
 struct OnednnPlan {
   int threads = 1;
+  std::string implementation;
   dnnl::stream stream;
   dnnl::convolution_forward convolution;
   Tensor x, y;
@@ -162,6 +163,30 @@ dnnl::memory pack_weights(const Problem& p, const Form& form, const dnnl::memory
   return packed;
 }
 
+// Strides and blocks of a tensor in memory, but for a height of 1, which is nowhere in memory. The
+// direct convolutions have no other layouts than blocked ones, and their blocks are of channels.
+std::string layout(const dnnl::memory::desc& desc, const Form& form) {
+  const dnnl_blocking_desc_t& blocking = desc.data.format_desc.blocking;
+  const int height = form.two_d ? desc.data.ndims - 2 : -1;
+  std::string text;
+  for (int i = 0; i < desc.data.ndims; ++i) {
+    if (i != height) text += fmt::format("{}{}", text.empty() ? "" : ":", blocking.strides[i]);
+  }
+  for (int i = 0; i < blocking.inner_nblks; ++i) {
+    const auto dimension = static_cast<char>('a' + blocking.inner_idxs[i]);
+    text += fmt::format(" {}{}", blocking.inner_blks[i], dimension);
+  }
+  return text;
+}
+
+// The kernel's name and the layouts that it works on, which tell too whether ours are copied; and
+// its scratch memory, which follows from how it divides the work.
+std::string describe_implementation(const ConvolutionDesc& desc, const Form& form) {
+  return fmt::format("{}; x {}; weight {}; y {}; scratch {} B", desc.impl_info_str(),
+                     layout(desc.src_desc(), form), layout(desc.weights_desc(), form),
+                     layout(desc.dst_desc(), form), desc.scratchpad_desc().get_size());
+}
+
 std::shared_ptr<OnednnPlan> make_plan(const Problem& p, const Config& config, const void* weight,
                                       const void* bias) {
   auto plan = std::make_shared<OnednnPlan>();
@@ -183,6 +208,7 @@ std::shared_ptr<OnednnPlan> make_plan(const Problem& p, const Config& config, co
     std::memcpy(own.get_data_handle(), bias, desc.bias_desc().get_size());
     plan->arguments.emplace(DNNL_ARG_BIAS, own);
   }
+  plan->implementation = describe_implementation(desc, form);
   return plan;
 }
 
@@ -206,6 +232,10 @@ void run(const void* prepared, const void* x, void* y, ThreadPool& /*pool*/) {
   plan.convolution.execute(plan.stream, plan.arguments);
   if (plan.y.reorder) plan.y.reorder.execute(plan.stream, plan.y.used, plan.y.given);
   plan.stream.wait();
+}
+
+std::string implementation(const void* prepared) {
+  return static_cast<const OnednnPlan*>(prepared)->implementation;
 }
 
 bool dtype_supported(const Problem& problem, const Config&, const DeviceProperties&) {
@@ -247,7 +277,7 @@ std::string source_digest(const Problem&, const Config&, const DeviceProperties&
   return library();
 }
 
-constexpr CpuKernel kernel = {.prepare = prepare, .run = run};
+constexpr CpuKernel kernel = {.prepare = prepare, .run = run, .implementation = implementation};
 
 }  // namespace
 

@@ -165,9 +165,10 @@ def ways_of(problem, with_compile):
 
 def measured(problem, config, function, identity, run):
     row = {"problem": problem.fields, "device": identity, "config": config,
-           "source_digest": versions(), "origin": "vendor", "outcome": "ok", "reason": "",
-           "samples": [], "worst_error_ratio": 0.0, "checked_outputs": 0, "bytes": 0.0,
-           "flops": 0.0, "clock_mhz": 0.0, "turn": 0, "measured_at": now(), "run": run}
+           "source_digest": versions(), "origin": "vendor", "implementation": "",
+           "outcome": "ok", "reason": "", "samples": [], "worst_error_ratio": 0.0,
+           "checked_outputs": 0, "bytes": 0.0, "flops": 0.0, "clock_mhz": 0.0, "turn": 0,
+           "measured_at": now(), "run": run}
     try:
         row["worst_error_ratio"] = problem.worst_error(function)
         row["samples"] = problem.samples(function)
@@ -180,7 +181,7 @@ def measured(problem, config, function, identity, run):
 
 
 def store(arguments, device, run, rows):
-    document = {"format": "convtune-export", "schema": 4, "devices": [device], "runs": [run],
+    document = {"format": "convtune-export", "schema": 5, "devices": [device], "runs": [run],
                 "labels": [], "measurements": rows, "verdicts": []}
     file = arguments.results / "peers.json"
     file.write_text(json.dumps(document), encoding="utf-8")

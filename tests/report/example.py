@@ -39,9 +39,9 @@ def cost(p):
 def measurement(p, config, origin, samples, outcome="ok", reason=""):
     moved, flops = cost(p)
     return {"problem": p, "device": DEVICE, "config": config, "source_digest": "0" * 32,
-            "origin": origin, "outcome": outcome, "reason": reason, "samples": samples,
-            "worst_error_ratio": 0.04, "checked_outputs": 4096, "bytes": moved, "flops": flops, "clock_mhz": 0,
-            "turn": 0, "measured_at": "2001-01-01T00:00:00Z", "run": "run-1"}
+            "origin": origin, "implementation": "", "outcome": outcome, "reason": reason,
+            "samples": samples, "worst_error_ratio": 0.04, "checked_outputs": 4096, "bytes": moved,
+            "flops": flops, "clock_mhz": 0, "turn": 0, "measured_at": "2001-01-01T00:00:00Z", "run": "run-1"}
 
 
 def _samples(rng, seconds, count=15):
@@ -118,7 +118,7 @@ def export(layers=24, vendor=True, peers=False, seed=1):
     named = _named_problems(rng, layers)
     tuned = [_layer(rng, p, vendor, peers) for p, *_ in named]
     return {
-        "format": "convtune-export", "schema": 4,
+        "format": "convtune-export", "schema": 5,
         "devices": [{"identity": DEVICE, "kind": "cpu", "name": "Example CPU (synthetic data)",
                      "model": "1.2.3", "arch": "AVX3", "units": 8, "l1_bytes": 32768,
                      "l2_bytes": 1048576, "l3_bytes": 33554432, "memory_bytes": 2**34}],

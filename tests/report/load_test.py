@@ -27,7 +27,7 @@ class RefusesTest(unittest.TestCase):
         self.check(b"[]", "convtune-export")
 
     def test_a_newer_schema(self):
-        self.check(b'{"format": "convtune-export", "schema": 5}', "schema 5", "reads 4")
+        self.check(b'{"format": "convtune-export", "schema": 6}', "schema 6", "reads 5")
 
     def test_a_row_that_lacks_a_field(self):
         document = example.export(1)
@@ -108,7 +108,7 @@ class LoadTest(unittest.TestCase):
         self.assertEqual(layer.labels[0]["model"], "a\ufffdb\ufffdc\nd")
 
     def test_an_empty_database_is_an_export(self):
-        document = {"format": "convtune-export", "schema": 4}
+        document = {"format": "convtune-export", "schema": 5}
         self.assertEqual(loaded(document).devices, [])
 
 

@@ -203,7 +203,7 @@ class EarlierTest(unittest.TestCase):
 
 class EmptyTest(unittest.TestCase):
     def test_says_so(self):
-        text = Reader(rendered({"format": "convtune-export", "schema": 4})).text
+        text = Reader(rendered({"format": "convtune-export", "schema": 5})).text
         self.assertIn("The database is empty", text)
 
     def test_a_device_without_measurements_says_so(self):

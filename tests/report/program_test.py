@@ -64,7 +64,7 @@ class ProgramTest(unittest.TestCase):
         self.assertGreater(layer["candidates"], 0)
 
     def test_an_empty_database_has_a_table_with_a_header_only(self):
-        self.run_program("--csv", "layers.csv", text='{"format":"convtune-export","schema":4}')
+        self.run_program("--csv", "layers.csv", text='{"format":"convtune-export","schema":5}')
         self.assertEqual(len((self.folder / "layers.csv").read_text().splitlines()), 1)
 
     def test_what_is_no_export_ends_with_4_and_writes_nothing(self):

@@ -31,7 +31,7 @@ TEST_F(Exchange, ImportIsTheInverseOfExport) {
   const std::string text = store.export_json();
   const Json document = Json::parse(text);
   EXPECT_EQ(document["format"], "convtune-export");
-  EXPECT_EQ(document["schema"], 4);
+  EXPECT_EQ(document["schema"], 5);
   EXPECT_EQ(document["devices"].size(), 1U);
   EXPECT_EQ(document["runs"].size(), 1U);
   EXPECT_EQ(document["labels"].size(), 3U);

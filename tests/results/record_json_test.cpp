@@ -56,7 +56,7 @@ TEST(RecordJson, LineHasTheDocumentedFieldsInOrder) {
       R"("device":"cpu/Test CPU/26.2.1/AVX3/threads=2/l1=32768/l2=1048576/l3=33554432",)"
       R"("config":"cpu_direct{tile=0}",)"
       R"("source_digest":"00112233445566778899aabbccddeeff","origin":"generated",)"
-      R"("outcome":"ok","reason":"","samples":[0.1,0.3333333333333333,1e-09],)"
+      R"("implementation":"jit; x 8:1","outcome":"ok","reason":"","samples":[0.1,0.3333333333333333,1e-09],)"
       R"("worst_error_ratio":0.25,"checked_outputs":4096,"bytes":1500000000,)"
       R"("flops":12345678901,"clock_mhz":1755,"turn":7,"measured_at":"2026-01-31T10:00:01Z","run":"run-1"})");
 }

@@ -3,6 +3,11 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <algorithm>
+#include <map>
+#include <random>
+#include <set>
+
 namespace convtune {
 namespace {
 
@@ -48,13 +53,95 @@ TEST(ChooseFinalists, OfNothingRightIsEmpty) {
   EXPECT_TRUE(choose_finalists(std::vector{wrong}, "wrong{}", 1e9, {}).empty());
 }
 
+/// The measurement of what a vendor chose to run.
+Measurement chosen_by_vendor(const std::string& config, const std::string& implementation,
+                             double seconds) {
+  Measurement measurement = measured(config, seconds, Origin::vendor);
+  measurement.implementation = implementation;
+  return measurement;
+}
+
+TEST(ChooseFinalists, OfOneKernelTakesOneAndLeavesItsPlacesToOthers) {
+  const std::vector<Measurement> screened = {chosen_by_vendor("vendor{form=1}", "blocked", 1.05),
+                                             chosen_by_vendor("vendor{form=2}", "plain", 1.02),
+                                             chosen_by_vendor("vendor{form=3}", "plain", 1.00),
+                                             chosen_by_vendor("vendor{form=4}", "plain", 9),
+                                             measured("default{}", 1.1),
+                                             measured("near{}", 1.15)};
+  EXPECT_THAT(configs_of(choose_finalists(screened, "default{}", 1e9, {.finalists = 4})),
+              testing::ElementsAre("vendor{form=2}", "vendor{form=1}", "default{}", "near{}"));
+  EXPECT_THAT(configs_of(choose_finalists(screened, "vendor{form=4}", 1e9, {.finalists = 1})),
+              testing::ElementsAre("vendor{form=4}", "default{}"))
+      << "the default stands for its kernel, however it was disturbed";
+}
+
+TEST(ChooseFinalists, AKernelThatIsWrongOrOfOtherCodeStandsForNone) {
+  std::vector<Measurement> screened = {chosen_by_vendor("vendor{form=1}", "plain", 1),
+                                       chosen_by_vendor("vendor{form=2}", "plain", 1.01),
+                                       chosen_by_vendor("vendor{form=3}", "plain", 1.02)};
+  screened[0].outcome = Outcome::wrong;
+  screened[2].key.source_digest = "another version";
+  EXPECT_THAT(configs_of(choose_finalists(screened, "default{}", 1e9, {})),
+              testing::ElementsAre("vendor{form=2}", "vendor{form=3}"));
+}
+
+// Each play measures the same kernels anew, in another order.
+TEST(ChooseFinalists, AKernelIsThereOnceAndHasOneNameWhateverItsSamples) {
+  std::mt19937_64 random(11);
+  const auto below = [&](std::uint64_t limit) { return random() % limit; };
+  const auto noisy = [&](double seconds) {
+    return seconds * (1 + 0.3 * static_cast<double>(below(1000)) / 1000);
+  };
+  for (int space = 0; space < 300; ++space) {
+    std::vector<Measurement> screened;
+    std::map<std::string, double> seconds;
+    for (std::uint64_t kernel = 0, kernels = 1 + below(6); kernel < kernels; ++kernel) {
+      const std::string name = fmt::format("kernel {}", kernel);
+      seconds[name] = 1 + 0.05 * static_cast<double>(below(6));
+      for (std::uint64_t form = 0, forms = 1 + below(4); form < forms; ++form) {
+        screened.push_back(chosen_by_vendor(fmt::format("vendor{{form={}}}", random()), name, 1));
+      }
+    }
+    const std::string default_config = screened[below(screened.size())].key.config;
+    const std::size_t generated = below(4);
+    for (std::size_t i = 0; i < generated; ++i) {
+      screened.push_back(measured(fmt::format("generated{{form={}}}", i), 1));
+    }
+
+    std::map<std::string, std::string> names;
+    for (int play = 0; play < 10; ++play) {
+      std::ranges::shuffle(screened, random);
+      for (Measurement& each : screened) {
+        const bool is_vendors = !each.implementation.empty();
+        each.samples = {noisy(is_vendors ? seconds[each.implementation] : 1)};
+      }
+      const std::vector<Measurement> finalists =
+          choose_finalists(screened, default_config, 1e9, {.finalist_margin = 9});
+      std::set<std::string> kernels;
+      for (const Measurement& each : finalists) {
+        if (each.implementation.empty()) continue;
+        EXPECT_TRUE(kernels.insert(each.implementation).second) << each.implementation;
+        const auto [known, is_new] = names.try_emplace(each.implementation, each.key.config);
+        EXPECT_EQ(known->second, each.key.config) << each.implementation;
+      }
+      const auto others = static_cast<std::size_t>(
+          std::ranges::count(finalists, Origin::generated, &Measurement::origin));
+      EXPECT_THAT(configs_of(finalists), testing::Contains(default_config));
+      EXPECT_THAT(finalists, testing::Contains(testing::Field(&Measurement::implementation,
+                                                              fastest(screened)->implementation)));
+      // Six places; the default, and the best of each origin, come in any case.
+      EXPECT_GE(kernels.size() + others, std::min<std::size_t>(6, seconds.size() + generated));
+    }
+  }
+}
+
 /// A reply's measurement of ten rounds, in which the two samples take turns.
 std::string ten_rounds(const std::string& config, double one, double other) {
   std::string samples = fmt::format("{0},{1},{0},{1},{0},{1},{0},{1},{0},{1}", one, other);
   return R"({"problem":{"length":10,"in_channels":4,"out_channels":6,"kernel_size":3},)"
          R"("device":"device","config":")" +
          config +
-         R"(","source_digest":"digest","origin":"generated","outcome":"ok","reason":"","samples":[)" +
+         R"(","source_digest":"digest","origin":"generated","implementation":"","outcome":"ok","reason":"","samples":[)" +
          samples +
          R"(],"worst_error_ratio":0,"checked_outputs":1,"bytes":1,"flops":1,"clock_mhz":0,)"
          R"("measured_at":"","turn":0,"run":""})";

@@ -33,6 +33,7 @@ TEST(Protocol, RepliesAreReadAsTheyWereWritten) {
                           .worst_error_ratio = 0.1};
   Measurement timed{.key = {problem, "device", "b{}", "digest"},
                     .origin = Origin::vendor,
+                    .implementation = "jit; x 8:1",
                     .outcome = Outcome::ok,
                     .samples = {0.1, 1.0 / 3, 2e-300}};
   const std::string line = to_line(TrialReply{.measurements = {measurement, timed}});
@@ -43,6 +44,7 @@ TEST(Protocol, RepliesAreReadAsTheyWereWritten) {
   EXPECT_EQ(read.measurements[0].outcome, Outcome::wrong);
   EXPECT_EQ(read.measurements[1].samples, timed.samples);
   EXPECT_EQ(read.measurements[1].origin, Origin::vendor);
+  EXPECT_EQ(read.measurements[1].implementation, timed.implementation);
   EXPECT_EQ(parse_reply(to_line(TrialReply{.device_lost = "gone"})).device_lost, "gone");
   EXPECT_EQ(parse_reply(to_line(TrialReply{.fault = "700"})).fault, "700");
 }

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <set>
@@ -118,6 +119,24 @@ TEST_F(SweepTest, StoresEveryMeasurementAndAVerdict) {
   EXPECT_GT(verdict.default_seconds, 0);
   EXPECT_FALSE(verdict.best_generated.empty());
   EXPECT_EQ(store.find(small, device->properties())->config, verdict.winner);
+}
+
+TEST_F(SweepTest, AVendorsKernelIsInTheFinalsOnce) {
+  Store store(database());
+  const SweepOptions options{.exhaustive = true};
+  const auto results = sweep(store, std::vector{layer_of(small)}, options);
+  ASSERT_EQ(results.at(0).end, LayerEnd::tuned) << results[0].reason;
+  std::map<std::string, int> finalists;
+  for (const Measurement& row :
+       store.measurements(small, identity(open_device("cpu")->properties()))) {
+    EXPECT_EQ(row.implementation.empty(), row.origin == Origin::generated) << row.key.config;
+    const bool is_finalist =
+        row.samples.size() > static_cast<std::size_t>(options.screening_rounds);
+    if (row.origin == Origin::vendor) finalists[row.implementation] += is_finalist;
+  }
+  if (finalists.empty()) GTEST_SKIP() << "no vendor's library in this build";
+  EXPECT_THAT(finalists, testing::Contains(testing::Pair(testing::_, 1)));
+  EXPECT_THAT(finalists, testing::Each(testing::Pair(testing::_, testing::Le(1))));
 }
 
 TEST_F(SweepTest, ASecondRunMeasuresNothing) {

@@ -27,6 +27,7 @@ class SabotagedExecutable final : public Executable {
     sabotage_([&] { right_->run(x, y, stream); }, x, static_cast<float*>(y));
   }
   std::size_t alignment() const override { return right_->alignment(); }
+  std::string implementation() const override { return "a saboteur's"; }
 
  private:
   std::unique_ptr<Executable> right_;
@@ -85,6 +86,7 @@ TEST(Trial, OfARightCandidateHasSamplesAndAllOutputsCheckedTwice) {
   EXPECT_GT(right.flops, 0);
   EXPECT_GT(right.bytes, 0);
   EXPECT_FALSE(right.key.source_digest.empty());
+  EXPECT_EQ(right.implementation, "a saboteur's");
 }
 
 TEST(Trial, WithoutRoundsOnlyChecks) {
