@@ -17,7 +17,16 @@ constexpr std::array<std::int64_t, 2> blocks_l = {64, 512};
 constexpr std::array<std::int64_t, 2> blocks_c = {128, 1024};
 
 bool depthwise(const Problem& problem, const Config&, const DeviceProperties&) {
-  return is_depthwise(problem) && problem.layout == Layout::NLC;
+  return is_depthwise(problem);
+}
+
+// Longer rows of NCL fill vectors of their own: cpu_length is faster from there on.
+bool is_short(const Problem& problem, const Config& config, const DeviceProperties&) {
+  if (problem.layout == Layout::NLC) return true;
+  const std::int64_t channels = round_up(config.at("block_c"), config.at("tile_c"));
+  const std::int64_t length = std::max(problem.length, output_length(problem));
+  return length <= depthwise_max_turned / channels &&
+         config.at("block_l") >= output_length(problem);
 }
 
 bool whole_vectors(const Problem&, const Config& config, const DeviceProperties& device) {
@@ -67,14 +76,18 @@ Config make_config(const DepthwiseConfig& c) {
 // as many channels as lie side by side.
 Config default_config(const Problem& problem, const DeviceProperties& device) {
   const std::int64_t lanes = lanes_of(device.arch);
-  const std::int64_t block_c = problem.out_channels <= blocks_c[0] ? blocks_c[0] : blocks_c[1];
+  const bool few =
+      problem.out_channels <= blocks_c[0] ||
+      (problem.layout == Layout::NCL &&
+       std::max(problem.length, output_length(problem)) > depthwise_max_turned / blocks_c[1]);
+  const std::int64_t block_c = few ? blocks_c[0] : blocks_c[1];
   DepthwiseConfig best = {1, 1, blocks_l.front(), block_c};
   for (const std::int64_t tile_l : tiles_l) {
     for (const std::int64_t tile_c : tiles_c) {
       const DepthwiseConfig tile = {tile_l, tile_c, blocks_l.front(), block_c};
       const Constraint* broken =
           broken_constraint(cpu_depthwise(), problem, make_config(tile), device);
-      if (broken != nullptr && broken->holds != depthwise) continue;
+      if (broken != nullptr && broken->holds != depthwise && broken->holds != is_short) continue;
       if (tile_l * tile_c >= best.tile_l * best.tile_c && tile_l * tile_c <= 8 * lanes) best = tile;
     }
   }
@@ -106,8 +119,9 @@ std::shared_ptr<const void> prepare(const Problem& problem, const Config& config
   plan->problem = problem;
   plan->config = {config.at("tile_l"), config.at("tile_c"), config.at("block_l"),
                   round_up(config.at("block_c"), config.at("tile_c"))};
-  plan->task =
-      depthwise(problem, config, {}) ? depthwise_task(problem.dtype, plan->config) : nullptr;
+  plan->task = depthwise(problem, config, {}) && is_short(problem, config, {})
+                   ? depthwise_task(problem.dtype, plan->config)
+                   : nullptr;
   if (plan->task == nullptr) {
     refuse_config(problem, config);
   }
@@ -141,7 +155,7 @@ const Family& cpu_depthwise() {
       .name = "cpu_depthwise",
       .device = DeviceKind::cpu,
       .origin = Origin::generated,
-      .summary = "depthwise convolution, lanes along channels; NLC",
+      .summary = "depthwise convolution, lanes along channels; NLC, and NCL of short length",
       .parameters =
           {{"tile_l", {tiles_l.begin(), tiles_l.end()}, "output positions of a register tile"},
            {"tile_c", {tiles_c.begin(), tiles_c.end()}, "output channels of a register tile"},
@@ -150,7 +164,10 @@ const Family& cpu_depthwise() {
             {blocks_c.begin(), blocks_c.end()},
             "output channels of a task, rounded up to tile_c"}},
       .constraints =
-          {{"depthwise", "NLC, as many groups as input channels, and more than one", depthwise},
+          {{"depthwise", "as many groups as input channels, and more than one", depthwise},
+           {"short_rows",
+            "the layout is NLC, or block_c channels have at most 6144 elements in x and in y",
+            is_short},
            {"whole_vectors", "tile_c is 4 or 8 lanes of a longer vector, or 1, 2 or 4 whole ones",
             whole_vectors},
            {"fits_registers", "the tile, a vector of x and one of weights fit in the registers",

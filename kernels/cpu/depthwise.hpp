@@ -9,14 +9,18 @@
 
 namespace convtune {
 
-/// cpu_depthwise: one input channel a group, NLC, lanes along channels. Kernel in
-/// depthwise_kernel.cpp, space of configs in depthwise.cpp. NCL is served by cpu_length.
+/// cpu_depthwise: one input channel a group, lanes along channels. In NCL each task turns the rows
+/// of its channels, which must be short, into rows of its positions; cpu_length serves the others.
+/// Kernel in depthwise_kernel.cpp, space of configs in depthwise.cpp.
 struct DepthwiseConfig {
   std::int64_t tile_l = 0;   ///< output positions of a register tile
   std::int64_t tile_c = 0;   ///< output channels of a register tile
   std::int64_t block_l = 0;  ///< output positions of a task
   std::int64_t block_c = 0;  ///< output channels of a task
 };
+
+/// Most elements of a task's x, and of its y, in NCL: both are turned on its stack.
+inline constexpr std::int64_t depthwise_max_turned = 6144;
 
 /// A problem made ready. Weights are [K][padded_channels], bias is [padded_channels]; what pads
 /// them is 0.

@@ -11,6 +11,7 @@
 
 #include "kernels/cpu/activation-inl.hpp"
 #include "kernels/cpu/depthwise.hpp"
+#include "kernels/cpu/depthwise_transpose-inl.hpp"
 #include "kernels/cpu/simd-inl.hpp"
 #include "kernels/cpu/window.hpp"
 
@@ -18,12 +19,16 @@ HWY_BEFORE_NAMESPACE();
 namespace convtune::HWY_NAMESPACE {
 namespace {
 
-// What one task computes: channels [first_c, last_c) at output positions [first_l, last_l).
+// What one task computes: channels [first_c, last_c) at output positions [first_l, last_l), from
+// and to rows of channels: those of a batch row, or of the block alone.
 template <class T>
 struct Block {
-  const T* x;           // the batch row
-  T* y;                 // likewise
+  const T* x;           // position 0, channel x_channel
+  T* y;                 // position 0, channel y_channel
+  std::int64_t x_step;  // from one position to the next
+  std::int64_t y_step;  // likewise, and how many channels a row of y has
   std::int64_t x_left;  // elements from x on that may be read
+  std::int64_t x_channel = 0, y_channel = 0;
   std::int64_t first_c = 0, last_c = 0;
   std::int64_t first_l = 0, last_l = 0;
 };
@@ -38,44 +43,48 @@ Block<T> block_of(const DepthwisePlan& plan, const void* x, void* y, std::int64_
   b.first_l = task % plan.blocks_l * plan.config.block_l;
   b.last_l = std::min(b.first_l + plan.config.block_l, plan.length_out);
   const std::int64_t n = task / plan.blocks_l;
+  b.x_step = p.in_channels;
+  b.y_step = p.out_channels;
   b.x = static_cast<const T*>(x) + n * p.length * p.in_channels;
   b.y = static_cast<T*>(y) + n * plan.length_out * p.out_channels;
   b.x_left = (p.batch - n) * p.length * p.in_channels;
   return b;
 }
 
-// How a vector of inputs for output channels c, c + 1, … at one position is read: `one_each` and
+// How a vector of inputs for output channels c, c + 1, … at one position, which begins with channel
+// `first`, is read: `one_each` and
 // `repeated` (a multiplier above 1) read a whole vector of x, the end of which may be another
 // position's; `guarded` reads nothing but what it needs.
 enum class Inputs { one_each, repeated, guarded };
 
 template <class T, std::size_t lanes, Inputs inputs>
 HWY_INLINE hn::Vec<Floats<lanes>> load_channels(const DepthwisePlan& plan, const T* position,
-                                                std::int64_t c) {
+                                                std::int64_t first, std::int64_t c) {
   constexpr Floats<lanes> d;
   if constexpr (inputs == Inputs::one_each) {
-    return load(d, position + c);
+    return load(d, position + (c - first));
   } else if constexpr (inputs == Inputs::repeated) {
     const auto which = hn::SetTableIndices(d, plan.inputs.data() + c % plan.multiplier);
-    return hn::TableLookupLanes(load(d, position + c / plan.multiplier), which);
+    return hn::TableLookupLanes(load(d, position + (c / plan.multiplier - first)), which);
   } else {
     T values[lanes] = {};
     const std::int64_t count = std::min<std::int64_t>(lanes, plan.problem.out_channels - c);
-    for (std::int64_t i = 0; i < count; ++i) values[i] = position[(c + i) / plan.multiplier];
+    for (std::int64_t i = 0; i < count; ++i) {
+      values[i] = position[(c + i) / plan.multiplier - first];
+    }
     return load(d, values);
   }
 }
 
-// Activates rows of sums into rows of y, of which `channels` are left from here on.
+// Activates rows of sums into rows of y from channel c of a row on.
 template <class T, std::size_t lanes, int vectors>
-void store_rows(const DepthwisePlan& plan, const float* sums, int rows, T* y,
-                std::int64_t channels) {
+void store_rows(const Block<T>& block, Activation activation, const float* sums, int rows, T* y,
+                std::int64_t c) {
   constexpr Floats<lanes> d;
   constexpr std::int64_t step = lanes;
-  const Problem& p = plan.problem;
-  for (int row = 0; row < rows; ++row, y += p.out_channels) {
+  for (int row = 0; row < rows; ++row, y += block.y_step) {
     for (std::int64_t i = 0; i < vectors * step; i += step, sums += step) {
-      store_up_to(activate(d, hn::Load(d, sums), p.activation), d, y + i, channels - i);
+      store_up_to(activate(d, hn::Load(d, sums), activation), d, y + i, block.y_step - c - i);
     }
   }
 }
@@ -113,26 +122,27 @@ void sum_tile(const DepthwisePlan& plan, const Block<T>& block, const TileRows& 
   }
   const auto add = [&](std::int64_t k, auto at_border) HWY_ATTR {
     const std::int64_t first = window_start(p, tile.t) + k * p.dilation;
-    const T* position = block.x + first * p.in_channels;
+    const T* position = block.x + first * block.x_step;
     for (int v = 0; v < vectors; ++v) {
       const V w = hn::LoadU(d, plan.weights.get() + k * plan.padded_channels + c + v * lanes);
       for (int row = 0; row < rows; ++row) {
         if (at_border && !is_inside(p, first + row * p.stride)) continue;
-        const T* at = position + row * p.stride * p.in_channels;
-        sums[row][v] =
-            hn::MulAdd(load_channels<T, lanes, inputs>(plan, at, c + v * lanes), w, sums[row][v]);
+        const T* at = position + row * p.stride * block.x_step;
+        const V x = load_channels<T, lanes, inputs>(plan, at, block.x_channel, c + v * lanes);
+        sums[row][v] = hn::MulAdd(x, w, sums[row][v]);
       }
     }
   };
   for (std::int64_t k = tile.any.first; k < tile.all.first; ++k) add(k, std::true_type());
   for (std::int64_t k = tile.all.first; k < tile.all.last; ++k) add(k, std::false_type());
   for (std::int64_t k = tile.all.last; k < tile.any.last; ++k) add(k, std::true_type());
-  T* y = block.y + tile.t * p.out_channels + c;
-  if (p.activation == Activation::none && c + vectors * step <= p.out_channels) {
+  const std::int64_t in_row = c - block.y_channel;
+  T* y = block.y + tile.t * block.y_step + in_row;
+  if (p.activation == Activation::none && in_row + vectors * step <= block.y_step) {
     CONVTUNE_UNROLL
-    for (int row = 0; row < rows; ++row) {
+    for (int row = 0; row < rows; ++row, y += block.y_step) {
       CONVTUNE_UNROLL
-      for (int v = 0; v < vectors; ++v) store(sums[row][v], d, y + row * p.out_channels + v * step);
+      for (int v = 0; v < vectors; ++v) store(sums[row][v], d, y + v * step);
     }
     return;
   }
@@ -140,17 +150,15 @@ void sum_tile(const DepthwisePlan& plan, const Block<T>& block, const TileRows& 
   for (int row = 0; row < rows; ++row) {
     for (int v = 0; v < vectors; ++v) hn::Store(sums[row][v], d, left + (row * vectors + v) * step);
   }
-  store_rows<T, lanes, vectors>(plan, left, rows, y, p.out_channels - c);
+  store_rows<T, lanes, vectors>(block, p.activation, left, rows, y, in_row);
 }
 
 // The next tile's rows, of which `last` is the last: too many streams for hardware to follow.
 template <int rows, class T>
-void prefetch_rows(const DepthwisePlan& plan, const T* last, std::int64_t channels) {
+void prefetch_rows(const T* last, std::int64_t step, std::int64_t channels) {
   constexpr std::int64_t line = 64 / sizeof(T);
-  const std::int64_t count = std::min(plan.config.tile_c, channels);
-  for (int row = 0; row < rows; ++row) {
-    for (std::int64_t i = 0; i < count; i += line) hwy::Prefetch(last + i);
-    last -= plan.problem.stride * plan.problem.in_channels;
+  for (int row = 0; row < rows; ++row, last -= step) {
+    for (std::int64_t i = 0; i < channels; i += line) hwy::Prefetch(last + i);
   }
 }
 
@@ -161,13 +169,17 @@ void sum_rows(const DepthwisePlan& plan, const Block<T>& block, std::int64_t t) 
   const TileRows tile = rows_from<rows>(p, t);
   const std::int64_t last_position = std::clamp<std::int64_t>(
       window_start(p, t + rows - 1) + (p.kernel_size - 1) * p.dilation, 0, p.length - 1);
-  const std::int64_t left = block.x_left - last_position * p.in_channels;
+  const std::int64_t left = block.x_left - last_position * block.x_step;
   const std::int64_t ahead = rows * p.stride;
   const bool more = last_position + ahead < p.length;
-  const T* next = block.x + (last_position + ahead) * p.in_channels;
+  const T* next = block.x + (last_position + ahead) * block.x_step;
   for (std::int64_t c = block.first_c; c < block.last_c; c += plan.config.tile_c) {
-    const std::int64_t first_in = plan.multiplier == 1 ? c : c / plan.multiplier;
-    if (more) prefetch_rows<rows>(plan, next + first_in, p.in_channels - first_in);
+    const std::int64_t first_in =
+        (plan.multiplier == 1 ? c : c / plan.multiplier) - block.x_channel;
+    if (more) {
+      prefetch_rows<rows>(next + first_in, p.stride * block.x_step,
+                          std::min(plan.config.tile_c, block.x_step - first_in));
+    }
     const bool whole = first_in + plan.config.tile_c <= left;
     if (whole && plan.multiplier == 1) {
       sum_tile<T, lanes, vectors, rows, Inputs::one_each>(plan, block, tile, c);
@@ -185,11 +197,47 @@ void sum_rows(const DepthwisePlan& plan, const Block<T>& block, std::int64_t t) 
 }
 
 template <class T, std::size_t lanes, int vectors, int rows>
-void run_task(const DepthwisePlan& plan, const void* x, void* y, std::int64_t task) {
-  const Block<T> block = block_of<T>(plan, x, y, task);
+void run_block(const DepthwisePlan& plan, const Block<T>& block) {
   std::int64_t t = block.first_l;
   for (; t + rows <= block.last_l; t += rows) sum_rows<T, lanes, vectors, rows>(plan, block, t);
   for (; t < block.last_l; ++t) sum_rows<T, lanes, vectors, 1>(plan, block, t);
+}
+
+// NCL: the rows of the block's channels become rows of its positions in float32, and back.
+template <class T, std::size_t lanes, int vectors, int rows>
+void run_short(const DepthwisePlan& plan, const Block<T>& block) {
+  const Problem& p = plan.problem;
+  constexpr std::int64_t last_vectors = 64;  // the last ones of a tile may reach beyond the block
+  HWY_ALIGN float x[depthwise_max_turned + last_vectors];
+  HWY_ALIGN float y[depthwise_max_turned];
+  const std::int64_t first_in = block.first_c / plan.multiplier;
+  const std::int64_t inputs = (block.last_c - 1) / plan.multiplier + 1 - first_in;
+  const std::int64_t channels = block.last_c - block.first_c;
+  Block<float> rows_of_channels = {.x = x,
+                                   .y = y,
+                                   .x_step = inputs,
+                                   .y_step = round_up(channels, plan.config.tile_c),
+                                   .x_left = depthwise_max_turned + last_vectors,
+                                   .x_channel = first_in,
+                                   .y_channel = block.first_c,
+                                   .first_c = block.first_c,
+                                   .last_c = block.last_c,
+                                   .first_l = 0,
+                                   .last_l = plan.length_out};
+  transpose_in(block.x + first_in * p.length, inputs, p.length, x);
+  run_block<float, lanes, vectors, rows>(plan, rows_of_channels);
+  transpose_out(y, rows_of_channels.y_step, channels, plan.length_out,
+                block.y + block.first_c * plan.length_out);
+}
+
+template <class T, std::size_t lanes, int vectors, int rows>
+void run_task(const DepthwisePlan& plan, const void* x, void* y, std::int64_t task) {
+  const Block<T> block = block_of<T>(plan, x, y, task);
+  if (plan.problem.layout == Layout::NLC) {
+    run_block<T, lanes, vectors, rows>(plan, block);
+  } else {
+    run_short<T, lanes, vectors, rows>(plan, block);
+  }
 }
 
 template <class T, std::size_t lanes, int vectors>

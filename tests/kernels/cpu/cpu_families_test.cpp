@@ -47,9 +47,12 @@ std::set<const Family*> families_for(const Problem& problem, std::string_view ar
       in_channels_per_group(problem) * problem.kernel_size >= 16) {
     serving.insert(&cpu_amx());
   }
-  if (problem.layout == Layout::NLC) {
-    if (is_depthwise(problem)) serving.insert(&cpu_depthwise());
-  } else if (2 * output_length(problem) >= std::min<std::int64_t>(channels, lanes_of(arch))) {
+  const bool is_short = std::max(problem.length, output_length(problem)) <= 6144 / 128;
+  if (is_depthwise(problem) && (problem.layout == Layout::NLC || is_short)) {
+    serving.insert(&cpu_depthwise());
+  }
+  if (problem.layout == Layout::NCL &&
+      2 * output_length(problem) >= std::min<std::int64_t>(channels, lanes_of(arch))) {
     serving.insert(&cpu_length());
   }
   return serving;
@@ -80,6 +83,9 @@ std::vector<Problem> edge_shapes() {
   add([](Problem& p) { p.in_channels = 130, p.batch = 2; });
   add([](Problem& p) { p.num_groups = 3, p.in_channels = 12, p.out_channels = 60; });
   add([](Problem& p) { p.num_groups = p.in_channels = 4, p.out_channels = 12, p.stride = 2; });
+  add([](Problem& p) {
+    p.num_groups = p.in_channels = 70, p.out_channels = 210, p.length = 4, p.batch = 2;
+  });
   add([](Problem& p) { p.stride = 3, p.dilation = 4, p.length = 60; });
   add([](Problem& p) { p.padding = {9, 0}, p.dilation = 5; });
   add([](Problem& p) { p.padding = {0, 40}, p.kernel_size = 2; });
