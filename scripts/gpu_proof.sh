@@ -4,6 +4,7 @@
 # Needs the driver and what scripts/gpu_pack.sh made, no network and no compiler; uses PyTorch,
 # compute-sanitizer and matplotlib where they are.
 set -uo pipefail
+here=$PWD # options name folders from where the user is
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
 
 stages=(devices conformance check sanitizer ceilings sweep peers report)
@@ -14,8 +15,8 @@ usage="Usage: scripts/gpu_proof.sh [--budget SECONDS] [--results DIR] [--kit DIR
   --kit DIR         what scripts/gpu_pack.sh made (build/gpu)
   STAGE...          only these, even if done before: ${stages[*]}
 Exit codes: 0 all done; 1 something is wrong; 2 wrong usage; 3 no GPU, or no kit; 5 not done yet:
-run it again."
-budget=540 kit=build/gpu results='' wanted=()
+run it again; 128+n ended by signal n, not done yet."
+budget=540 kit='' results='' wanted=()
 reserve=25 # seconds for the report
 
 while (($#)); do
@@ -24,12 +25,19 @@ while (($#)); do
     --results) results=${2:?$usage} && shift ;;
     --kit) kit=${2:?$usage} && shift ;;
     --help | -h) echo "$usage" && exit ;;
-    *) [[ " ${stages[*]} " == *" $1 "* ]] || { echo "$usage" >&2 && exit 2; }
-      wanted+=("$1") ;;
+    -*) echo "$usage" >&2 && exit 2 ;;
+    *)
+      [[ " ${stages[*]} " == *" $1 "* ]] ||
+        { echo "gpu_proof: there is no stage '$1': name any of ${stages[*]}" >&2 && exit 2; }
+      wanted+=("$1")
+      ;;
   esac
   shift
 done
 [[ $budget =~ ^[0-9]+$ ]] || { echo "$usage" >&2 && exit 2; }
+from_here() { (cd "$here" && realpath -m -- "$1"); }
+kit=${kit:+$(from_here "$kit")} results=${results:+$(from_here "$results")}
+kit=${kit:-build/gpu}
 results=${results:-$kit/results}
 convtune=$kit/convtune
 [[ -x $convtune && -f $kit/kernels.pack ]] ||
@@ -39,13 +47,15 @@ results=$(cd "$results" && pwd)
 
 export CONVTUNE_DB=$results/convtune.db CONVTUNE_PACK=$kit/kernels.pack
 export CONVTUNE_REPORT_DIR=$PWD/results/report
-CONVTUNE_CACHE_DIR=${CONVTUNE_CACHE_DIR:-$(mktemp -d)}
-export CONVTUNE_CACHE_DIR
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+export CONVTUNE_CACHE_DIR=${CONVTUNE_CACHE_DIR:-$scratch/cache}
 log=$results/log.txt done_file=$results/done.txt check_file=$results/check.txt
 touch "$done_file" "$check_file"
-wrong=false
+wrong=false child=
 
-say() { printf '%4d s  %s\n' "$SECONDS" "$*" | tee -a "$log" >&2; }
+exec 3>&2 # for people, whatever runs when a signal comes writes its errors to
+say() { printf '%4d s  %s\n' "$SECONDS" "$*" | tee -a "$log" >&3; }
 is_done() { grep -qx "$1" "$done_file"; }
 set_done() { is_done "$1" || echo "$1" >>"$done_file"; }
 
@@ -55,14 +65,36 @@ seconds_for() {
   echo $((left > 0 ? left : 0))
 }
 
-# within SECONDS COMMAND...: interrupted when they are over, with its output in the log. Exit code
-# 130 then, as after Ctrl-C.
-within() {
-  local limit=$1
+# limited SECONDS COMMAND...: interrupted when they are over. Exit code 130 then, as after Ctrl-C. In
+# the background, because a signal would not be heard here before a command in front has ended.
+limited() {
+  local limit=$1 code
   shift
   ((limit > 0)) || return 130
-  timeout --signal=INT --kill-after=10 --preserve-status "$limit" "$@" >>"$log" 2>&1 </dev/null
+  timeout --signal=INT --kill-after=10 --preserve-status "$limit" "$@" </dev/null &
+  child=$!
+  wait "$child"
+  code=$?
+  child=
+  return "$code"
 }
+within() { limited "$@" >>"$log" 2>&1; } # with its output in the log
+
+# cut_off NUMBER: what runs, which has a process group of its own, is ended by the same signal.
+cut_off() {
+  trap '' INT TERM HUP
+  [[ -z $child ]] || { kill "-$1" "$child" && wait "$child"; } 2>/dev/null
+  say "cut off by signal $1: run it again to go on"
+  exit $((128 + $1))
+}
+trap 'cut_off 1' HUP
+trap 'cut_off 2' INT
+trap 'cut_off 15' TERM
+
+# not_here REASON: of a stage that this machine cannot run.
+not_here() { reason=$* && return 77; }
+needs_real_gpu() { ! $imaginary || not_here "it needs a real GPU"; }
+needs_pytorch() { [[ -n $python ]] || not_here "it needs PyTorch that sees the GPU"; }
 
 # The Python whose PyTorch sees the GPU, or nothing.
 find_python() {
@@ -85,25 +117,24 @@ use_cudnn_of() {
 
 # one_of FILE LINE: a layers file with only that problem of the stratified list.
 one_of() {
-  sed -n "$2{s/^\[//;s/[],]*\$//;p}" "$1" | sed 's/.*/[&]/' >"$CONVTUNE_CACHE_DIR/one.json"
-  echo "$CONVTUNE_CACHE_DIR/one.json"
+  sed -n "$2{s/^\[//;s/[],]*\$//;p}" "$1" | sed 's/.*/[&]/' >"$scratch/one.json"
+  echo "$scratch/one.json"
 }
 
 # check_problems NAME COUNT SECONDS COMMAND...: runs the command with a layers file of each of the
 # first problems that check.txt does not have under NAME yet; a line each.
 check_problems() {
-  local name=$1 count=$2 until=$((SECONDS + $3)) i code outcome there
+  local name=$1 count=$2 until=$((SECONDS + $3)) i code there outcome=$scratch/outcome.txt
   shift 3
   there=$(grep -c . "$kit/first.json")
   for ((i = 1; i <= count && i <= there; ++i)); do
     grep -q "^$name $i " "$check_file" && continue
-    ((until > SECONDS)) || return 130
-    outcome=$(timeout --signal=INT --kill-after=10 --preserve-status $((until - SECONDS)) \
-      "$@" --layers "$(one_of "$kit/first.json" "$i")" 2>>"$log" </dev/null)
+    limited $((until - SECONDS)) "$@" --layers "$(one_of "$kit/first.json" "$i")" \
+      >"$outcome" 2>>"$log"
     code=$?
     ((code < 128)) || return 130
-    printf '%s\n' "$outcome" >>"$log"
-    printf '%s %d exit code %d: %s\n' "$name" "$i" "$code" "$(tail -n 1 <<<"$outcome")" >>"$check_file"
+    cat "$outcome" >>"$log"
+    printf '%s %d exit code %d: %s\n' "$name" "$i" "$code" "$(tail -n 1 "$outcome")" >>"$check_file"
   done
   ! grep -q "^$name [0-9]* exit code [1-46-9]" "$check_file"
 }
@@ -113,22 +144,25 @@ run_devices() {
   ! command -v nvidia-smi >/dev/null || within 20 nvidia-smi
 }
 run_conformance() {
-  [[ -x $kit/emulator_conformance ]] || { say "no emulator_conformance in $kit" && return 77; }
+  needs_real_gpu || return
+  [[ -x $kit/emulator_conformance ]] || not_here "$kit has no emulator_conformance" || return
   within "$(seconds_for 15)" env CONVTUNE_PACK="$kit/conformance.pack" "$kit/emulator_conformance"
 }
 run_check() { check_problems check 24 "$(seconds_for 25)" "$convtune" check --device cuda; }
 run_sanitizer() {
-  command -v compute-sanitizer >/dev/null || { say "no compute-sanitizer here" && return 77; }
+  needs_real_gpu || return
+  command -v compute-sanitizer >/dev/null || not_here "there is no compute-sanitizer" || return
   check_problems sanitizer 6 "$(seconds_for 15)" compute-sanitizer --target-processes all \
     --error-exitcode 9 "$convtune" check --device cuda --chosen
 }
 run_ceilings() {
-  [[ -n $python ]] || return 77
+  needs_real_gpu && needs_pytorch || return
   within "$(seconds_for 20)" "$python" -B tests/peers/ceilings.py "$results/ceilings.json"
 }
 run_sweep() {
-  local code list limit began
-  for list in "$kit/first.json" core; do
+  local code list limit began rest=core
+  [[ ! -f $kit/layers.json ]] || rest=$kit/layers.json
+  for list in "$kit/first.json" "$rest"; do
     is_done "sweep $list" && continue
     limit=$(seconds_for 75) began=$SECONDS
     ((limit > 15)) || return 130
@@ -140,12 +174,12 @@ run_sweep() {
   done
 }
 run_peers() {
-  [[ -n $python ]] || return 77
+  needs_real_gpu && needs_pytorch || return
   within "$(seconds_for 100)" "$python" -B tests/peers/torch_peers.py "$convtune" \
     --results "$results" --layers "$kit/first.json"
 }
 run_report() {
-  [[ -f $CONVTUNE_DB ]] || { say "nothing is tuned yet" && return 77; }
+  [[ -f $CONVTUNE_DB ]] || not_here "nothing is tuned yet" || return
   "$convtune" db export --output "$results/export.json" 2>>"$log" || return 1
   gzip -9nf "$results/export.json"
   "$convtune" report --output "$results/report.html" >>"$log" 2>&1 || say "no report page: see the log"
@@ -163,15 +197,17 @@ is_wanted() {
 }
 
 say "budget $budget s, results in $results"
-"$convtune" devices >"$CONVTUNE_CACHE_DIR/devices.txt"
-grep -q '^cuda:0' "$CONVTUNE_CACHE_DIR/devices.txt" ||
-  { grep '^gpu' "$CONVTUNE_CACHE_DIR/devices.txt" >&2 && exit 3; }
-python=$(find_python)
+devices=$("$convtune" devices)
+grep -q '^cuda:0' <<<"$devices" || { grep '^gpu' <<<"$devices" >&2 && exit 3; }
+imaginary=false python=
+if grep -q '^cuda:0 *Imaginary GPU' <<<"$devices"; then
+  imaginary=true && say "the GPU is the tests' imaginary one: no time here is a measurement"
+else
+  python=$(find_python)
+fi
 if [[ -n $python ]]; then
   use_cudnn_of "$python"
   export CONVTUNE_PYTHON=$python
-else
-  say "no PyTorch that sees a GPU here"
 fi
 left_over=()
 for stage in "${stages[@]}"; do
@@ -180,7 +216,7 @@ for stage in "${stages[@]}"; do
   code=$?
   case $code in
     0) set_done "$stage" && say "$stage: done" ;;
-    77) say "$stage: not possible here" ;;
+    77) say "$stage: not possible here: $reason" ;;
     5 | 130 | 143) left_over+=("$stage") && say "$stage: cut off, to be gone on with" ;;
     *) wrong=true && say "$stage: WRONG (exit code $code); see $log" ;;
   esac

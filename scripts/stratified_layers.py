@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Prints a layers file of COUNT problems of the core list, one of each stratum in turn.
+"""Prints a layers file of COUNT problems of a layers file, without one of the core list, one of each
+stratum in turn.
 
 A stratum is a shape class with a layout and a dtype, so that even a short list shows them all.
-Usage: stratified_layers.py COUNT
+Usage: stratified_layers.py COUNT [FILE]
 """
 
 import json
@@ -15,12 +16,10 @@ IDENTITY = ("batch", "length", "in_channels", "out_channels", "kernel_size", "st
 
 
 def problems(layers):
-    """Each core layer once for each of its dtypes; the first of equal problems."""
+    """Each layer once for each of its dtypes; the first of equal problems."""
     seen = set()
     for layer in layers:
-        if not layer.get("core"):
-            continue
-        for dtype in layer["dtypes"]:
+        for dtype in layer.get("dtypes") or [layer.get("dtype", "float32")]:
             problem = {k: v for k, v in layer.items() if k != "dtypes"} | {"dtype": dtype}
             identity = json.dumps([problem.get(key) for key in IDENTITY])
             if identity not in seen:
@@ -31,7 +30,7 @@ def problems(layers):
 def stratified(layers, count):
     strata = {}
     for problem in problems(layers):
-        key = (problem["shape_class"], problem["layout"], problem["dtype"])
+        key = (problem.get("shape_class", ""), problem.get("layout", "NLC"), problem["dtype"])
         strata.setdefault(key, []).append(problem)
     chosen = []
     queues = [strata[key] for key in sorted(strata)]
@@ -44,7 +43,10 @@ def stratified(layers, count):
 
 
 def main():
-    layers = json.loads(MODELS.read_text(encoding="utf-8"))
+    file = pathlib.Path(sys.argv[2]) if len(sys.argv) > 2 else MODELS
+    layers = json.loads(file.read_text(encoding="utf-8"))
+    if file is MODELS:
+        layers = [layer for layer in layers if layer["core"]]
     lines = [json.dumps(each) for each in stratified(layers, int(sys.argv[1]))]
     print("[" + ",\n".join(lines) + "]")
 

@@ -21,6 +21,7 @@ long_stages=(
   "peers         120  scripts/stages/peers.sh"
   "subproject    200  scripts/stages/subproject.sh"
   "portable      350  scripts/stages/portable.sh"
+  "gpu           150  scripts/stages/gpu.sh"
   "compile-lists 250  scripts/stages/compile_lists.sh"
   "mutants       600  scripts/stages/mutants.sh"
   "compile-core 3600  scripts/stages/compile_lists.sh core"

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Every command of the README is run: here, on a scratch database, or by the test that ELSEWHERE
-names. Only what is BY_HAND is run by none.
+names.
 
 Usage: readme_commands.py [SECONDS], in the source tree with everything built. A command that takes
 longer than SECONDS (20) is interrupted, which must end it as Ctrl-C does. Exit codes: 0 all as it
@@ -26,6 +26,7 @@ ELSEWHERE = {
     r"build/default/tuner/convtune|convtune --version": "install.command_runs",
     r"scripts/(tune|test)\.sh|scripts/test\.sh --stage fresh": "fresh",
     r"scripts/faults\.sh": "faults",
+    r"scripts/gpu_(pack|proof)\.sh.*": "gpu",
     r"scripts/setup\.sh( --portable)?": "setup-long",
     r"scripts/build\.sh portable convtune_wheel": "portable",
     r"cmake --install( build/default --prefix DIR)?": "install.tree",
@@ -36,8 +37,6 @@ ELSEWHERE = {
     r"convtune compile --layers quickstart --arch sm_90a": "compile-lists",
     r"convtune compile --db .*": "tuner.pack",
 }
-
-BY_HAND = r"scripts/gpu_(pack|proof)\.sh.*"  # which need a borrowed GPU to show anything
 
 
 def commands(readme):
@@ -98,7 +97,7 @@ def main():
         for name in ("build", "tests", "scripts"):
             (Path(folder) / name).symlink_to(SOURCE / name)
         for command in found:
-            test = "by hand" if re.fullmatch(BY_HAND, command) else run_by(command)
+            test = run_by(command)
             print(f"$ {command}" + (f"   # {test}" if test else ""), flush=True)
             if test:
                 continue
