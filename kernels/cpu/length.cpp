@@ -18,6 +18,7 @@ constexpr std::array<std::int64_t, 6> tiles_c = {1, 2, 4, 6, 8, 12};
 constexpr std::array<std::int64_t, 3> blocks_l = {64, 256, 1024};
 constexpr std::array<std::int64_t, 3> windows = {0, 8192, length_max_window};
 constexpr std::int64_t few_channels = 8;
+constexpr std::int64_t near_bytes = 2L * 1024 * 1024;  // of an L2
 
 constexpr std::int64_t multiply_adds_of_a_task = 1 << 18;
 
@@ -127,7 +128,13 @@ Config default_config(const Problem& problem, const DeviceProperties& device) {
   const bool thin = in_channels_per_group(problem) <= few_channels;
   const bool few = thin || group_out <= few_channels;  // little is summed over what is laid out
   const bool in_place = few && problem.dtype == DType::float32 && problem.stride == 1;
-  LengthConfig base = {.block_l = blocks_l[few ? 1 : 0]};
+  // Rows of x and y that come from memory should be long, if all channels' still fit one window.
+  const bool far = (input_elements(problem) + output_elements(problem)) *
+                       static_cast<std::int64_t>(size_of(problem.dtype)) >
+                   near_bytes;
+  const bool wide =
+      in_channels_per_group(problem) * blocks_l[1] * problem.stride > length_max_window;
+  LengthConfig base = {.block_l = blocks_l[few || (far && !wide) ? 1 : 0]};
   if (thin && (in_place || blocks_l[2] * group_out <= length_max_sums)) base.block_l = blocks_l[2];
   base.block_l = covering(blocks_l, std::min(output_length(problem), base.block_l));
   base.window = in_place ? windows[0] : windows[2];
