@@ -31,10 +31,10 @@ def output_length(shape):
 
 
 def layers():
-    """An entry of a layers file for each shape that has an output and each layout."""
+    """An entry of a layers file for each layout of each shape, but of those without an output."""
     for source, shapes in read_shapes().items():
         for shape in shapes:
-            if output_length(shape) < 1:
+            if shape["batch"] < 1 or output_length(shape) < 1:
                 continue
             sizes = {key: value for key, value in shape.items() if key != "name"}
             for layout in LAYOUTS:

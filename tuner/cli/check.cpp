@@ -92,8 +92,9 @@ int check(const CheckOptions& options) {
   Worker worker(worker_command(options.device));
   Counts counts;
   Pulse pulse(layers.size());
-  for (std::size_t i = 0; i < layers.size() && interrupted() == 0; ++i) {
-    const Problem& problem = layers[i].problem;
+  std::size_t begun = 0;
+  while (begun < layers.size() && interrupted() == 0) {
+    const Problem& problem = layers[begun++].problem;
     if (workload_bytes(problem) > available_memory()) {
       ++counts.skipped;
       report(problem, "", "skipped", "not enough memory");
@@ -113,14 +114,14 @@ int check(const CheckOptions& options) {
       const TrialRequest request{
           .problem = problem, .configs = {config}, .seed = options.seed, .rounds = 0};
       count(ask_twice(worker, request, limit), problem, config, counts);
-      pulse.candidate_ended(i);
+      pulse.candidate_ended(begun - 1);
     }
   }
   fmt::print(
-      "{} problems, {} skipped: {} candidates right, {} wrong, {} failed; worst error {:.3f} of "
-      "the "
-      "tolerance\n",
-      layers.size(), counts.skipped, counts.right, counts.wrong, counts.failed, counts.worst_ratio);
+      "{} of {} problems, {} skipped: {} candidates right, {} wrong, {} failed; worst error {:.3g} "
+      "of the tolerance\n",
+      begun, layers.size(), counts.skipped, counts.right, counts.wrong, counts.failed,
+      counts.worst_ratio);
   if (interrupted() != 0) return 128 + interrupted();
   if (counts.wrong > 0) return static_cast<int>(Status::check_failed);
   return static_cast<int>(counts.failed + counts.skipped > 0 ? Status::partial : Status::ok);
