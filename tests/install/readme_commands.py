@@ -34,6 +34,7 @@ ELSEWHERE = {
     r"ninja -C build/default convtune_wheel": "python.wheel",
     r"c\+\+ .*": "install.pkg_config",
     r"tests/peers/torch_equality\.py .*": "peers",
+    r"tests/peers/shapes\.py .*": "peers.shapes",
     r"convtune compile --layers quickstart --arch sm_90a": "compile-lists",
     r"convtune compile --db .*": "tuner.pack",
 }
