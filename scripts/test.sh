@@ -20,6 +20,7 @@ long_stages=(
   "headers       120  scripts/build.sh default header_check"
   "peers         120  scripts/stages/peers.sh"
   "subproject    200  scripts/stages/subproject.sh"
+  "onednn3       200  scripts/stages/onednn3.sh"
   "portable      350  scripts/stages/portable.sh"
   "gpu           150  scripts/stages/gpu.sh"
   "compile-lists 250  scripts/stages/compile_lists.sh"

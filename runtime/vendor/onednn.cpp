@@ -72,38 +72,76 @@ dnnl::memory::desc given_weights(const Problem& p, const Form& form) {
   return {weight_dims(p, form), data_type(p.dtype), strides};
 }
 
+using ConvolutionDesc = dnnl::convolution_forward::primitive_desc;
+
+// What oneDNN 2 and 3 spell differently.
+#if DNNL_VERSION_MAJOR >= 3
+template <class... Arguments>
+ConvolutionDesc convolution_desc(const dnnl::primitive_attr& attr, const Arguments&... arguments) {
+  return {engine(), arguments..., attr};
+}
+
+void append_relu(dnnl::post_ops& ops) {
+  ops.append_eltwise(dnnl::algorithm::eltwise_relu, 0.0F, 0.0F);
+}
+
+struct Blocking {
+  explicit Blocking(const dnnl::memory::desc& desc)
+      : strides(desc.get_strides()),
+        inner_blocks(desc.get_inner_blks()),
+        inner_dims(desc.get_inner_idxs()) {}
+  Dims strides, inner_blocks, inner_dims;
+};
+#else
+template <class... Arguments>
+ConvolutionDesc convolution_desc(const dnnl::primitive_attr& attr, const Arguments&... arguments) {
+  return {dnnl::convolution_forward::desc(arguments...), attr, engine()};
+}
+
+void append_relu(dnnl::post_ops& ops) {
+  ops.append_eltwise(1.0F, dnnl::algorithm::eltwise_relu, 0.0F, 0.0F);
+}
+
+struct Blocking {
+  explicit Blocking(const dnnl::memory::desc& desc) {
+    const dnnl_blocking_desc_t& from = desc.data.format_desc.blocking;
+    strides.assign(from.strides, from.strides + desc.data.ndims);
+    inner_blocks.assign(from.inner_blks, from.inner_blks + from.inner_nblks);
+    inner_dims.assign(from.inner_idxs, from.inner_idxs + from.inner_nblks);
+  }
+  Dims strides, inner_blocks, inner_dims;
+};
+#endif
+
 dnnl::primitive_attr attributes(const Problem& p) {
   dnnl::primitive_attr attr;
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   if (p.activation == Activation::relu) {
     dnnl::post_ops ops;
-    ops.append_eltwise(1.0F, dnnl::algorithm::eltwise_relu, 0.0F, 0.0F);
+    append_relu(ops);
     attr.set_post_ops(ops);
   }
   return attr;
 }
 
-using ConvolutionDesc = dnnl::convolution_forward::primitive_desc;
-
 // Weights are left to oneDNN's choice, x and y too if they are `reordered`.
 ConvolutionDesc describe_convolution(const Problem& p, const Form& form, bool reordered) {
-  const auto left_to_choice = [](const dnnl::memory::desc& given) {
-    return dnnl::memory::desc(given.dims(), given.data_type(), Tag::any);
+  const auto left_to_choice = [&](const Dims& dims) {
+    return dnnl::memory::desc(dims, data_type(p.dtype), Tag::any);
   };
   dnnl::memory::desc x = tensor(p, form, p.in_channels, p.length);
   dnnl::memory::desc y = tensor(p, form, p.out_channels, output_length(p));
   if (reordered) {
-    x = left_to_choice(x);
-    y = left_to_choice(y);
+    x = left_to_choice(form.dims({p.batch, p.in_channels}, p.length));
+    y = left_to_choice(form.dims({p.batch, p.out_channels}, output_length(p)));
   }
   const dnnl::memory::desc bias =
       p.has_bias ? dnnl::memory::desc({p.out_channels}, data_type(p.dtype), Tag::x)
                  : dnnl::memory::desc();
-  const dnnl::convolution_forward::desc convolution(
-      dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, x,
-      left_to_choice(given_weights(p, form)), bias, y, form.steps(p.stride, 1),
+  return convolution_desc(
+      attributes(p), dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, x,
+      left_to_choice(weight_dims(p, form)), bias, y, form.steps(p.stride, 1),
       form.steps(p.dilation - 1, 0), form.steps(p.padding.left, 0), form.steps(p.padding.right, 0));
-  return {convolution, attributes(p), engine()};
 }
 
 // oneDNN takes its number of threads from OpenMP, which keeps one for each calling thread: ours
@@ -166,15 +204,15 @@ dnnl::memory pack_weights(const Problem& p, const Form& form, const dnnl::memory
 // Strides and blocks of a tensor in memory, but for a height of 1, which is nowhere in memory. The
 // direct convolutions have no other layouts than blocked ones, and their blocks are of channels.
 std::string layout(const dnnl::memory::desc& desc, const Form& form) {
-  const dnnl_blocking_desc_t& blocking = desc.data.format_desc.blocking;
-  const int height = form.two_d ? desc.data.ndims - 2 : -1;
+  const Blocking blocking(desc);
+  const std::size_t height = form.two_d ? blocking.strides.size() - 2 : blocking.strides.size();
   std::string text;
-  for (int i = 0; i < desc.data.ndims; ++i) {
+  for (std::size_t i = 0; i < blocking.strides.size(); ++i) {
     if (i != height) text += fmt::format("{}{}", text.empty() ? "" : ":", blocking.strides[i]);
   }
-  for (int i = 0; i < blocking.inner_nblks; ++i) {
-    const auto dimension = static_cast<char>('a' + blocking.inner_idxs[i]);
-    text += fmt::format(" {}{}", blocking.inner_blks[i], dimension);
+  for (std::size_t i = 0; i < blocking.inner_blocks.size(); ++i) {
+    const auto dimension = static_cast<char>('a' + blocking.inner_dims[i]);
+    text += fmt::format(" {}{}", blocking.inner_blocks[i], dimension);
   }
   return text;
 }
