@@ -37,8 +37,9 @@ git clone --quiet --no-local . "$root/home/new/convtune"
 inside() {
   # shellcheck disable=SC2016 # the inner shell expands it
   unshare --mount --pid --fork --kill-child \
-    sh -c 'mount -t proc proc "$0/proc" && mkdir -p "$0/dev/pts" &&
-      mount -t devpts -o newinstance,ptmxmode=0666 devpts "$0/dev/pts" && exec chroot "$0" "$@"' "$root" env -i \
+    sh -c 'mount -t proc proc "$0/proc" &&
+      mount -t devpts -o newinstance,ptmxmode=0666 devpts "$0/dev/pts" &&
+      exec chroot "$0" "$@"' "$root" env -i \
     HOME=/home/new PATH=/usr/sbin:/usr/bin:/sbin:/bin CI=true "${settings[@]}" "$@"
 }
 
