@@ -36,6 +36,7 @@ ELSEWHERE = {
     r"tests/peers/torch_equality\.py .*": "peers",
     r"tests/peers/shapes\.py .*": "peers.shapes",
     r"convtune compile --layers quickstart --arch sm_90a": "compile-lists",
+    r"convtune compile --layers core --arch sm_90a": "compile-core",
     r"convtune compile --db .*": "tuner.pack",
 }
 
