@@ -30,6 +30,12 @@ def output_length(shape):
     return (shape["length"] + sum(shape["padding"]) - reach - 1) // shape["stride"] + 1
 
 
+def products(shape):
+    """Multiply-adds of the whole convolution."""
+    per_output = shape["kernel_size"] * shape["in_channels"] // shape["num_groups"]
+    return shape["batch"] * output_length(shape) * shape["out_channels"] * per_output
+
+
 def layers():
     """An entry of a layers file for each layout of each shape, but of those without an output."""
     for source, shapes in read_shapes().items():

@@ -18,14 +18,8 @@ EVERY = 41  # odd: the layouts alternate
 MOST_PRODUCTS = 2_000_000
 
 
-def products(layer):
-    depth = layer["in_channels"] // layer["num_groups"]
-    return (layer["batch"] * shapes.output_length(layer) * layer["out_channels"]
-            * layer["kernel_size"] * depth)
-
-
 def main():
-    layers = [layer for layer in shapes.layers() if products(layer) <= MOST_PRODUCTS]
+    layers = [layer for layer in shapes.layers() if shapes.products(layer) <= MOST_PRODUCTS]
     chosen = layers[::EVERY]
     assert len(layers) > 7000 and {layer["layout"] for layer in chosen} == set(shapes.LAYOUTS)
     with tempfile.TemporaryDirectory() as folder:

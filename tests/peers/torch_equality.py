@@ -26,7 +26,7 @@ except ImportError as missing:
     print(f"skipped: no Python module {missing.name}")
     sys.exit(77)
 
-from shapes import LAYOUTS, output_length, read_shapes
+from shapes import LAYOUTS, output_length, products, read_shapes
 
 DTYPES = {  # torch type, ε, least subnormal
     "float32": (torch.float32, 2.0**-24, 2.0**-149),
@@ -54,12 +54,6 @@ def parse_arguments():
         "--most-products", type=float, default=2e7, help="leave out shapes with more multiply-adds"
     )
     return parser.parse_args()
-
-
-def products(shape):
-    """Multiply-adds of the whole convolution."""
-    per_output = shape["kernel_size"] * shape["in_channels"] // shape["num_groups"]
-    return shape["batch"] * output_length(shape) * shape["out_channels"] * per_output
 
 
 def choose(sources, count, seed, most_products):
