@@ -1,7 +1,9 @@
 #include "tuner/progress.hpp"
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string_view>
 
@@ -56,14 +58,23 @@ Eta::End end_of(const LayerResult& result) {
   return Eta::End::at_once;
 }
 
-/// Progress that nobody reads any more must not end a sweep: write errors are ignored.
-template <typename... Values>
-void print(std::FILE* out, fmt::format_string<Values...> format, Values&&... values) {
-  std::fputs(fmt::format(format, std::forward<Values>(values)...).c_str(), out);
+/// How many characters a row of the terminal has; 0 where it does not tell.
+std::size_t columns_of(std::FILE* terminal) {
+  winsize size{};
+  return ioctl(fileno(terminal), TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
-/// Back to the start of the line, and clear it.
-constexpr const char* renew_line = "\r\033[K";
+/// Of UTF-8; each is taken for one column wide.
+std::size_t characters(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
+/// Back to where a line of so many characters begins, and clear it.
+std::string back_to_begin(std::size_t shown, std::size_t columns) {
+  const std::size_t rows_below = shown > 0 && columns > 0 ? (shown - 1) / columns : 0;
+  return rows_below > 0 ? fmt::format("\033[{}A\r\033[J", rows_below) : "\r\033[K";
+}
 
 }  // namespace
 
@@ -109,10 +120,9 @@ void Progress::candidate_ended(const SearchState& search) {
   ++measured_;
   eta_.candidate_ended(elapsed_seconds());
   if (!is_shown_) return;
-  print(out_, "{}[{}/{}] {}: {} of {} candidates{}, {:.1f} a second{}", renew_line, ended_ + 1,
-        layers_, layer_name_, search.measured, search.candidates, best_of(search),
-        static_cast<double>(measured_) / elapsed_seconds(), time_left());
-  std::fflush(out_);
+  renew_line(fmt::format("[{}/{}] {}: {} of {} candidates{}, {:.1f} a second{}", ended_ + 1,
+                         layers_, layer_name_, search.measured, search.candidates, best_of(search),
+                         static_cast<double>(measured_) / elapsed_seconds(), time_left()));
 }
 
 void Progress::layer_ended(const LayerResult& result) {
@@ -120,9 +130,17 @@ void Progress::layer_ended(const LayerResult& result) {
   ++ended_;
   if (!is_shown_) return;
   const bool goes_on = ended_ < layers_ && result.end != LayerEnd::not_reached;
-  print(out_, "{}[{}/{}] {}: {}{}\n", renew_line, ended_, layers_, layer_name_, outcome_of(result),
-        goes_on ? time_left() : "");
+  renew_line(fmt::format("[{}/{}] {}: {}{}", ended_, layers_, layer_name_, outcome_of(result),
+                         goes_on ? time_left() : ""),
+             true);
+}
+
+/// Progress that nobody reads any more must not end a sweep: write errors are ignored.
+void Progress::renew_line(const std::string& text, bool ends) {
+  const std::string line = back_to_begin(shown_, columns_of(out_)) + text + (ends ? "\n" : "");
+  std::fputs(line.c_str(), out_);
   std::fflush(out_);
+  shown_ = ends ? 0 : characters(text);
 }
 
 }  // namespace convtune

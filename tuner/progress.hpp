@@ -22,7 +22,8 @@ struct SearchState {
 };
 
 /// Tells people at a terminal how a sweep goes: a line a layer, which renews itself until the layer
-/// ends. Nothing of it is said elsewhere: it is no result.
+/// ends, however many rows of a narrow terminal it takes. Nothing of it is said elsewhere: it is no
+/// result.
 class Progress {
  public:
   explicit Progress(bool is_shown, std::FILE* out = stderr) : is_shown_(is_shown), out_(out) {}
@@ -38,6 +39,7 @@ class Progress {
  private:
   double elapsed_seconds() const;
   std::string time_left() const;
+  void renew_line(const std::string& text, bool ends = false);
 
   bool is_shown_;
   std::FILE* out_;
@@ -47,6 +49,7 @@ class Progress {
   std::size_t ended_ = 0;
   std::size_t measured_ = 0;
   std::string layer_name_;
+  std::size_t shown_ = 0;  ///< characters of the line that is to be renewed
 };
 
 /// "12.3 µs", "4.56 ms", "1.20 s": three digits.
