@@ -1,5 +1,6 @@
 """What a layer shows when it is selected."""
 
+import re
 import statistics
 
 import order
@@ -41,18 +42,33 @@ def quarters(row):
             f"{words.seconds(low)} and {words.seconds(high)}, median {words.seconds(middle)}")
 
 
+def _run(device, row):
+    return next((r for r in device.runs if r.get("id") == row.verdict.run), {})
+
+
+def _search_options(command):
+    """Those options of a sweep that decide how one layer is searched and timed."""
+    found = {"exhaustive": True} if "--exhaustive" in command.split() else {}
+    limit = re.search(r"--candidate-limit[ =](\S+)", command)
+    return found | ({"candidate-limit": limit[1]} if limit else {})
+
+
 def commands(device, row):
     """Shell lines that show the plan, time it again, search again in a database of its own and,
-    where the best generated kernel is a CUDA kernel, print its source."""
+    where the best generated kernel is a CUDA kernel, print its source. On a CPU they begin with the
+    threads that were used."""
     problem, kind = row.layer.problem, device.properties.get("kind")
-    lines = [words.shell("plan", problem), words.shell("bench", problem)]
+    on = {"device": kind} if kind else {}
+    lines = [words.shell("plan", problem, **on), words.shell("bench", problem, **on)]
     if row.verdict and kind:
-        run = next((r for r in device.runs if r.get("id") == row.verdict.run), {})
-        lines.append(words.shell("tune", problem, device=kind, seed=run.get("seed") or 0,
-                                 db="again.db"))
+        run = _run(device, row)
+        lines.append(words.shell("tune", problem, **on, seed=run.get("seed") or 0,
+                                 **_search_options(run.get("command") or ""), db="again.db"))
     if row.verdict and kind == "cuda" and row.verdict.best_generated:
         lines.append(words.shell("source", problem, config=row.verdict.best_generated,
                                  arch=device.properties.get("arch") or "sm_90a"))
+    if kind == "cpu" and device.properties.get("units"):
+        lines.insert(0, f"export CONVTUNE_NUM_THREADS={device.properties['units']}")
     return lines
 
 
@@ -76,8 +92,7 @@ def source(device, row, unit_is_shown):
 
 def decided(device, row):
     """When and by which command the winner was found."""
-    run = next((r for r in device.runs if r.get("id") == row.verdict.run), {})
-    return row.verdict.decided_at, run.get("command") or ""
+    return row.verdict.decided_at, _run(device, row).get("command") or ""
 
 
 def globals_of_templates():

@@ -31,8 +31,8 @@ def ratio(value):
     return f"{value:.2f}×" if value < 99.5 else f"{value:,.0f}×"
 
 
-def percent(value):
-    return NO_VALUE if value is None else f"{100 * value:.1f} %"
+def percent(value, decimals=1):
+    return NO_VALUE if value is None else f"{100 * value:.{decimals}f} %"
 
 
 def count(number, singular, plural=None):
@@ -99,8 +99,9 @@ def describe(problem):
 
 
 def shell(command, problem, **options):
-    """A shell line that runs `convtune command` on the problem."""
-    flags = "".join(f" --{name} {shlex.quote(str(value))}" for name, value in options.items())
+    """A shell line that runs `convtune command` on the problem; an option that is True is a flag."""
+    flags = "".join(f" --{name}" + ("" if value is True else f" {shlex.quote(str(value))}")
+                    for name, value in options.items())
     return f"convtune {command} --problem {shlex.quote(essential(problem))}{flags}"
 
 

@@ -13,6 +13,7 @@ import math
 import os
 import pathlib
 import platform
+import shlex
 import subprocess
 import sys
 import time
@@ -213,7 +214,7 @@ def main():
     first = json.loads(arguments.layers.read_text(encoding="utf-8")) if arguments.layers else []
     started = now()
     run = {"id": f"{started}-torch-{os.getpid()}", "device": device["identity"],
-           "tool_version": "", "tool_commit": "", "command": " ".join(sys.argv), "host_os": platform.platform(),
+           "tool_version": "", "tool_commit": "", "command": shlex.join(sys.argv), "host_os": platform.platform(),
            "compiler": "", "build_flags": "", "libraries": "", "driver": "", "nvrtc": versions(), "started_at": started, "seed": 1}
     failed = 0
     for fields in to_do(export, device["identity"], first):

@@ -22,10 +22,22 @@ def on_gpu(document):
 
 class CommandsTest(unittest.TestCase):
     def test_a_cpu_layer_can_be_planned_timed_and_tuned_again_with_its_seed(self):
-        lines = details.commands(*only_layer())
+        threads, *lines = details.commands(*only_layer())
+        self.assertEqual(threads, "export CONVTUNE_NUM_THREADS=8")
         self.assertEqual([line.split()[1] for line in lines], ["plan", "bench", "tune"])
-        self.assertTrue(lines[2].startswith("convtune tune --problem '{\"length\":16000,"))
-        self.assertTrue(lines[2].endswith("}' --device cpu --seed 1 --db again.db"))
+        for line, options in zip(lines, ("", "", " --seed 1 --db again.db")):
+            self.assertIn(" --problem '{\"length\":16000,", line)
+            self.assertTrue(line.endswith("}' --device cpu" + options), line)
+
+    def test_the_search_is_repeated_with_the_options_that_it_had(self):
+        for was, options in (("--exhaustive --budget 9", " --exhaustive"),
+                             ("--candidate-limit=2.5", " --candidate-limit 2.5"),
+                             ("--candidate-limit 7 --exhaustive",
+                              " --exhaustive --candidate-limit 7")):
+            def change(document, was=was):
+                document["runs"][0]["command"] = f"convtune tune {was} --layers core"
+            line = details.commands(*only_layer(change))[3]
+            self.assertTrue(line.endswith(f" --device cpu --seed 1{options} --db again.db"), line)
 
     def test_a_cuda_kernels_source_is_a_command_away(self):
         device, row = only_layer(on_gpu)
@@ -47,7 +59,7 @@ class CommandsTest(unittest.TestCase):
 
     def test_a_layer_without_a_winner_is_only_planned_and_timed(self):
         lines = details.commands(*only_layer(lambda document: document.update(verdicts=[])))
-        self.assertEqual([line.split()[1] for line in lines], ["plan", "bench"])
+        self.assertEqual([line.split()[1] for line in lines[1:]], ["plan", "bench"])
 
     def test_a_run_that_is_lost_leaves_the_date(self):
         found = details.decided(*only_layer(lambda document: document.update(runs=[])))

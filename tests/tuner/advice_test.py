@@ -31,6 +31,15 @@ class AdviceTest(ProgramCase):
         self.assertIn("\nmatch     exact\n", self.output("plan", "--problem", PROBLEM))
         self.assertIsNone(self.next_of())
 
+    def test_what_a_plan_was_asked_of_is_tuned(self):
+        other = self.folder / "the other.db"
+        self.output("tune", "--quiet", "--budget", "5", "--device", "cpu", "--db", str(other),
+                    "--problem", PROBLEM.replace("64", "65"))
+        asked = ("--device", "cpu", "--db", str(other))
+        self.output(*shlex.split(self.next_of(*asked)), "--quiet", "--budget", "5")
+        self.assertIsNone(self.next_of(*asked))
+        self.assertIsNotNone(self.next_of())
+
     def test_a_plan_for_a_gpu_that_is_not_there_is_the_cpus_and_says_why(self):
         told = self.output("plan", "--problem", PROBLEM, "--device", "cuda")
         self.assertRegex(told, r"\nmatch     cpu\nconfig    cpu_")

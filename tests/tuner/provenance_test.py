@@ -11,6 +11,7 @@ import html
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import unittest
@@ -65,6 +66,9 @@ class Provenance(ProgramCase):
             {"tool_version": told["version"], "tool_commit": told["commit"],
              "compiler": told["compiler"], "build_flags": told["flags"]})
         self.assertLessEqual(set(stored["libraries"].split("; ")), set(told["libraries"].split("; ")))
+        self.assertEqual(shlex.split(stored["command"]), [
+            ARGS.convtune, "tune", "--quiet", "--db", str(self.database), "--problem",
+            json.dumps(PROBLEM), "--device", "cpu", "--budget", "5"])
         page = self.folder / "page.html"
         run(ARGS.convtune, "report", "--db", str(self.folder / "a.db"), "--output", str(page),
             MPLCONFIGDIR=str(self.folder))

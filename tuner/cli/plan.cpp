@@ -9,6 +9,7 @@
 #include "kernels/error.hpp"
 #include "kernels/problem_json.hpp"
 #include "runtime/serve.hpp"
+#include "tuner/cli/command_line.hpp"
 #include "tuner/cli/commands.hpp"
 #include "tuner/cli/database_option.hpp"
 #include "tuner/cli/pack_option.hpp"
@@ -64,9 +65,13 @@ struct Choice {
 };
 
 /// The command after which the plan is this problem's own.
-std::string next_step(const PlanOptions& options) {
-  return fmt::format("convtune tune --problem '{}'{}", options.problem,
-                     options.arch ? ", where there is such a GPU" : "");
+std::string next_step(const PlanOptions& options, const DeviceProperties& device) {
+  std::string command = "convtune tune --problem " + shell_word(options.problem);
+  if (options.arch) return command + ", where there is such a GPU";
+  const bool on_cpu = device.kind == DeviceKind::cpu;
+  if (options.device != "auto") command += " --device " + (on_cpu ? "cpu" : options.device);
+  if (!options.database.empty()) command += " --db " + shell_word(options.database);
+  return command;
 }
 
 void print_text(const Choice& chosen, const std::vector<FamilySpace>& families,
@@ -79,7 +84,7 @@ void print_text(const Choice& chosen, const std::vector<FamilySpace>& families,
   if (!chosen.obstacle.empty()) {
     fmt::print("obstacle  Another kernel or the CPU takes its place: {}\n", chosen.obstacle);
   }
-  if (plan.match != Match::exact) fmt::print("next      {}\n", next_step(options));
+  if (plan.match != Match::exact) fmt::print("next      {}\n", next_step(options, chosen.device));
   for (const Quarantined& each : plan.quarantine) {
     fmt::print("quarantine {}: {}\n", each.config, each.reason);
   }

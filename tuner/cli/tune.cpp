@@ -10,6 +10,7 @@
 #include "kernels/say.hpp"
 #include "results/record_json.hpp"
 #include "tuner/cli/checks.hpp"
+#include "tuner/cli/command_line.hpp"
 #include "tuner/cli/commands.hpp"
 #include "tuner/cli/layer_options.hpp"
 #include "tuner/cli/pack_option.hpp"
@@ -102,12 +103,12 @@ int exit_code(const std::vector<LayerResult>& results) {
   return static_cast<int>(all_won ? Status::ok : Status::partial);
 }
 
-int tune(const TuneOptions& options, const std::string& command_line) {
+int tune(const TuneOptions& options) {
   const std::vector<Layer> layers = selected_layers(options.layers, "quickstart");
   const std::shared_ptr<Device> device = open_device(options.device);
   const DeviceProperties& properties = device->properties();
   Store store(options.database);
-  const Run run = describe_run(properties, command_line, options.sweep.seed);
+  const Run run = describe_run(properties, own_command_line(), options.sweep.seed);
   store.insert(run, properties);
 
   note_interrupts();
@@ -129,14 +130,6 @@ int tune(const TuneOptions& options, const std::string& command_line) {
     print_table(results, taken.count());
   }
   return exit_code(results);
-}
-
-std::string joined_command_line(const CLI::App& app) {
-  // CLI11 keeps no argv; the kernel does.
-  std::ifstream file("/proc/self/cmdline", std::ios::binary);
-  std::string text(std::istreambuf_iterator<char>(file), {});
-  std::ranges::replace(text, '\0', ' ');
-  return text.empty() ? app.get_name() : text.substr(0, text.size() - 1);
 }
 
 }  // namespace
@@ -171,9 +164,7 @@ void add_tune(CLI::App& app, Action& action) {
       "  convtune tune --layers mamba-130m --budget 5\n"
       "  convtune tune --device cpu --budget 5 --problem "
       "'{\"length\":999,\"in_channels\":8,\"out_channels\":8,\"kernel_size\":3}'");
-  command->callback([&app, &action, options] {
-    action = [&app, options] { return tune(*options, joined_command_line(app)); };
-  });
+  command->callback([&action, options] { action = [options] { return tune(*options); }; });
 }
 
 }  // namespace convtune::cli
