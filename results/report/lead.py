@@ -28,8 +28,8 @@ def verdict_sentence(device, summary):
     unreliable = default.unreliable + vendor.unreliable
     if unreliable:
         text += (f" {words.count(unreliable, 'comparison')} of times that scatter by more than "
-                 f"{MOST_NOISE:.0%} {'is' if unreliable == 1 else 'are'} left out: tune on a quiet "
-                 "machine.")
+                 f"{words.percent(MOST_NOISE, 0)} {'is' if unreliable == 1 else 'are'} left out: "
+                 "tune on a quiet machine.")
     return text
 
 

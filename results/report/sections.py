@@ -32,14 +32,14 @@ def _speedups(summary, prefix, compared):
         speedup.draw(summary, f"{prefix}earlier", lambda r: r.over_earlier,
                      "that of the earlier database",
                      f"what noise may make of the ratio: {BEYOND} times the combined spread of both "
-                     f"times, at least {INDIFFERENCE:.0%}"),
+                     f"times, at least {words.percent(INDIFFERENCE, 0)}"),
         nothing(summary.over_earlier, "No layer of this device has a generated kernel in both."),
         earlier_note(summary), "changes.html.j2")]
     peer = [Section(
         "peers", "Generated against peers",
         speedup.draw(summary, f"{prefix}peers", lambda r: r.over_peer, "the fastest peer",
-                     f"the {CONFIDENCE:.0%} interval of the ratio, from each side’s own; they were "
-                     "not measured in turns"),
+                     f"the {words.percent(CONFIDENCE, 0)} interval of the ratio, from each side’s "
+                     "own; they were not measured in turns"),
         nothing(summary.over_peer, ""), "The best generated kernel of a layer against the fastest "
         f"of what other programs took on this device: {peers}.")]
     return [

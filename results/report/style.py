@@ -34,7 +34,7 @@ _RC = {
     "xtick.labelsize": 8, "ytick.labelsize": 8, "xtick.color": MUTED, "ytick.color": MUTED,
     "xtick.labelcolor": INK, "ytick.labelcolor": INK, "text.color": INK,
     "figure.labelsize": 8.5, "legend.frameon": False, "legend.fontsize": 8, "hatch.linewidth": 0.7,
-    "figure.dpi": 100, "savefig.dpi": 200, "figure.max_open_warning": 0,
+    "figure.facecolor": "none", "axes.facecolor": "none", "figure.dpi": 100, "savefig.dpi": 200, "figure.max_open_warning": 0,
 }
 
 

@@ -6,7 +6,9 @@ import xml.etree.ElementTree as ET
 
 import example
 import load
+import style
 import summary
+from compare import Standing
 from figures import clock, convergence, heatmap, importance, noise, roofline, speedup, times
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -29,6 +31,18 @@ def every_figure(found):
             + roofline.draw(found, "rv", "vendor") + heatmap.draw(found, "h")
             + times.draw(found, "t") + importance.draw(found, "i") + convergence.draw(found, "c")
             + noise.draw(found, "n") + clock.draw(found, "k"))
+
+
+class ProfileTest(unittest.TestCase):
+    def test_every_proven_interval_of_many_layers_is_a_line(self):
+        found = summarised(example.export(50))
+        steps, _ = over_vendor(found)
+        reliable = [r.over_vendor for r in found.rows
+                    if r.over_vendor.standing is not Standing.unreliable]
+        lines = [path.get("d").count("M") for path in ET.fromstring(steps.svg).iter(f"{SVG}path")
+                 if style.CLOUD in path.get("style", "")]
+        self.assertEqual(lines, [sum(c.interval is not None for c in reliable)])
+        self.assertIn("with a thin line that is the 99 % interval", steps.caption)
 
 
 class EveryFigureTest(unittest.TestCase):
@@ -224,7 +238,7 @@ class RooflineTest(unittest.TestCase):
         row = document["measurements"][0] | {"samples": [1e-3], "flops": 2e9, "bytes": 5e6}
         (figure,) = roofline.draw(summarised(document | {"measurements": [row]}), "r", "generated")
         self.assertIn("best seen: 2000 GFLOP/s", texts(figure))
-        self.assertIn("5.00 GB/s", texts(figure))
+        self.assertIn("best seen: 5.00 GB/s", texts(figure))
 
 
 if __name__ == "__main__":

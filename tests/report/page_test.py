@@ -146,7 +146,7 @@ class VerdictTest(unittest.TestCase):
         text = Reader(html).text
         self.assertIn('<span class="unreliable">9,000×</span>', html)
         self.assertEqual(text.count("9,000×"), 1)
-        self.assertIn("1 comparison of times that scatter by more than 20% is left out", text)
+        self.assertIn("1 comparison of times that scatter by more than 20 % is left out", text)
         self.assertIn("by layer, 1 unreliable left out", text)
         self.assertIn("1 unreliable ratio left out.", text)
 

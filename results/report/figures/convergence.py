@@ -78,5 +78,5 @@ def draw(summary, name):
         return [style.figure(
             drawn, name, f"Search on {words.count(len(curves), 'layer')}: the time of the best "
             "generated candidate among those measured so far, over that of the best at the end. The "
-            f"median layer was within {NEAR - 1:.0%} after {words.count(middle, 'candidate')}. "
-            " A candidate that reached the finals counts with its time there.")]
+            f"median layer was within {words.percent(NEAR - 1, 0)} after {words.count(middle, 'candidate')}. "
+            "A candidate that reached the finals counts with its time there.")]

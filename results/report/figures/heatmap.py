@@ -9,6 +9,7 @@ from compare import Standing
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 
 MOST_BASES = 6
+_FACTORS = (1.1, 1.2, 1.5, 2, 3, 5, 10, 20, 50, 100, 1000)  # that a colour bar may name
 _VARIED = ("stride", "dilation", "num_groups", "padding")
 _COLOURS = LinearSegmentedColormap.from_list("gain", [style.LOSS, "#ffffff", style.GAIN])
 
@@ -95,10 +96,10 @@ def _draw(base, name, reach):
         for line in axes:
             line[0].set_ylabel("stride (samples)")
         bar = drawn.colorbar(image, ax=axes, shrink=0.9, aspect=18, pad=0.015)
-        step = next(step for step in (4, 2, 1, 0.5, 0.25, 0.125) if 2 * step <= reach)
-        ticks = [-2 * step, -step, 0, step, 2 * step]
-        bar.set_ticks(ticks, labels=[f"{2**t:.3g}×" for t in ticks])
-        bar.set_label("speed-up")
+        factors = [factor for factor in _FACTORS if math.log2(factor) <= reach][-2:]
+        ratios = [1, *factors, *(1 / factor for factor in factors)]
+        bar.set_ticks(list(map(math.log2, ratios)), labels=[f"{r:.2g}×" for r in ratios])
+        bar.set_label("speed-up (ratio)")
         bar.outline.set_visible(False)
         return style.figure(
             drawn, name, f"{base.name}: speed-up of the best generated kernel over the untuned "

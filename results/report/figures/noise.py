@@ -26,6 +26,7 @@ def _histogram(summary, name, every):
         axes.set_xlim(0, 100 * top)
         axes.set_xlabel("relative spread of a candidate's samples (1.4826 · MAD / median, %)")
         axes.set_ylabel("candidates (count)")
+        axes.yaxis.set_major_formatter("{x:,.0f}")
         style.legend_above(axes)
         axes.grid(axis="y")
         last = f" The last bin holds all {words.count(beyond, 'candidate')} beyond." if beyond else ""

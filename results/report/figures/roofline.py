@@ -34,10 +34,9 @@ def _envelope(axes, points, span):
     axes.annotate(f"best seen: {words.significant(rate)} GFLOP/s", (high, rate), ha="right",
                   va="bottom", xytext=(0, 3), textcoords="offset points", fontsize=7.5,
                   color=style.MUTED)
-    middle = (low * ridge) ** 0.5
-    axes.annotate(f"best seen:\n{words.significant(bandwidth)} GB/s", (middle, middle * bandwidth),
-                  va="bottom", ha="right", xytext=(-2, 1), textcoords="offset points",
-                  fontsize=7.5, color=style.MUTED)
+    axes.annotate(f"best seen: {words.significant(bandwidth)} GB/s", (low, low * bandwidth),
+                  va="center", xytext=(6, 0), textcoords="offset points", fontsize=7.5,
+                  color=style.MUTED)
 
 
 def _panel(axes, points, span, colour, marker):

@@ -1,5 +1,7 @@
 """Bars: how the best generated kernel of each layer stands against another kernel."""
 
+import math
+
 import style
 import words
 from compare import CONFIDENCE, Standing
@@ -53,9 +55,20 @@ def _bars(axes, rows, pick):
     _legend(axes, {c.standing for c in comparisons})
 
 
+def _intervals(axes, comparisons):
+    """A thin line a layer, over its step."""
+    x, y = [], []
+    for rank, c in enumerate(comparisons, 1):
+        if c.interval:
+            x += [rank + 0.5, rank + 0.5, math.nan]
+            y += [*c.interval, math.nan]
+    axes.plot(x, y, color=style.CLOUD, linewidth=0.5, solid_capstyle="butt")
+
+
 def _profile(axes, rows, pick):
     """All layers by rank, without names: one step a layer, losses hatched."""
-    ratios = [pick(r).ratio for r in rows]
+    comparisons = [pick(r) for r in rows]
+    ratios = [c.ratio for c in comparisons]
     low, high = _limits(ratios)
     edges = list(range(1, len(rows) + 2))
     steps = [*ratios, ratios[-1]]
@@ -68,15 +81,18 @@ def _profile(axes, rows, pick):
                               **_LOOKS[standing])
     ties = [x + 0.5 for x, r in enumerate(rows, 1) if pick(r).standing is Standing.tie]
     style.ticks(axes, ties, 0, color=style.INK, linewidth=0.6)
+    _intervals(axes, comparisons)
     axes.axhline(1, color=style.INK, linewidth=0.9)
     axes.set_xlim(1, len(rows) + 1)
     axes.grid(axis="y")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.set_xlabel("layers, by speed-up (rank)")
     style.ratio_axis(axes, "y", low, high)
     _legend(axes, {Standing.slower, Standing.faster} if losses else {Standing.faster})
 
 
-IN_TURNS = f"the {CONFIDENCE:.0%} interval of the ratio, from rounds in which both ran in turn"
+IN_TURNS = (f"the {words.percent(CONFIDENCE, 0)} interval of the ratio, from rounds in which both "
+            "ran in turn")
 
 
 def draw(summary, name, pick, against, interval=IN_TURNS):
@@ -102,8 +118,9 @@ def draw(summary, name, pick, against, interval=IN_TURNS):
         _profile(axes, rows, pick)
         axes.set_ylabel("\n(".join(label.rsplit(" (", 1)))
         figures.append(style.figure(
-            drawn, name, f"{about} All {words.count(len(rows), 'layer')}, one step each; ticks "
-            "below the steps mark ties, which are no proven difference."))
+            drawn, name, f"{about} All {words.count(len(rows), 'layer')}, one step each, with a thin "
+            f"line that is {interval}; ticks below the steps mark ties, which are no proven "
+            "difference."))
     with style.canvas(0.9 + 0.235 * 2 * ENDS) as (drawn, axes):
         _bars(axes, rows[:ENDS] + rows[-ENDS:], pick)
         axes.axhline(ENDS - 0.5, color=style.MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
