@@ -3,5 +3,5 @@
 # layouts, three dtypes; the tests of the Python package, and the README's example of it, installed.
 set -euo pipefail
 scripts/build.sh default
-ctest --preset default -R '^python\.|^install\.python_example$'
+ctest --preset default -R '^python\.|^install\.(numpy|torch)_example$'
 /usr/bin/python3 -B tests/peers/torch_equality.py build/default/tuner/convtune --count 600

@@ -22,7 +22,7 @@ DONE, IN_PART, INTERRUPTED = 0, 5, 130
 
 # Of whole commands: the stage of scripts/test.sh or the test that runs them.
 ELSEWHERE = {
-    r"convtune (\w+|COMMAND --help|plan --why|compile --pack FILE)": "tuner.help",
+    r"convtune (\w+|COMMAND --help|plan --why|compile --pack)": "tuner.help",
     r"build/default/tuner/convtune|convtune --version": "install.command_runs",
     r"scripts/(tune|test)\.sh|scripts/test\.sh --stage fresh": "fresh",
     r"scripts/faults\.sh": "faults",

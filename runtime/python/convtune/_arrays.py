@@ -63,9 +63,10 @@ def _is_packed(shape, strides):
 
 def _from_interface(array, what):
     interface = array.__array_interface__
-    dtype = _TYPE_STRINGS.get(interface["typestr"])
+    found = getattr(array, "dtype", interface["typestr"])
+    is_bfloat16 = getattr(found, "name", None) == "bfloat16"  # of ml_dtypes
+    dtype = "bfloat16" if is_bfloat16 else _TYPE_STRINGS.get(interface["typestr"])
     if dtype is None:
-        found = getattr(array, "dtype", interface["typestr"])
         raise Error(f"{what} is {found}; it must be float32, float16 or bfloat16")
     shape, strides = interface["shape"], interface.get("strides")
     if strides is not None:
