@@ -50,7 +50,21 @@ int main(int argc, char** argv) {
   app.footer(
       "Exit codes: 0 done, 1 a check failed, 2 usage or invalid problem, 3 no such device, driver\n"
       "or compiler, 4 database or file error, 5 done in part, 128+n ended by signal n.\n"
-      "When something is wrong, `convtune devices` is the first thing to run.");
+      "When something is wrong, `convtune devices` is the first thing to run.\n\n"
+      "Environment:\n"
+      "  CONVTUNE_DB             the database\n"
+      "  XDG_DATA_DIRS           folders in which convtune/convtune.db is read after the user's\n"
+      "  CONVTUNE_CACHE_DIR      the folder of compiled kernels\n"
+      "  CONVTUNE_PACK           compiled kernels from `convtune compile --pack`, used before the "
+      "cache\n"
+      "  CONVTUNE_NUM_THREADS    threads of the CPU kernels, 1 to 1024\n"
+      "  CONVTUNE_NVRTC          the NVRTC library's file, and no other\n"
+      "  CONVTUNE_COMPILE_LIMIT  seconds after which NVRTC is given up on a kernel\n"
+      "  CONVTUNE_CUDNN          the cuDNN library's file, and no other\n"
+      "  CUDA_HOME               a CUDA toolkit in which NVRTC and cuDNN are looked for\n"
+      "  CONVTUNE_CUDA_HINT      one more folder in which lib or lib64 holds NVRTC\n"
+      "  CONVTUNE_PYTHON         Python with matplotlib and jinja2, for `convtune report`\n"
+      "  CONVTUNE_REPORT_DIR     the folder of the report's program");
   cli::Action action;
   cli::add_tune(app, action);
   cli::add_plan(app, action);

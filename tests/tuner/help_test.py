@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Every example line of every `--help` works as it stands, on the CPU and a scratch database, and the
-README's table of commands says what `--help` says.
+README's tables of commands and environment variables say what `--help` says.
 
 Usage: help_test.py CONVTUNE README. Exit codes: 0 all as it should be, 1 not.
 """
@@ -25,6 +25,25 @@ def commands_of(help_text):
     listed = re.search(r"^Subcommands:\n((?:  .+\n)+)", help_text, re.MULTILINE)
     lines = listed.group(1).splitlines() if listed else []
     return dict(line.split(maxsplit=1) for line in lines)
+
+
+def environment_of(help_text):
+    """The environment variables that a help text lists, each with its meaning."""
+    return dict(re.findall(r"^  ([A-Z_]+)  +(.+)$", help_text.partition("\nEnvironment:\n")[2], re.M))
+
+
+def table_faults(readme, help_text):
+    for command, summary in commands_of(help_text).items():
+        if f"| `{command}` | {summary} |" not in readme:
+            yield f"{command}: the README's table does not say \"{summary}\""
+    variables = environment_of(help_text)
+    for name, meaning in variables.items():
+        if f"| `{name}` | {meaning} |" not in readme:
+            yield f"{name}: the README's table does not say \"{meaning}\""
+    of_python = {"CONVTUNE_LIBRARY"}
+    told = set(re.findall(r"^\| `([A-Z_]+)` \|", readme, re.M))
+    if told != variables.keys() | of_python:
+        yield f"--help or the README lacks {told ^ (variables.keys() | of_python)}"
 
 
 def examples_of(help_text):
@@ -99,9 +118,7 @@ def main():
             fault = scratch.fault(path, line)
             if fault:
                 faults.append(f"{' '.join(path)}: {fault}")
-        for command, summary in commands_of(scratch.help(())).items():
-            if f"| `{command}` | {summary} |" not in readme:
-                faults.append(f"{command}: the README's table does not say \"{summary}\"")
+        faults += table_faults(readme, scratch.help(()))
     print("\n".join(faults) or f"{len(examples)} examples run")
     return 1 if faults or not examples else 0
 
