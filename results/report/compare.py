@@ -11,12 +11,13 @@ BEYOND = 3  # combined spreads that times of two databases must be apart
 
 
 class Standing(Enum):
-    """How the generated kernel stands against another. A tie is no proven difference; of times
-    that scatter by more than MOST_NOISE, nothing is said."""
+    """How the generated kernel stands against another. A tie is no proven difference over enough
+    rounds; with fewer it is open. Of times that scatter by more than MOST_NOISE, nothing is said."""
 
     faster = "faster"
     tie = "tie"
     slower = "slower"
+    open = "open"
     unreliable = "unreliable"
 
 
@@ -30,7 +31,9 @@ class Comparison:
     def standing(self):
         if self.noise > MOST_NOISE:
             return Standing.unreliable
-        low, high = self.interval or (0, math.inf)
+        if self.interval is None:
+            return Standing.open
+        low, high = self.interval
         return Standing.faster if low > 1 else Standing.slower if high < 1 else Standing.tie
 
 
@@ -51,6 +54,8 @@ def median_interval(values, confidence=CONFIDENCE):
 def in_turns(one, other):
     """The interval of other / one, at CONFIDENCE, from rounds in which both measurements ran in
     turn; None if there were no such rounds, or too few."""
+    if one is other:
+        return 1.0, 1.0
     if not (one and other) or one.run != other.run or len(one.samples) != len(other.samples):
         return None
     return median_interval([b / a for a, b in zip(one.samples, other.samples)])

@@ -19,6 +19,8 @@ def verdict_sentence(device, summary):
         text += (" and at" if default.layers else ": the generated kernels run at")
         text += (f" {words.ratio(vendor.mean)} that of the vendor’s ({', '.join(summary.vendors)}), "
                  f"to which they lose on {vendor.slower} of {words.count(vendor.layers, 'layer')}")
+        if vendor.open:
+            text += f", {vendor.open} of them measured too briefly to tell"
     elif default.layers and not vendor.unreliable:
         text += "; no vendor library was measured"
     text += " (geometric means)." if default.layers or vendor.layers else "."
@@ -54,7 +56,9 @@ def key_figures(summary):
         found.append((words.ratio(vendor.mean), "generated over vendor",
                       reach(vendor)))
         found.append((f"{vendor.slower:,}", "layers lost to the vendor",
-                      f"{vendor.faster:,} won, {vendor.ties:,} tied, of {vendor.layers:,}"))
+                      f"{vendor.faster:,} won, {vendor.ties:,} tied, "
+                      + (f"{vendor.open:,} open, " if vendor.open else "")
+                      + f"of {vendor.layers:,}"))
     if peer.layers:
         found.append((words.ratio(peer.mean), "generated over peers", reach(peer)))
     return found

@@ -14,7 +14,7 @@ matplotlib.use("svg")
 
 import matplotlib.pyplot as plt
 from markupsafe import Markup
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 # Told apart in grey by lightness and, where it matters, by hatch or marker as well.
 INK, MUTED, RULE, PAPER = "#1d2329", "#5f6872", "#d5d9de", "#ffffff"
@@ -132,6 +132,12 @@ def ratio_axis(axes, which, low, high):
     axis.set_major_locator(FixedLocator(ticks))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}×"))
+
+
+def whole_numbers(axis):
+    """Labels a linear axis of counts: 0, 500, 1,000."""
+    axis.set_major_locator(MaxNLocator(nbins="auto", steps=[1, 2, 5, 10], integer=True))
+    axis.set_major_formatter("{x:,.0f}")
 
 
 def count_axis(axes, most):

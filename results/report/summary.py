@@ -106,6 +106,7 @@ class Total:
     faster: int
     ties: int
     slower: int
+    open: int
 
 
 def total(comparisons):
@@ -122,6 +123,7 @@ def total(comparisons):
         faster=standings.count(Standing.faster),
         ties=standings.count(Standing.tie),
         slower=standings.count(Standing.slower),
+        open=standings.count(Standing.open),
     )
 
 

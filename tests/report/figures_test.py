@@ -115,14 +115,14 @@ class NothingTest(unittest.TestCase):
 
 
 class SpeedupTest(unittest.TestCase):
-    def one(self, ratio):
+    def one(self, ratio, rounds=15):
         """One layer on which the vendor's kernel took `ratio` times as long in every round."""
         document = example.export(1)
         verdict = document["verdicts"][0]
         verdict.update(best_generated_seconds=1e-3, best_vendor_seconds=ratio * 1e-3)
         for row in document["measurements"]:
             if row["config"] in (verdict["best_generated"], verdict["best_vendor"]):
-                row["samples"] = [(ratio if row["origin"] == "vendor" else 1) * 1e-3] * 15
+                row["samples"] = [(ratio if row["origin"] == "vendor" else 1) * 1e-3] * rounds
         (figure,) = over_vendor(summarised(document))
         return figure
 
@@ -136,6 +136,17 @@ class SpeedupTest(unittest.TestCase):
 
     def test_a_tie_is_called_one(self):
         self.assertIn("tie: no proven difference", texts(self.one(1)))
+
+    def test_what_few_rounds_leave_open_is_no_tie(self):
+        self.assertNotIn("tie: no proven difference", texts(self.one(20, rounds=3)))
+        self.assertIn("open: too few rounds", texts(self.one(20, rounds=3)))
+
+    def test_counts_are_labelled_where_they_are_whole(self):
+        for most in (2, 22, 20_000):
+            with style.canvas(2) as (_, axes):
+                axes.set_xlim(0, most)
+                style.whole_numbers(axes.xaxis)
+                self.assertEqual([place for place in axes.get_xticks() if place % 1], [])
 
     def test_a_thousand_layers_stay_small(self):
         figures = every_figure(summarised(example.export(1000)))

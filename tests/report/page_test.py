@@ -121,6 +121,15 @@ class VerdictTest(unittest.TestCase):
                       "run at 4.00× the speed of the untuned default and at 1.00× that of the "
                       "vendor’s (onednn), to which they lose on 1 of 2 layers", text)
 
+    def test_says_how_many_layers_were_measured_too_briefly(self):
+        document = example.export(2)
+        for row in document["measurements"]:
+            if row["problem"] == document["verdicts"][0]["problem"]:
+                row["samples"] = row["samples"][:5]
+        text = Reader(rendered(document)).text
+        self.assertIn("of 2 layers, 1 of them measured too briefly to tell (geometric means)", text)
+        self.assertIn("1 open, of 2", text)
+
     def test_says_that_no_vendor_was_measured(self):
         text = Reader(rendered(example.export(3, vendor=False))).text
         self.assertIn("no vendor library was measured", text)

@@ -28,7 +28,7 @@ def draw_axis(axes, count, begins):
         axes.annotate(date[:10], (place, 1), xycoords=axes.get_xaxis_transform(), xytext=(3, -2),
                       textcoords="offset points", va="top", fontsize=7.5, color=style.MUTED)
     axes.set_xlim(1, count + 1)
-    axes.xaxis.set_major_formatter("{x:,.0f}")
+    style.whole_numbers(axes.xaxis)
     axes.set_xlabel("candidates in the order in which they were measured (count)")
     axes.grid(axis="y")
     return " Dashed lines: where another sweep begins." if marked else ""

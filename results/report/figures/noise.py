@@ -26,10 +26,10 @@ def _histogram(summary, name, every):
         axes.set_xlim(0, 100 * top)
         axes.set_xlabel("relative spread of a candidate's samples (1.4826 · MAD / median, %)")
         axes.set_ylabel("candidates (count)")
-        axes.yaxis.set_major_formatter("{x:,.0f}")
+        style.whole_numbers(axes.yaxis)
         style.legend_above(axes)
         axes.grid(axis="y")
-        last = f" The last bin holds all {words.count(beyond, 'candidate')} beyond." if beyond else ""
+        last = f" The last bin also holds {words.count(beyond, 'candidate')} beyond." if beyond else ""
         return style.figure(drawn, name, "How far repeated runs of one candidate scatter. A "
                             f"difference smaller than this is noise.{last}")
 
@@ -89,6 +89,7 @@ def _rounds(name, winners):
         axes.axhline(1, color=style.INK, linewidth=0.9)
         axes.set_xlim(1, len(middle))
         style.ratio_axis(axes, "y", min(0.97, *low), max(1.03, *high))
+        style.whole_numbers(axes.xaxis)
         axes.set_xlabel("round of the finals (count)")
         axes.set_ylabel("time over the winner’s\nmedian (ratio, log scale)")
         style.legend_above(axes)

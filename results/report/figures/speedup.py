@@ -14,9 +14,10 @@ _LOOKS = {
     Standing.faster: {"facecolor": style.GAIN, "edgecolor": style.GAIN},
     Standing.tie: {"facecolor": style.PAPER, "edgecolor": style.INK},
     Standing.slower: {"facecolor": style.PAPER, "edgecolor": style.LOSS, "hatch": "//////"},
+    Standing.open: {"facecolor": style.PAPER, "edgecolor": style.MUTED, "linestyle": (0, (3, 2))},
 }
 _MEANINGS = {Standing.faster: "faster", Standing.tie: "tie: no proven difference",
-             Standing.slower: "slower"}
+             Standing.slower: "slower", Standing.open: "open: too few rounds"}
 
 
 def _limits(ratios):
@@ -79,13 +80,14 @@ def _profile(axes, rows, pick):
             axes.fill_between(edges[first : last + 1], 1,
                               [*steps[first:last], steps[last - 1]], step="post", linewidth=0.4,
                               **_LOOKS[standing])
-    ties = [x + 0.5 for x, r in enumerate(rows, 1) if pick(r).standing is Standing.tie]
-    style.ticks(axes, ties, 0, color=style.INK, linewidth=0.6)
+    unproven = [x + 0.5 for x, c in enumerate(comparisons, 1)
+                if c.standing in (Standing.tie, Standing.open)]
+    style.ticks(axes, unproven, 0, color=style.INK, linewidth=0.6)
     _intervals(axes, comparisons)
     axes.axhline(1, color=style.INK, linewidth=0.9)
     axes.set_xlim(1, len(rows) + 1)
     axes.grid(axis="y")
-    axes.xaxis.set_major_formatter("{x:,.0f}")
+    style.whole_numbers(axes.xaxis)
     axes.set_xlabel("layers, by speed-up (rank)")
     style.ratio_axis(axes, "y", low, high)
     _legend(axes, {Standing.slower, Standing.faster} if losses else {Standing.faster})
@@ -119,8 +121,7 @@ def draw(summary, name, pick, against, interval=IN_TURNS):
         axes.set_ylabel("\n(".join(label.rsplit(" (", 1)))
         figures.append(style.figure(
             drawn, name, f"{about} All {words.count(len(rows), 'layer')}, one step each, with a thin "
-            f"line that is {interval}; ticks below the steps mark ties, which are no proven "
-            "difference."))
+            f"line that is {interval}; ticks below the steps mark those without a proven difference."))
     with style.canvas(0.9 + 0.235 * 2 * ENDS) as (drawn, axes):
         _bars(axes, rows[:ENDS] + rows[-ENDS:], pick)
         axes.axhline(ENDS - 0.5, color=style.MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
