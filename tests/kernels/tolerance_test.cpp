@@ -4,8 +4,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <complex>
 #include <cstddef>
 #include <limits>
+#include <numbers>
+#include <numeric>
+#include <random>
 #include <vector>
 
 namespace convtune {
@@ -143,6 +147,64 @@ TEST(Compare, FindsTheWorstOfTheOutputsAskedFor) {
   EXPECT_EQ(result.wrong, 1);
   EXPECT_EQ(result.worst_index, 9);
   EXPECT_NEAR(result.worst_ratio, 1.5, 0.05);
+}
+
+using Spectrum = std::vector<std::complex<double>>;
+
+Spectrum transformed(const Spectrum& values, double direction) {
+  const auto size = static_cast<double>(values.size());
+  Spectrum sums(values.size());
+  for (std::size_t f = 0; f < values.size(); ++f) {
+    for (std::size_t t = 0; t < values.size(); ++t) {
+      const double turns = direction * static_cast<double>(f * t % values.size()) / size;
+      sums[f] += values[t] * std::polar(1.0, 2 * std::numbers::pi * turns);
+    }
+  }
+  return sums;
+}
+
+std::complex<double> rounded_to_float(std::complex<double> value) {
+  const std::complex<float> rounded(value);
+  return rounded;
+}
+
+/// y of one channel, whose transforms are exact but for one rounding of each value to float32.
+std::vector<float> by_transforms(const std::vector<float>& x, const std::vector<float>& w) {
+  Spectrum signal(x.begin(), x.end()), taps(w.begin(), w.end());
+  taps.resize(x.size());
+  signal = transformed(signal, -1);
+  taps = transformed(taps, -1);
+  for (std::size_t f = 0; f < signal.size(); ++f)
+    signal[f] =
+        rounded_to_float(rounded_to_float(signal[f]) * std::conj(rounded_to_float(taps[f])));
+  signal = transformed(signal, 1);
+  std::vector<float> y(x.size() - w.size() + 1);
+  for (std::size_t t = 0; t < y.size(); ++t)
+    y[t] = static_cast<float>(signal[t].real() / static_cast<double>(x.size()));
+  return y;
+}
+
+// Why there is no family of them: what is loud in a block drowns what is not.
+TEST(Compare, RejectsTheNoiseOfFourierTransforms) {
+  const Problem problem = {.length = 128, .in_channels = 1, .out_channels = 1, .kernel_size = 16};
+  std::mt19937 random(1);
+  std::normal_distribution<float> normal;
+  std::vector<float> x(128), w(16);
+  for (float& value : w) value = normal(random);
+  for (std::size_t i = 64; i < 128; ++i) x[i] = normal(random);  // behind silence
+
+  std::vector<std::int64_t> indices(113);
+  std::iota(indices.begin(), indices.end(), 0);
+  const auto expected = reference_at(problem, x.data(), w.data(), nullptr, indices);
+  const std::vector<float> y = by_transforms(x, w);
+  for (std::size_t i = 0; i < y.size(); ++i) EXPECT_NEAR(y[i], expected[i].value, 1e-5);
+  EXPECT_GT(compare(problem, y.data(), indices, expected).wrong, 40);  // of 49 that are 0
+
+  std::vector<float> direct(113);
+  for (std::size_t t = 0; t < direct.size(); ++t) {
+    for (std::size_t k = 0; k < w.size(); ++k) direct[t] += x[t + k] * w[k];
+  }
+  EXPECT_EQ(compare(problem, direct.data(), indices, expected).wrong, 0);
 }
 
 }  // namespace
