@@ -20,6 +20,7 @@ constexpr std::string_view family_name = "cuda_halo";
 constexpr std::int64_t most_channels_of_16_bits = 64;
 constexpr std::int64_t few_outputs = 8;
 constexpr std::int64_t most_sums = 64;
+constexpr std::int64_t most_filled_columns = 16;
 
 bool is_matrix(const Problem& p) { return p.dtype != DType::float32; }
 std::int64_t least_tile_l(const Problem& p) { return is_matrix(p) ? 16 : 32; }
@@ -66,8 +67,19 @@ bool sums_fit_registers(const Problem&, const Config& c, const DeviceProperties&
   return c.at("tile_l") * c.at("tile_c") <= most_sums * cuda::warp_lanes;
 }
 
+// A row of x takes shared memory as long as 16 columns take the tensor cores: more gain nothing.
+bool fill_holds_runs(const Problem& p, const Config& c, const DeviceProperties&) {
+  return c.at("fill") == 0 || (is_matrix(p) && c.at("tile_c") <= most_filled_columns &&
+                               c.at("tile_c") >= 2 * out_channels_per_group(p));
+}
+
+bool taps_of_a_run_overlap(const Problem& p, const Config& c, const DeviceProperties&) {
+  return c.at("fill") == 0 || (p.stride % p.dilation == 0 && p.stride / p.dilation < p.kernel_size);
+}
+
 // A tile covers less than twice a group's output channels, and not much less than it could.
 bool tile_channels_used(const Problem& p, const Config& c, const DeviceProperties&) {
+  if (c.at("fill") != 0) return true;
   const std::int64_t channels = out_channels_per_group(p);
   const std::int64_t tile = c.at("tile_c");
   return (tile == least_tile_c(p) || tile < 2 * channels) &&
@@ -81,7 +93,8 @@ bool warps_used(const Problem& p, const Config& c, const DeviceProperties&) {
 }
 
 bool length_used(const Problem& p, const Config& c, const DeviceProperties&) {
-  const std::int64_t block = tiles_l(c) * c.at("tile_l");
+  const std::int64_t run = c.at("fill") == 0 ? 1 : c.at("tile_c") / out_channels_per_group(p);
+  const std::int64_t block = tiles_l(c) * c.at("tile_l") * run;
   return c.at("tile_l") == least_tile_l(p) || block < 2 * output_length(p);
 }
 
@@ -113,9 +126,16 @@ std::vector<Constraint> constraints() {
       {"tile_serves_dtype",
        "16-bit types: tile_c is at least 8; float32: at most 32, and tile_l is at least 32",
        tile_serves_dtype},
+      {"fill_holds_runs",
+       "fill: 16-bit types, and tile_c is at most 16 and twice a group's output channels at least",
+       fill_holds_runs},
+      {"taps_of_a_run_overlap",
+       "fill: the dilation divides the stride, and neighbouring positions have taps in common",
+       taps_of_a_run_overlap},
       {"sums_fit_registers", "a thread holds at most 64 sums", sums_fit_registers},
       {"tile_channels_used",
-       "tile_c is less than twice a group's output channels, and at least 8 or all of them",
+       "fill, or tile_c is less than twice a group's output channels, and at least 8 or all of "
+       "them",
        tile_channels_used},
       {"warps_used", "at most 4 warps, and not more slices than there are channel tiles",
        warps_used},
@@ -135,10 +155,11 @@ std::vector<Constraint> constraints() {
 
 std::vector<Parameter> parameters() {
   return {
-      {"tile_l", {16, 32, 64, 128, 256}, "output positions of a warp's tile"},
-      {"tile_c", {1, 2, 4, 8, 16, 32, 48, 64}, "output channels of a warp's tile"},
+      {"tile_l", {16, 32, 64, 128, 256}, "output positions of a warp's tile, or runs of them"},
+      {"tile_c", {1, 2, 4, 8, 16, 32, 48, 64}, "output channels of a warp's tile, or its columns"},
       {"slices", {1, 2, 4}, "tiles of a block along the channels"},
       {"split", {1, 4}, "warps that share a tile, each with a part of the reduction"},
+      {"fill", {0, 1}, "1: a tile's columns hold several positions of a group's few outputs"},
   };
 }
 
@@ -152,11 +173,14 @@ Cost cost(const Problem& p, const Config& config) {
           .arithmetic = is_matrix(p) ? Arithmetic::mma_16_bits : Arithmetic::lanes};
 }
 
-Config config_of(std::int64_t tile_l, std::int64_t tile_c, std::int64_t slices,
-                 std::int64_t split) {
-  return {
-      .family = std::string(family_name),
-      .settings = {{"tile_l", tile_l}, {"tile_c", tile_c}, {"slices", slices}, {"split", split}}};
+Config config_of(std::int64_t tile_l, std::int64_t tile_c, std::int64_t slices, std::int64_t split,
+                 std::int64_t fill) {
+  return {.family = std::string(family_name),
+          .settings = {{"tile_l", tile_l},
+                       {"tile_c", tile_c},
+                       {"slices", slices},
+                       {"split", split},
+                       {"fill", fill}}};
 }
 
 /// The tile that wastes the fewest channels, the wider of equals, up to what still leaves a tile
@@ -184,28 +208,46 @@ std::array<std::int64_t, 3> preferred_slices(const Problem& p, std::int64_t tile
   return shared ? std::array<std::int64_t, 3>{1, 2, 4} : std::array<std::int64_t, 3>{4, 2, 1};
 }
 
+/// Columns of a tile, and whether several positions fill them.
+struct Columns {
+  std::int64_t tile_c;
+  std::int64_t fill;
+};
+
+/// What the busier of tensor cores and shared memory does: a row of x takes the one as long as 16
+/// columns take the other.
+double work(const Problem& p, const Config& config) {
+  const double columns = std::max<double>(16, static_cast<double>(config.at("tile_c")));
+  const double flops = cost(p, config).flops;
+  return is_matrix(p) ? flops * columns / static_cast<double>(config.at("tile_c")) : flops;
+}
+
 // The longest tile that leaves every SM two blocks and computes little beyond the output. Where
 // none leaves as many, what gives the most blocks.
 Config default_config(const Problem& p, const DeviceProperties& device) {
-  const std::int64_t tile_c = default_tile_c(p);
-  Config best = config_of(least_tile_l(p), tile_c, 1, 1);
+  const std::int64_t unfilled = default_tile_c(p);
+  Config best = config_of(least_tile_l(p), unfilled, 1, 1, 0);
   if (!indices_fit_64_bits(p)) return best;
-  const std::int64_t longest = most_default_sums(p) * cuda::warp_lanes / tile_c;
   const std::int64_t enough = 2L * device.units;
   std::int64_t most_blocks = 0;
-  double least_flops = std::numeric_limits<double>::infinity();
-  for (const std::int64_t split : {4, 1}) {
-    for (const std::int64_t tile_l : {16, 32, 64, 128, 256}) {
-      for (const std::int64_t slices : preferred_slices(p, tile_c)) {
-        const Config config = config_of(tile_l, tile_c, slices, split);
-        if (tile_l > longest || broken_constraint(cuda_halo(), p, config, device) != nullptr)
-          continue;
-        const std::int64_t grid = blocks(halo_config(p, config), conv_shape(p));
-        const double flops = cost(p, config).flops;
-        if (grid < enough ? grid <= most_blocks : flops > 1.1 * least_flops) continue;
-        best = config;
-        most_blocks = std::max(most_blocks, grid);
-        if (grid >= enough) least_flops = std::min(least_flops, flops);
+  double least_work = std::numeric_limits<double>::infinity();
+  const auto offer = [&](const Config& config) {
+    const std::int64_t longest = most_default_sums(p) * cuda::warp_lanes / config.at("tile_c");
+    if (config.at("tile_l") > longest ||
+        broken_constraint(cuda_halo(), p, config, device) != nullptr)
+      return;
+    const std::int64_t grid = blocks(halo_config(p, config), conv_shape(p));
+    const double work_of = work(p, config);
+    if (grid < enough ? grid <= most_blocks : work_of > 1.1 * least_work) return;
+    best = config;
+    most_blocks = std::max(most_blocks, grid);
+    if (grid >= enough) least_work = std::min(least_work, work_of);
+  };
+  for (const auto& [tile_c, fill] : {Columns{unfilled, 0}, {8, 1}, {most_filled_columns, 1}}) {
+    for (const std::int64_t split : {4, 1}) {
+      for (const std::int64_t tile_l : {16, 32, 64, 128, 256}) {
+        for (const std::int64_t slices : preferred_slices(p, tile_c))
+          offer(config_of(tile_l, tile_c, slices, split, fill));
       }
     }
   }
@@ -249,7 +291,8 @@ HaloConfig halo_config(const Problem& p, const Config& config) {
                   .split = static_cast<int>(config.at("split")),
                   .vec_x = static_cast<int>(vec_x(p)),
                   .vec_y = static_cast<int>(vec_y(p, config)),
-                  .folded = is_matrix(p) && p.in_channels == 1};
+                  .folded = is_matrix(p) && p.in_channels == 1,
+                  .filled = config.at("fill") != 0};
   c.index_bits = fits_32_bits(c, conv_shape(p)) ? 32 : 64;
   return c;
 }
@@ -258,9 +301,9 @@ std::string instantiation(const HaloConfig& c) {
   return fmt::format(
       "conv1d_halo<HaloConfig{{.dtype = DType::{}, .layout = Layout::{}, "
       ".activation = Activation::{}, .tile_l = {}, .tile_c = {}, .slices = {}, .split = {}, "
-      ".vec_x = {}, .vec_y = {}, .folded = {}, .index_bits = {}}}>",
+      ".vec_x = {}, .vec_y = {}, .folded = {}, .filled = {}, .index_bits = {}}}>",
       name(c.dtype), name(c.layout), name(c.activation), c.tile_l, c.tile_c, c.slices, c.split,
-      c.vec_x, c.vec_y, c.folded, c.index_bits);
+      c.vec_x, c.vec_y, c.folded, c.filled, c.index_bits);
 }
 
 const Family& cuda_halo() {

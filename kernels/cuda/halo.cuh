@@ -8,6 +8,7 @@
 #include "kernels/cuda/device/vector.cuh"
 #include "kernels/cuda/halo_config.hpp"
 #include "kernels/cuda/halo_multiply.cuh"
+#include "kernels/cuda/halo_repair.cuh"
 #include "kernels/cuda/halo_stage.cuh"
 #include "kernels/cuda/halo_store.cuh"
 
@@ -32,6 +33,23 @@ namespace convtune::cuda {
 // length, or the reduction (`split`, for long sums of few outputs). Weights come through the cache,
 // where all blocks of a tile find them. The table, the weights in the order in which they are used
 // and all sizes are packed by the host.
+//
+// Groups of few outputs leave columns of an mma idle. Filled, a tile's rows are runs of
+// neighbouring positions, and its columns all outputs of a run: for 2 channels in 8 columns, stride
+// 1, 3 taps,
+//
+//   run r reads      x[4r]  x[4r+1]  x[4r+2]  x[4r+3]  x[4r+4]  x[4r+5]
+//   position 4r       w0      w1       w2       .        .        .
+//   position 4r + 1   .       w0       w1       w2       .        .
+//   position 4r + 2   .       .        w0       w1       w2       .
+//   position 4r + 3   .       .        .        w0       w1       w2
+//
+// With K taps of C input channels, 64 positions take (K + 3) * C / 16 mma in place of 4 * K * C /
+// 16, and as many fewer loads of x from shared memory, which take twice as long as an mma of 8
+// columns. Several groups as one block-diagonal matrix would fill the columns, too, but with as
+// many more rows: no fewer mma, unless K * C is less than the 16 rows of one. There main memory
+// takes longer: 16 positions of 4 channels to 4 are 256 bytes, 14 cycles of an SM of an H200; an
+// mma and its loads are 4.
 //
 // Main memory sees x and y once, but for halos that have left the cache. A step of a warp executes
 // step_rows * word_elements * tile_l * tile_c multiply-adds.
@@ -58,7 +76,7 @@ HaloPlace<Index> halo_place(const ConvShape<Index>& shape, Index tiles) {
   HaloPlace<Index> place;
   place.group = tiles == 1 ? channel_block * config.slices : channel_block / blocks_per_group;
   place.tile = tiles == 1 ? 0 : channel_block % blocks_per_group * config.slices;
-  place.first = take(length_blocks(config, shape)) * block_l(config);
+  place.first = take(length_blocks(config, shape)) * block_length(config, shape);
   place.batch = static_cast<Index>(rest);
   return place;
 }
@@ -115,7 +133,7 @@ HaloInput<Index, T> halo_input(const ConvShape<Index>& shape, const HaloPlan& pl
           .channels = shape.in_channels,
           .along_l = nlc ? channels : 1,
           .groups = static_cast<int>(at_most<Index>(plan.groups, shape.groups - place.group)),
-          .stride = static_cast<int>(shape.stride),
+          .stride = static_cast<int>(run_stride(config, shape)),
           .dilation = static_cast<int>(shape.dilation)};
 }
 
@@ -129,7 +147,7 @@ void store_block(const ConvShape<Index>& shape, int tiles_per_group, const HaloO
       tiles_per_group == 1 ? channels - channel : shape.out_channels - place.tile * config.tile_c;
   const auto columns = static_cast<int>(at_most<Index>(plan.columns, behind));
   const auto positions =
-      static_cast<int>(at_most<Index>(block_l(config), shape.out_length - place.first));
+      static_cast<int>(at_most(block_length(config, shape), shape.out_length - place.first));
   y += place.batch * shape.out_length * channels;
   if constexpr (config.layout == Layout::NLC)
     copy_tile<config>(plan, out, y + place.first * channels + channel, channels, positions,
@@ -164,7 +182,7 @@ void conv1d_halo(const ConvArgs& args) {
 
   auto* words = reinterpret_cast<unsigned*>(shared_memory());
   const unsigned* mine = words + (groups_apart ? warp.slice * plan.group_pitch : 0) + warp.position;
-  stage_fixed_rows<config>(plan, in, static_cast<int>(shape.taps), words);
+  stage_fixed_rows<config>(plan, in, static_cast<int>(run_taps(config, shape)), words);
   HaloSums<config> sums = {};
   for (int chunk = 0; chunk < plan.chunks; ++chunk) {
     stage<config, Index>(plan, in, chunk, words);
@@ -184,7 +202,17 @@ void conv1d_halo(const ConvArgs& args) {
         reinterpret_cast<const float*>(packed + bias_offset(config, steps, all_weights)) +
         warp.tile * config.tile_c;
     const int columns = groups_apart ? static_cast<int>(shape.out_channels) : config.tile_c;
-    put_tile<config>(out_plan, sums, bias, warp.position, warp.slice * columns, columns, out);
+    if constexpr (config.filled) {
+      const Index group = warp.slice * shape.in_channels;
+      const HaloRuns<Index, T> runs = {
+          .x = in.x + group * (config.layout == Layout::NLC ? 1 : shape.length),
+          .weights = weights - tile_size,
+          .first = place.first + warp.position * run_outputs(config, shape)};
+      repair_runs<config>(shape, plan, runs, sums);
+      put_runs<config>(out_plan, sums, bias, warp.position, warp.slice * columns, columns, out);
+    } else {
+      put_tile<config>(out_plan, sums, bias, warp.position, warp.slice * columns, columns, out);
+    }
   }
   block_barrier();
   store_block<config>(shape, plan.tiles_per_group, out_plan, place, out, static_cast<T*>(args.y));

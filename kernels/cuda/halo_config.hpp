@@ -12,13 +12,14 @@ struct HaloConfig {
   DType dtype = DType::float32;
   Layout layout = Layout::NLC;
   Activation activation = Activation::none;
-  int tile_l = 32;      ///< output positions of a tile
-  int tile_c = 8;       ///< output channels of a tile, all of one group
+  int tile_l = 32;      ///< output positions of a tile; filled, runs of them
+  int tile_c = 8;       ///< output channels of a tile, all of one group; filled, of whole runs
   int slices = 1;       ///< tiles of a block along the channels
   int split = 1;        ///< warps that share a tile, each with a part of the reduction
   int vec_x = 1;        ///< elements of x a load: channels in NLC, positions in NCL
   int vec_y = 1;        ///< elements of y a store: likewise
   bool folded = false;  ///< 16 bits, one input channel: a word holds two taps, not two channels
+  bool filled = false;  ///< 16 bits: a tile's columns hold runs of neighbouring positions
   int index_bits = 32;  ///< width of positions and offsets
 
   bool operator==(const HaloConfig&) const = default;
@@ -32,7 +33,8 @@ constexpr int halo_threads = halo_warps * warp_lanes;
 constexpr bool is_matrix(HaloConfig c) { return c.dtype != DType::float32; }
 constexpr int element_bytes(HaloConfig c) { return is_matrix(c) ? 2 : 4; }
 
-/// Output positions of a block: those warps that neither slices nor a split takes lie along them.
+/// Of a block, in the positions or runs of tile_l: those warps that neither slices nor a split
+/// takes lie along them.
 constexpr int tiles_l(HaloConfig c) { return halo_warps / (c.slices * c.split); }
 constexpr int block_l(HaloConfig c) { return c.tile_l * tiles_l(c); }
 
@@ -53,8 +55,17 @@ constexpr int step_rows(HaloConfig c) {
   if (is_matrix(c)) return 8;
   return c.tile_c <= 8 ? 4 : 32 / c.tile_c;
 }
-/// Weights of one step, in elements.
+/// Weights of one step, in elements, and where among them those of a column are: [row][tile_c] in
+/// float32, others fragments of mma: [pair of 8 columns][lane][4 words], or [lane][2 words] for a
+/// tile of 8.
 constexpr int step_weights(HaloConfig c) { return step_rows(c) * word_elements(c) * c.tile_c; }
+constexpr int weight_place(HaloConfig c, int row, int element, int column) {
+  if (!is_matrix(c)) return row * c.tile_c + column;
+  const int lane = column % 8 * 4 + row % 4;
+  const int words = fragments_c(c) == 1 ? 2 : 4;
+  const int word = column / 8 % (words / 2) * 2 + row / 4;
+  return ((column / (words * 4) * 32 + lane) * words + word) * 2 + element;
+}
 
 /// Shared memory that the channels of a chunk may take, unless one alone takes more.
 constexpr int halo_chunk_bytes = 32 * 1024;
@@ -89,29 +100,51 @@ struct HaloPlans {
   HaloOutPlan out;
 };
 
+/// Filled, a run of neighbouring positions takes the place of one, so that groups of few outputs
+/// leave no column idle: column i * out_channels + co of run r is channel co at position
+/// r * run_outputs + i. Runs are what a convolution computes that has run_outputs times the stride
+/// and the channels. Its taps are those of all positions of a run, of each stride / dilation
+/// further on; a column's weights for the others are 0.
+template <class Index>
+constexpr Index run_outputs(HaloConfig c, const ConvShape<Index>& s) {
+  return c.filled ? c.tile_c / s.out_channels : 1;
+}
+/// Positions of x from where a run begins to read to where the next one does.
+template <class Index>
+constexpr Index run_stride(HaloConfig c, const ConvShape<Index>& s) {
+  return run_outputs(c, s) * s.stride;
+}
+template <class Index>
+constexpr Index run_taps(HaloConfig c, const ConvShape<Index>& s) {
+  return c.filled ? s.taps + (run_outputs(c, s) - 1) * (s.stride / s.dilation) : s.taps;
+}
+/// Output positions of a block.
+template <class Index>
+constexpr Index block_length(HaloConfig c, const ConvShape<Index>& s) {
+  return block_l(c) * run_outputs(c, s);
+}
+
 constexpr Int64 round_up(Int64 value, Int64 to) { return divide_up(value, to) * to; }
 
 /// The lanes of an mma read 8 neighbouring words from each of 4 rows: rows that are an odd multiple
-/// of 8 words apart lie in different banks. Wide strides cannot afford that.
-constexpr Int64 halo_pitch(Int64 words, Int64 stride) {
-  if (stride > 8) return round_up(words, 4);
-  return (divide_up(words, Int64{8}) | 1) * 8;
-}
+/// of 8 words apart lie in different banks.
+constexpr Int64 pitch_over_banks(Int64 words) { return (divide_up(words, Int64{8}) | 1) * 8; }
 
 /// Positions of x before those a block reads, so that its window starts on a vector in NCL.
 constexpr Int64 halo_lead(HaloConfig c, const ConvShape<Int64>& s) {
   return c.layout == Layout::NCL ? (4 - s.pad_left % 4) % 4 : 0;
 }
 constexpr Int64 halo_window(HaloConfig c, const ConvShape<Int64>& s) {
-  const Int64 read = (block_l(c) - 1) * s.stride + (s.taps - 1) * s.dilation + 1;
+  const Int64 read = (block_l(c) - 1) * run_stride(c, s) + (run_taps(c, s) - 1) * s.dilation + 1;
   return round_up(halo_lead(c, s) + read, c.layout == Layout::NCL ? 4 : 1);
 }
+/// Wide strides cannot afford different banks for all of their rows.
 constexpr Int64 phase_pitch(HaloConfig c, const ConvShape<Int64>& s) {
-  return halo_pitch(divide_up(halo_window(c, s), s.stride), s.stride);
+  const Int64 words = divide_up(halo_window(c, s), run_stride(c, s));
+  return run_stride(c, s) > 8 ? round_up(words, 4) : pitch_over_banks(words);
 }
 constexpr Int64 channel_pitch(HaloConfig c, const ConvShape<Int64>& s) {
-  if (s.stride == 1) return phase_pitch(c, s);
-  return halo_pitch(s.stride * phase_pitch(c, s), s.stride);
+  return pitch_over_banks(run_stride(c, s) * phase_pitch(c, s));
 }
 
 template <class Index>
@@ -126,7 +159,7 @@ constexpr Index channel_blocks(HaloConfig c, const ConvShape<Index>& s, Index ti
 }
 template <class Index>
 constexpr Index length_blocks(HaloConfig c, const ConvShape<Index>& s) {
-  return divide_up(s.out_length, Index{block_l(c)});
+  return divide_up(s.out_length, block_length(c, s));
 }
 constexpr Int64 blocks(HaloConfig c, const ConvShape<Int64>& s) {
   return s.batch * length_blocks(c, s) * channel_blocks(c, s, tiles_per_group(c, s));
@@ -162,7 +195,8 @@ constexpr Int64 chunks(HaloConfig c, const ConvShape<Int64>& s) {
 }
 /// Word rows of a chunk's reduction: its channels of one tap after the other, or pairs of taps.
 constexpr Int64 reduction_rows(HaloConfig c, const ConvShape<Int64>& s) {
-  return c.folded ? divide_up(s.taps, Int64{2}) : chunk_channels(c, s) * s.taps;
+  const Int64 taps = run_taps(c, s);
+  return c.folded ? divide_up(taps, Int64{2}) : chunk_channels(c, s) * taps;
 }
 constexpr Int64 steps(HaloConfig c, const ConvShape<Int64>& s) {
   return divide_up(reduction_rows(c, s), Int64{step_rows(c)});
@@ -176,11 +210,11 @@ constexpr Int64 group_pitch(HaloConfig c, const ConvShape<Int64>& s) {
 /// A row of y's tile: whole vectors, and one more to spread the rows over the banks.
 constexpr Int64 out_pitch(HaloConfig c, const ConvShape<Int64>& s) {
   const int vector = 16 / element_bytes(c);
-  const Int64 row = c.layout == Layout::NLC ? c.slices * slice_channels(c, s) : block_l(c);
+  const Int64 row = c.layout == Layout::NLC ? c.slices * slice_channels(c, s) : block_length(c, s);
   return round_up(row, vector) + vector;
 }
 constexpr Int64 out_bytes(HaloConfig c, const ConvShape<Int64>& s) {
-  const Int64 rows = c.layout == Layout::NLC ? block_l(c) : c.slices * slice_channels(c, s);
+  const Int64 rows = c.layout == Layout::NLC ? block_length(c, s) : c.slices * slice_channels(c, s);
   return rows * out_pitch(c, s) * element_bytes(c);
 }
 /// Shared memory: x by chunks, then the tile of y and the sums that a split has to add.
@@ -219,9 +253,8 @@ constexpr HaloOutPlan halo_out_plan(HaloConfig c, const ConvShape<Int64>& s) {
 }
 
 /// Packed: the plans; where the words of each row of the reduction lie in shared memory; the
-/// weights of [channel tile][chunk][step]; the bias as float32 [channel tile][tile_c]. Float32
-/// weights are [row][tile_c] within a step, others fragments of mma: [pair of 8 channels][lane][4
-/// words], or [lane][2 words] for a tile of 8. Short tiles and steps are filled up with zeros.
+/// weights of [channel tile][chunk][step]; the bias as float32 [channel tile][tile_c]. Short tiles
+/// and steps are filled up with zeros.
 constexpr int table_offset = sizeof(HaloPlans);
 template <class Index>
 constexpr Index weights_offset(HaloConfig c, Index steps) {
@@ -246,8 +279,9 @@ constexpr Int64 packed_bytes(HaloConfig c, const ConvShape<Int64>& s) {
 /// Whether every index the kernel computes, those of its tails included, fits 32 bits.
 constexpr bool fits_32_bits(HaloConfig c, const ConvShape<Int64>& s) {
   const Int64 limit = 0x7fffffff;
-  const Int64 last = length_blocks(c, s) * block_l(c);
-  const Int64 reach = last * s.stride + s.taps * s.dilation + s.pad_left + halo_window(c, s);
+  const Int64 last = length_blocks(c, s) * block_length(c, s);
+  const Int64 taps = run_taps(c, s) * s.dilation;
+  const Int64 reach = last * s.stride + taps + s.pad_left + halo_window(c, s);
   const Int64 along_l = c.layout == Layout::NLC ? s.groups * s.in_channels : 1;
   const Int64 along_c = c.layout == Layout::NLC ? 1 : s.length;
   const Int64 channels = (staged_groups(c, s) - 1) * s.in_channels +

@@ -25,18 +25,20 @@ Product product_at(const HaloConfig& c, const HaloPlan& plan, std::int64_t chunk
 }
 
 bool exists(const Problem& p, const Product& at) {
-  return at.tap < p.kernel_size && at.channel < in_channels_per_group(p);
+  return at.tap >= 0 && at.tap < p.kernel_size && at.channel < in_channels_per_group(p);
 }
 
 /// Where the words of a row begin in shared memory.
 std::int64_t row_offset(const Problem& p, const HaloConfig& c, const HaloPlan& plan,
                         std::int64_t row) {
   const Product first = product_at(c, plan, 0, row, 0);
-  if (first.tap >= p.kernel_size) return plan.zero_row;
-  if (c.folded && first.tap + 1 == p.kernel_size) return plan.zero_row + cuda::block_l(c);
+  const std::int64_t taps = cuda::run_taps(c, conv_shape(p));
+  const std::int64_t stride = cuda::run_stride(c, conv_shape(p));
+  if (first.tap >= taps) return plan.zero_row;
+  if (c.folded && first.tap + 1 == taps) return plan.zero_row + cuda::block_l(c);
   const std::int64_t position = plan.lead + first.tap * p.dilation;
   const std::int64_t word = c.folded ? 0 : row % plan.chunk;
-  return word * plan.channel_pitch + position % p.stride * plan.phase_pitch + position / p.stride;
+  return word * plan.channel_pitch + position % stride * plan.phase_pitch + position / stride;
 }
 
 /// The row of a step whose words come at that place in the table: a lane of an mma reads rows
@@ -45,33 +47,33 @@ std::int64_t row_in_step(const HaloConfig& c, std::int64_t place) {
   return is_matrix(c) ? place / 2 + place % 2 * 4 : place;
 }
 
-/// A weight's place within its step.
-std::int64_t weight_place(const HaloConfig& c, std::int64_t row, std::int64_t element,
-                          std::int64_t co) {
-  if (!is_matrix(c)) return row * c.tile_c + co;
-  const std::int64_t lane = co % 8 * 4 + row % 4;
-  const std::int64_t words = fragments_c(c) == 1 ? 2 : 4;
-  const std::int64_t word = co / 8 % (words / 2) * 2 + row / 4;
-  return ((co / (words * 4) * 32 + lane) * words + word) * 2 + element;
-}
+/// A column of a tile: an output channel, whose first tap is that of the tile's rows or, in a run,
+/// a later one.
+struct Column {
+  std::int64_t co;
+  std::int64_t first_tap;
+  int in_tile;
+};
 
-/// One output channel's weights of all chunks; `to` is its tile's.
-void pack_channel(const Problem& p, const HaloConfig& c, const HaloPlan& plan, const char* weight,
-                  std::int64_t co, std::int64_t co_in_tile, char* to) {
+/// One column's weights of all chunks; `to` is its tile's.
+void pack_column(const Problem& p, const HaloConfig& c, const HaloPlan& plan, const char* weight,
+                 const Column& column, char* to) {
   const std::size_t bytes = size_of(p.dtype);
   const std::int64_t rows = std::int64_t{plan.steps} * step_rows(c);
   for (std::int64_t chunk = 0; chunk < plan.chunks; ++chunk) {
     for (std::int64_t i = 0; i < rows * word_elements(c); ++i) {
       const std::int64_t row = i / word_elements(c);
       const std::int64_t element = i % word_elements(c);
-      const Product at = product_at(c, plan, chunk, row, element);
+      Product at = product_at(c, plan, chunk, row, element);
+      at.tap -= column.first_tap;
       if (!exists(p, at)) continue;
       const std::int64_t step = chunk * plan.steps + row / step_rows(c);
       const std::int64_t place =
-          step * step_weights(c) + weight_place(c, row % step_rows(c), element, co_in_tile);
+          step * step_weights(c) + weight_place(c, static_cast<int>(row % step_rows(c)),
+                                                static_cast<int>(element), column.in_tile);
       std::memcpy(
           to + static_cast<std::size_t>(place) * bytes,
-          weight + static_cast<std::size_t>(weight_index(p, at.tap, at.channel, co)) * bytes,
+          weight + static_cast<std::size_t>(weight_index(p, at.tap, at.channel, column.co)) * bytes,
           bytes);
     }
   }
@@ -103,10 +105,16 @@ void pack_halo(const Problem& problem, const HaloConfig& c, const void* weight, 
   for (std::int64_t co = 0; co < problem.out_channels; ++co) {
     const std::int64_t in_group = co % shape.out_channels;
     const std::int64_t tile = co / shape.out_channels * plan.tiles_per_group + in_group / c.tile_c;
-    const std::int64_t in_tile = in_group % c.tile_c;
-    pack_channel(problem, c, plan, static_cast<const char*>(weight), co, in_tile,
-                 weights + tile * tile_bytes);
-    if (bias != nullptr) bias_to[tile * c.tile_c + in_tile] = load_element(bias, problem.dtype, co);
+    for (int i = 0; i < cuda::run_outputs(c, shape); ++i) {
+      const Column column = {
+          .co = co,
+          .first_tap = i * (shape.stride / shape.dilation),
+          .in_tile = static_cast<int>(i * shape.out_channels + in_group % c.tile_c)};
+      pack_column(problem, c, plan, static_cast<const char*>(weight), column,
+                  weights + tile * tile_bytes);
+      if (bias != nullptr)
+        bias_to[tile * c.tile_c + column.in_tile] = load_element(bias, problem.dtype, co);
+    }
   }
 }
 

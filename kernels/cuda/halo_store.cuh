@@ -91,13 +91,37 @@ void put_tile(const HaloOutPlan& plan, const HaloSums<config>& sums, const float
   }
 }
 
+/// Likewise for runs of positions, of which `run` is the tile's first one; `channels` are a
+/// group's.
+template <HaloConfig config, class T>
+void put_runs(const HaloOutPlan& plan, const HaloSums<config>& sums, const float* bias, int run,
+              int column, int channels, T* out) {
+  constexpr bool nlc = config.layout == Layout::NLC;
+  const int outputs = config.tile_c / channels;
+  CONVTUNE_UNROLL
+  for (int c = 0; c < fragments_c(config) * 2; ++c) {
+    const int at = sum_channel<config>(c / 2, c % 2);
+    const int output = at / channels;
+    if (output == outputs) continue;
+    const int to = column + at - output * channels;
+    const float offset = load<1>(bias + at).at[0];
+    CONVTUNE_UNROLL
+    for (int i = 0; i < fragments_l(config) * 2; ++i) {
+      const int position = (run + sum_position<config>(i / 2, i % 2 * 2)) * outputs + output;
+      const float sum = sums[i / 2][c / 2][i % 2 * 2 + c % 2];
+      out[nlc ? position * plan.pitch + to : to * plan.pitch + position] =
+          from_float<T>(activate<config.activation>(sum + offset));
+    }
+  }
+}
+
 /// Copies `rows` lines of `elements` from the tile to y, whose lines are `apart`.
 template <HaloConfig config, class Index, class T>
 void copy_tile(const HaloOutPlan& plan, const T* out, T* y, Index apart, int rows, int elements) {
   constexpr int vec = config.vec_y;
   const auto thread = static_cast<int>(thread_index());
-  const int lanes =
-      config.layout == Layout::NLC ? plan.lanes : lanes_for(block_l(config) / vec, 32);
+  const int line = config.filled ? elements : block_l(config);
+  const int lanes = config.layout == Layout::NLC ? plan.lanes : lanes_for(line / vec, 32);
   for (int row = thread / lanes; row < rows; row += halo_threads / lanes) {
     for (int e = (thread & (lanes - 1)) * vec; e < elements; e += lanes * vec)
       store(y + row * apart + e, load_shared<vec>(out + row * plan.pitch + e));

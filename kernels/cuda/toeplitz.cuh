@@ -8,6 +8,7 @@
 #include "kernels/cuda/device/platform.cuh"
 #include "kernels/cuda/device/shared.cuh"
 #include "kernels/cuda/device/vector.cuh"
+#include "kernels/cuda/repair.cuh"
 #include "kernels/cuda/toeplitz_config.hpp"
 #include "kernels/cuda/toeplitz_multiply.cuh"
 #include "kernels/cuda/toeplitz_rows.cuh"
@@ -100,28 +101,17 @@ float sum_of_taps(const ConvShape<Index>& shape, const ToeplitzRow<T>& row, int 
   return sum;
 }
 
-/// Sums again what is NaN. Registers have no run-time index: each sum waits for its turn.
+/// Sums again, without zeros of T, what these made NaN.
 template <ToeplitzConfig config, class Index, class T>
-void repair(const ConvShape<Index>& shape, const ToeplitzRow<T>& row, ToeplitzSums<config>& sums) {
-  CONVTUNE_KEEP_LOOP
-  for (int turn = 0; turn < pieces(config) * 4; ++turn) {
-    const float sum =
-        sum_of_taps<config>(shape, row, ToeplitzSums<config>::output(turn / 4, turn % 4));
-    CONVTUNE_UNROLL
-    for (int i = 0; i < pieces(config) * 4; ++i) {
-      float& old = sums.at[i / 4][i % 4];
-      if (i == turn && old != old) old = sum;
-    }
-  }
-}
-
-template <ToeplitzConfig config>
-bool has_nan(const ToeplitzSums<config>& sums) {
-  bool found = false;
-  CONVTUNE_UNROLL
-  for (int i = 0; i < pieces(config) * 4; ++i)
-    found = found || sums.at[i / 4][i % 4] != sums.at[i / 4][i % 4];
-  return found;
+void repair_row(const ConvShape<Index>& shape, const ToeplitzRow<T>& row,
+                ToeplitzSums<config>& sums) {
+  constexpr int count = pieces(config) * 4;
+  repair<count>(
+      [&sums](const auto& visit) {
+        CONVTUNE_UNROLL
+        for (int i = 0; i < count; ++i) visit(sums.at[i / 4][i % 4], i);
+      },
+      [&](int i) { return sum_of_taps<config>(shape, row, sums.output(i / 4, i % 4)); });
 }
 
 template <ToeplitzConfig config, class Index, class T>
@@ -132,7 +122,7 @@ void compute_row(const ConvShape<Index>& shape, const ToeplitzRow<T>& row) {
                     row.weights + ci * row_weights(config, shape),
                     static_cast<int>(steps(config, shape)),
                     static_cast<int>(copy_weights(config, shape)), sums);
-  if (has_nan(sums)) repair<config>(shape, row, sums);
+  repair_row<config>(shape, row, sums);
   warp_barrier();  // y may take the place of x
   CONVTUNE_UNROLL
   for (int p = 0; p < pieces(config); ++p) {

@@ -25,9 +25,11 @@ const DeviceProperties h200 = properties_of_arch("sm_90a");
 void draw_channels(const HaloConfig& c, std::mt19937& random, Problem& p) {
   const auto inputs =
       pick<std::int64_t>(random, {c.vec_x, c.vec_x, 2, 3, 5, 8, 12, 24, 40, 33, 130});
-  const auto outputs = pick<std::int64_t>(
-      random, {1, 2, 4, c.tile_c, c.tile_c + 1, c.tile_c - 1, c.tile_c * c.slices,
-               c.tile_c * c.slices + 2, c.tile_c * c.slices * 2 + 8});
+  const auto outputs =
+      c.filled ? pick<std::int64_t>(random, {1, 1, 2, 2, 3, 4, 5, 7, 8})
+               : pick<std::int64_t>(
+                     random, {1, 2, 4, c.tile_c, c.tile_c + 1, c.tile_c - 1, c.tile_c * c.slices,
+                              c.tile_c * c.slices + 2, c.tile_c * c.slices * 2 + 8});
   p.num_groups = c.folded ? 1 : pick<std::int64_t>(random, {1, 1, 2, 4, 6, 9});
   p.in_channels = p.num_groups * (c.folded ? 1 : inputs);
   p.out_channels = p.num_groups * outputs;
@@ -41,7 +43,7 @@ Problem draw_problem(const HaloConfig& c, std::mt19937& random) {
   p.stride = pick(random, {1, 1, 2, 3, 4, 5, 11});
   p.dilation = pick(random, {1, 1, 2, 3, 8});
   draw_channels(c, random, p);
-  const std::int64_t block = cuda::block_l(c);
+  const std::int64_t block = cuda::block_length(c, conv_shape(p));
   const std::int64_t span = p.dilation * (p.kernel_size - 1);
   const std::int64_t out =
       pick(random, {std::int64_t{1}, block - 1, block, block + 1, block + 16, std::int64_t{7}});
@@ -56,10 +58,12 @@ Problem draw_problem(const HaloConfig& c, std::mt19937& random) {
 }
 
 Config config_for(const HaloConfig& c) {
-  return {
-      .family = "cuda_halo",
-      .settings = {
-          {"tile_l", c.tile_l}, {"tile_c", c.tile_c}, {"slices", c.slices}, {"split", c.split}}};
+  return {.family = "cuda_halo",
+          .settings = {{"tile_l", c.tile_l},
+                       {"tile_c", c.tile_c},
+                       {"slices", c.slices},
+                       {"split", c.split},
+                       {"fill", c.filled ? 1 : 0}}};
 }
 
 bool is_valid(const Problem& problem) { return problem.out_channels >= 1 && has_output(problem); }
@@ -84,7 +88,7 @@ Problem draw_long_problem(const HaloConfig& c, std::mt19937& random) {
   Problem p = draw_problem(c, random);
   p.kernel_size = pick(random, {64, 128, 300});
   p.padding = {p.dilation * (p.kernel_size - 1), 0};
-  const std::int64_t block = cuda::block_l(c);
+  const std::int64_t block = cuda::block_length(c, conv_shape(p));
   const auto out = pick<std::int64_t>(random, {1, 7, block - 2, block - 1, block});
   p.length = (out - 1) * p.stride + 1 + static_cast<std::int64_t>(random() % 4);
   return p;
@@ -199,20 +203,88 @@ TEST(Halo, DefaultTilesWasteNoChannelsOfAGroup) {
   EXPECT_EQ(tile_c(4, DType::float32), 4);
   EXPECT_EQ(tile_c(24, DType::float32), 8);
   EXPECT_EQ(tile_c(48, DType::float32), 16);
-  EXPECT_EQ(tile_c(4, DType::float16), 8);
+  EXPECT_EQ(tile_c(9, DType::float16), 16);
   EXPECT_EQ(tile_c(48, DType::float16), 48);
   EXPECT_EQ(tile_c(64, DType::bfloat16), 32);
 }
 
-TEST(Halo, PacksAlikeForAllLengths) {
+/// A head of two outputs.
+const Problem head = {.length = 100'000,
+                      .in_channels = 16,
+                      .out_channels = 2,
+                      .kernel_size = 4,
+                      .dtype = DType::float16,
+                      .layout = Layout::NCL};
+
+TEST(Halo, NamesWhereTilesTakeNoRuns) {
+  const auto broken = [](const Problem& problem, int tile_c, int tile_l = 32) {
+    const HaloConfig c = {.tile_l = tile_l, .tile_c = tile_c, .filled = true};
+    return broken_by(cuda_halo(), problem, config_for(c), h200);
+  };
+  EXPECT_EQ(broken(head, 8), "");
+  EXPECT_EQ(broken(head, 16), "");
+  EXPECT_EQ(broken(head, 32), "fill_holds_runs");
+  Problem other = head;
+  other.out_channels = 8;
+  EXPECT_EQ(broken(other, 16), "");
+  EXPECT_EQ(broken(other, 8), "fill_holds_runs");
+  other = head;
+  other.dtype = DType::float32;
+  EXPECT_EQ(broken(other, 8), "fill_holds_runs");
+  other = head;
+  other.dilation = 2;
+  EXPECT_EQ(broken(other, 8), "taps_of_a_run_overlap");
+  other.stride = 4;
+  EXPECT_EQ(broken(other, 8), "");
+  other = head;
+  other.stride = 4;
+  EXPECT_EQ(broken(other, 8), "taps_of_a_run_overlap");
+  other.dilation = std::int64_t{1} << 38;
+  other.stride = other.padding.right = 3 * other.dilation;
+  EXPECT_EQ(broken(other, 8, 16), "stage_fits");
+}
+
+TEST(Halo, RunsTakeTheirTapsAtOnce) {
+  // 256 positions: 4 blocks of 64, 4 steps of 16 products; or one of 64 runs of 4, which read 7
+  // taps in 7 steps.
+  Problem problem = head;
+  problem.length = 259;
+  const auto flops = [&](bool filled) {
+    const Config config = config_for({.tile_l = 16, .tile_c = 8, .filled = filled});
+    return cuda_halo().cost(problem, config).flops;
+  };
+  EXPECT_EQ(flops(false), 2.0 * 256 * 8 * 4 * 16);
+  EXPECT_EQ(flops(true), 2.0 * 64 * 8 * 7 * 16);
+}
+
+TEST(Halo, DefaultFillsTilesWhereBlocksAreMany) {
+  const auto fill = [](const Problem& problem) {
+    return cuda_halo().default_config(problem, h200).at("fill");
+  };
+  EXPECT_EQ(fill(head), 1);
+  Problem other = head;
+  other.length = 2000;
+  EXPECT_EQ(fill(other), 0);
+  other = head;
+  other.stride = 4;  // no tap is read twice
+  EXPECT_EQ(fill(other), 0);
+  other = {.batch = 16, .length = 2048, .kernel_size = 41, .stride = 4, .num_groups = 256};
+  other.in_channels = other.out_channels = 1024;
+  other.dtype = DType::bfloat16;
+  EXPECT_EQ(fill(other), 1);
+}
+
+class HaloPacking : public testing::TestWithParam<bool> {};
+
+TEST_P(HaloPacking, IsAlikeForAllLengths) {
   Problem problem = {.length = 640,
                      .in_channels = 12,
-                     .out_channels = 8,
+                     .out_channels = 3,
                      .kernel_size = 5,
                      .padding = {3, 0},
                      .dtype = DType::float16,
                      .layout = Layout::NCL};
-  const Config config = config_for({.tile_l = 32, .tile_c = 8});
+  const Config config = config_for({.tile_l = 32, .tile_c = 8, .filled = GetParam()});
   const auto pack = [&] {
     std::vector<char> packed(cuda_halo().cuda->packed_bytes(problem, config));
     const std::vector<char> weight(static_cast<std::size_t>(weight_elements(problem)) * 2, 1);
@@ -224,6 +296,8 @@ TEST(Halo, PacksAlikeForAllLengths) {
   problem.batch = 3;
   EXPECT_EQ(pack(), of_vectors);
 }
+
+INSTANTIATE_TEST_SUITE_P(Filled, HaloPacking, testing::Bool());
 
 TEST(Halo, WidensIndicesWhereATensorNeedsIt) {
   const Config config = config_for({.tile_l = 128, .tile_c = 8});
