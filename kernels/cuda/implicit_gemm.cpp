@@ -19,8 +19,7 @@ using cuda::Int64;
 using Shape = cuda::ConvShape<Int64>;
 
 constexpr std::string_view family_name = "cuda_implicit_gemm";
-constexpr std::int64_t shortest_side = 32;
-constexpr std::int64_t longest_side = 256;
+constexpr std::int64_t shortest_side = 32, longest_side = 256;
 constexpr std::int64_t small_tile = std::int64_t{64} * 64;
 constexpr int largest_cluster = 8;
 constexpr std::int64_t largest_passing_tile = std::int64_t{128} * 128;
@@ -70,7 +69,7 @@ ImplicitGemmConfig with_narrow_indices(const Problem& p, const Config& config) {
   };
 }
 
-// Sides are powers of two: is this one less than twice what there is, or the shortest?
+// But for 48 they are powers of two: is this side less than twice what there is, or the shortest?
 bool is_used(std::int64_t side, std::int64_t size) {
   return side == shortest_side || side < 2 * size;
 }
@@ -80,9 +79,18 @@ bool tile_used(const Problem& p, const Config& c, const DeviceProperties&) {
          is_used(c.at("tile_c"), out_channels_per_group(p));
 }
 
+std::int64_t padded(std::int64_t of, std::int64_t to) { return cuda::divide_up(of, to) * to; }
+
+// Shorter tiles of 48 channels load as much from shared memory as those of 64.
+bool forty_eight_pays(const Problem& p, const Config& c, const DeviceProperties&) {
+  const std::int64_t channels = out_channels_per_group(p);
+  return c.at("tile_c") != 48 ||
+         (c.at("tile_l") >= 128 && padded(channels, 48) < padded(channels, 64));
+}
+
 // Flat tiles load more for each product.
 bool tile_not_flat(const Problem& p, const Config& c, const DeviceProperties&) {
-  const std::int64_t tile_l = c.at("tile_l"), tile_c = c.at("tile_c");
+  const std::int64_t tile_l = c.at("tile_l"), tile_c = c.at("tile_c") == 48 ? 64 : c.at("tile_c");
   return (tile_l <= 2 * tile_c || !is_used(2 * tile_c, out_channels_per_group(p))) &&
          (tile_c <= 2 * tile_l || !is_used(2 * tile_l, row_length(p, c)));
 }
@@ -106,11 +114,9 @@ bool registers_fit(const Problem& p, const Config& c, const DeviceProperties&) {
 }
 
 bool row_used(const Problem& p, const Config& c, const DeviceProperties&) {
-  const auto padded = [&](std::int64_t bytes) {
-    const std::int64_t channels = bytes / element_bytes(p);
-    return cuda::divide_up(in_channels_per_group(p), channels) * channels;
-  };
-  return c.at("row_bytes") == 64 ? padded(64) < padded(128) : 4 * padded(128) <= 5 * padded(64);
+  const std::int64_t bytes = in_channels_per_group(p) * element_bytes(p);
+  return c.at("row_bytes") == 64 ? padded(bytes, 64) < padded(bytes, 128)
+                                 : 4 * padded(bytes, 128) <= 5 * padded(bytes, 64);
 }
 
 bool taps_share_rows(const Problem& p, const Config& config, const DeviceProperties&) {
@@ -186,6 +192,9 @@ std::vector<Constraint> constraints() {
       {"wide_groups", "a group has at least 16 input and 16 output channels",
        [](const Problem& p, const Config&, const DeviceProperties&) { return has_wide_groups(p); }},
       {"tile_used", "each side of a tile is less than twice what there is, or 32", tile_used},
+      {"forty_eight_pays",
+       "tile_c is 48 where 64 needs more columns, and only for 128 positions or more",
+       forty_eight_pays},
       {"tile_not_flat", "a side is at most twice the other, or the other as long as is used",
        tile_not_flat},
       {"tile_suits_device",
@@ -227,7 +236,7 @@ std::vector<Constraint> constraints() {
 std::vector<Parameter> parameters() {
   return {
       {"tile_l", {shortest_side, 64, 128, longest_side}, "output positions a block"},
-      {"tile_c", {32, 64, 128}, "output channels a block"},
+      {"tile_c", {32, 48, 64, 128}, "output channels a block"},
       {"row_bytes", {64, 128}, "bytes of input channels a step"},
       {"stages", {2, 3, 4}, "steps in shared memory at once"},
       {"share", {0, 1}, "1: taps that read the same positions share a tile of x"},
@@ -315,7 +324,7 @@ Config default_config(const Problem& p, const DeviceProperties& device) {
   for (const std::int64_t row_bytes : {128, 64}) {
     for (const std::int64_t share : {1, 0}) {
       for (const std::int64_t l : {128, 64, 32}) {
-        for (const std::int64_t c : {128, 64, 32}) {
+        for (const std::int64_t c : {128, 64, 48, 32}) {
           for (const std::int64_t cluster : {1, 2, 4, 8}) offer({l, c}, row_bytes, share, cluster);
         }
       }

@@ -46,7 +46,9 @@ namespace convtune::cuda {
 // later): every one goes through its part of the reduction, some of the channels and some of the
 // taps, as through a convolution of its own, and leaves its sums in its shared memory. Then each
 // finishes and stores its share of the tile, adding the sums of all blocks in the order of their
-// ranks: of each but one a tile of sums passes between SMs, and none through L2.
+// ranks: of each but one a tile of sums passes between SMs, and none through L2. Before sm_90 they
+// would meet in global memory, of each run for itself, as runs of one prepared kernel may overlap;
+// but a run allocates nothing.
 //
 //   rank 0  channels 0 to 63,   taps 0 to 4  -- sums --.     .-- a quarter of the tile of y
 //   rank 1  channels 64 to 127, taps 0 to 4  -- sums --+-----+-- a quarter

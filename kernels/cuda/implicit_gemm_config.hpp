@@ -15,7 +15,7 @@ struct ImplicitGemmConfig {
   Layout layout = Layout::NLC;
   Activation activation = Activation::none;
   int tile_l = 64;           ///< output positions a block: 32, 64, 128 or 256
-  int tile_c = 64;           ///< output channels a block, all of one group: 32, 64 or 128
+  int tile_c = 64;           ///< output channels a block, all of one group: 32, 48, 64 or 128
   int row_bytes = 128;       ///< input channels of a step: 64 or 128 bytes
   int stages = 3;            ///< steps that are in shared memory at once
   bool shares_rows = false;  ///< whether the taps that can do read one tile of x
@@ -43,9 +43,9 @@ constexpr bool copies_x(ImplicitGemmConfig c) {
   return c.layout == Layout::NLC && c.vec_x * element_bytes(c) >= 4;
 }
 
-/// A block's warps along the length and the channels, each with a tile of at most 64 by 64: at
-/// least four, for the four schedulers of an SM, and where x passes through registers, too few for
-/// much of it, one for every 16 positions.
+/// A block's warps along the length and the channels, each with a tile of at most 64 by 64, of
+/// multiples of 16: at least four, for the four schedulers of an SM, and where x passes through
+/// registers, too few for much of it, one for every 16 positions.
 struct WarpGrid {
   int along_l = 1;
   int along_c = 1;
@@ -55,7 +55,7 @@ constexpr WarpGrid warp_grid(ImplicitGemmConfig c) {
   WarpGrid warps;
   int warp_l = c.tile_l, warp_c = c.tile_c;
   while (warps.along_l * warps.along_c < fewest || warp_l > 64 || warp_c > 64) {
-    if (warp_l >= warp_c)
+    if (warp_l >= warp_c || warp_c % 32 != 0)
       warp_l /= 2, warps.along_l *= 2;
     else
       warp_c /= 2, warps.along_c *= 2;

@@ -45,6 +45,8 @@ constexpr HostKernel<ImplicitGemmConfig> kernels[] = {
                              1, 8, 4}>(),
     built<ImplicitGemmConfig{float32, tf32x3, NLC, Activation::relu, 32, 32, 128, 2, true, false, 4,
                              1, 4, 4}>(),
+    built<ImplicitGemmConfig{bfloat16, ieee, NLC, Activation::gelu, 128, 48, 128, 3, true, false, 1,
+                             1, 8, 8}>(),
     // x through registers.
     built<ImplicitGemmConfig{float16, ieee, NLC, Activation::none, 64, 32, 64, 3, false, true, 1, 1,
                              1, 8}>(),
@@ -64,6 +66,8 @@ constexpr HostKernel<ImplicitGemmConfig> kernels[] = {
                              1, 2, 1}>(),
     built<ImplicitGemmConfig{bfloat16, ieee, NCL, Activation::none, 256, 32, 64, 3, true, false, 1,
                              1, 4, 1}>(),
+    built<ImplicitGemmConfig{float16, ieee, NCL, Activation::none, 256, 48, 128, 3, true, false, 1,
+                             1, 4, 8}>(),
     built<ImplicitGemmConfig{float32, tf32, NCL, Activation::none, 64, 32, 128, 4, true, false, 1,
                              1, 1, 1}>(),
     built<ImplicitGemmConfig{float32, tf32, NCL, Activation::relu, 32, 64, 64, 3, true, false, 2, 1,

@@ -225,6 +225,27 @@ TEST(ImplicitGemm, FindsWhatATapReadsInTheTileItShares) {
   }
 }
 
+TEST(ImplicitGemm, TilesOf48ChannelsServeWhereTheyLeaveFewerIdle) {
+  Problem problem = {.length = 6002,
+                     .in_channels = 64,
+                     .out_channels = 48,
+                     .kernel_size = 3,
+                     .dtype = DType::float16};
+  const auto broken = [&](std::int64_t outputs, int tile_l) {
+    problem.out_channels = outputs;
+    const ImplicitGemmConfig c = {.tile_l = tile_l, .tile_c = 48, .shares_rows = true};
+    return broken_by(cuda_implicit_gemm(), problem, config_for(c), h200);
+  };
+  EXPECT_EQ(broken(48, 128), "");
+  EXPECT_EQ(broken(48, 64), "forty_eight_pays");
+  EXPECT_EQ(broken(49, 128), "forty_eight_pays");
+  EXPECT_EQ(broken(96, 128), "");
+  EXPECT_EQ(broken(192, 128), "forty_eight_pays");
+  problem.out_channels = 96;
+  problem.length = 60'000;
+  EXPECT_EQ(cuda_implicit_gemm().default_config(problem, h200).at("tile_c"), 48);
+}
+
 TEST(ImplicitGemm, FillsTilesWithPositionsOfManyShortRows) {
   const Problem problem = {.batch = 64,
                            .length = 4,
