@@ -20,13 +20,13 @@ bool depthwise(const Problem& problem, const Config&, const DeviceProperties&) {
   return is_depthwise(problem);
 }
 
-// Longer rows of NCL fill vectors of their own: cpu_length is faster from there on.
+// Longer rows of NCL fill vectors of their own: cpu_length is faster from there on. Shorter ones
+// are shorter than any block.
 bool is_short(const Problem& problem, const Config& config, const DeviceProperties&) {
   if (problem.layout == Layout::NLC) return true;
   const std::int64_t channels = round_up(config.at("block_c"), config.at("tile_c"));
   const std::int64_t length = std::max(problem.length, output_length(problem));
-  return length <= depthwise_max_turned / channels &&
-         config.at("block_l") >= output_length(problem);
+  return length <= depthwise_max_turned / channels;
 }
 
 bool whole_vectors(const Problem&, const Config& config, const DeviceProperties& device) {
@@ -76,15 +76,13 @@ Config make_config(const DepthwiseConfig& c) {
 // as many channels as lie side by side.
 Config default_config(const Problem& problem, const DeviceProperties& device) {
   const std::int64_t lanes = lanes_of(device.arch);
-  const bool few =
-      problem.out_channels <= blocks_c[0] ||
-      (problem.layout == Layout::NCL &&
-       std::max(problem.length, output_length(problem)) > depthwise_max_turned / blocks_c[1]);
-  const std::int64_t block_c = few ? blocks_c[0] : blocks_c[1];
-  DepthwiseConfig best = {1, 1, blocks_l.front(), block_c};
+  DepthwiseConfig best = {1, 1, blocks_l.front(), blocks_c[1]};
+  if (problem.out_channels <= blocks_c[0] || !is_short(problem, make_config(best), device)) {
+    best.block_c = blocks_c[0];
+  }
   for (const std::int64_t tile_l : tiles_l) {
     for (const std::int64_t tile_c : tiles_c) {
-      const DepthwiseConfig tile = {tile_l, tile_c, blocks_l.front(), block_c};
+      const DepthwiseConfig tile = {tile_l, tile_c, best.block_l, best.block_c};
       const Constraint* broken =
           broken_constraint(cpu_depthwise(), problem, make_config(tile), device);
       if (broken != nullptr && broken->holds != depthwise && broken->holds != is_short) continue;

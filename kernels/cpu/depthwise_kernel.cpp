@@ -52,9 +52,8 @@ Block<T> block_of(const DepthwisePlan& plan, const void* x, void* y, std::int64_
 }
 
 // How a vector of inputs for output channels c, c + 1, … at one position, which begins with channel
-// `first`, is read: `one_each` and
-// `repeated` (a multiplier above 1) read a whole vector of x, the end of which may be another
-// position's; `guarded` reads nothing but what it needs.
+// `first`, is read: `one_each` and `repeated` (a multiplier above 1) read a whole vector of x, the
+// end of which may be another position's; `guarded` reads nothing but what it needs.
 enum class Inputs { one_each, repeated, guarded };
 
 template <class T, std::size_t lanes, Inputs inputs>
