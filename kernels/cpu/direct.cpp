@@ -50,7 +50,8 @@ std::int64_t largest_tile_l(const Problem& problem) {
 bool hides_latency(const Problem& problem, const Config& config, const DeviceProperties& device) {
   const std::int64_t tile_l = config.at("tile_l");
   const std::int64_t tile_c = config.at("tile_c");
-  if (tile_l * vectors_of(tile_c, lanes_of(device.arch)) >= 12) return true;
+  const std::int64_t most = registers_of(device.arch) == 32 ? 16 : 12;
+  if (tile_l * vectors_of(tile_c, lanes_of(device.arch)) >= most) return true;
   const std::int64_t largest = largest_tile_l(problem);
   return std::none_of(tiles_l.begin(), tiles_l.end(), [&](std::int64_t larger) {
     return larger > tile_l && larger <= largest && tile_fits_registers(larger, tile_c, device.arch);
@@ -136,29 +137,6 @@ Cost cost(const Problem& problem, const Config& config) {
                    static_cast<double>(problem.kernel_size)};
 }
 
-void pack_tile(const DirectPlan& plan, const void* weight, std::int64_t group, std::int64_t tile,
-               float* packed) {
-  const Problem& p = plan.problem;
-  const DirectConfig& config = plan.config;
-  const std::int64_t step = config.block_c == 0 ? plan.group_in : config.block_c;
-  const std::int64_t channels = std::min(config.tile_c, plan.group_out - tile * config.tile_c);
-  const std::int64_t width = width_of(plan, tile);
-  const std::int64_t out = group * plan.group_out + tile * config.tile_c;
-  const std::int64_t step_out = weight_index(p, 0, 0, 1) - weight_index(p, 0, 0, 0);
-  for (std::int64_t first = 0; first < plan.group_in; first += step) {
-    const std::int64_t count = std::min(step, plan.group_in - first);
-    for (std::int64_t c = 0; c < count; ++c) {
-      for (std::int64_t k = 0; k < p.kernel_size; ++k) {
-        const std::int64_t at = config.taps_inside != 0 ? c * p.kernel_size + k : k * count + c;
-        widen(weight, p.dtype,
-              {.first = weight_index(p, k, first + c, out), .step = step_out, .count = channels},
-              packed + at * width, 1);
-      }
-    }
-    packed += count * p.kernel_size * width;
-  }
-}
-
 std::shared_ptr<const void> prepare(const Problem& problem, const Config& config,
                                     const void* weight, const void* bias) {
   auto plan = std::make_shared<DirectPlan>();
@@ -173,34 +151,16 @@ std::shared_ptr<const void> prepare(const Problem& problem, const Config& config
   p.group_in = in_channels_per_group(problem);
   p.group_out = out_channels_per_group(problem);
   p.lanes = lanes_of(cpu_target());
-  p.position_step = problem.layout == Layout::NLC ? problem.in_channels : 1;
-  p.channel_step = problem.layout == Layout::NLC ? 1 : problem.length;
-  p.blocks_l = ceil_div(p.length_out, p.config.block_l);
   p.tiles_c = ceil_div(p.group_out, p.config.tile_c);
-
-  const std::int64_t tile_floats = p.group_in * problem.kernel_size * p.config.tile_c;
-  const std::int64_t tiles = problem.num_groups * p.tiles_c;
-  p.weights = zeroed_floats(tiles * tile_floats);
-  p.bias = zeroed_floats(tiles * p.config.tile_c);
-  for (std::int64_t group = 0; group < problem.num_groups; ++group) {
-    for (std::int64_t tile = 0; tile < p.tiles_c; ++tile) {
-      const std::int64_t index = group * p.tiles_c + tile;
-      pack_tile(p, weight, group, tile, p.weights.get() + index * tile_floats);
-      if (bias == nullptr) continue;
-      const std::int64_t first = group * p.group_out + tile * p.config.tile_c;
-      const std::int64_t last = std::min(first + p.config.tile_c, (group + 1) * p.group_out);
-      for (std::int64_t c = first; c < last; ++c) {
-        p.bias[index * p.config.tile_c + c - first] = load_element(bias, problem.dtype, c);
-      }
-    }
-  }
+  plan_passes(p);
+  pack(p, weight, bias);
   return plan;
 }
 
 void run(const void* prepared, const void* x, void* y, ThreadPool& pool) {
   const auto& plan = *static_cast<const DirectPlan*>(prepared);
   const Problem& p = plan.problem;
-  run_tasks(plan, p.batch * p.num_groups * plan.tiles_c * plan.blocks_l, x, y, pool);
+  run_tasks(plan, p.batch * p.num_groups * plan.blocks_c * plan.blocks_l, x, y, pool);
 }
 
 std::string source_digest(const Problem&, const Config&, const DeviceProperties&) {
@@ -230,7 +190,9 @@ const Family& cpu_direct() {
             fits_registers},
            {"fits_length", "no tile_l or block_l is longer than the output asks for", fits_length},
            {"hides_latency",
-            "the tile has 12 vectors of sums, or as many rows as registers and output allow",
+            "the tile has 16 vectors of sums (12 of 16 registers), or as many rows as registers "
+            "and "
+            "output allow",
             hides_latency},
            {"fits_group", "no smaller tile_c holds a whole group", fits_group},
            {"sums_fit", "block_l * tile_c is at most 8192", sums_fit},

@@ -10,7 +10,8 @@
 namespace convtune {
 
 /// cpu_direct: y in register tiles of tile_l positions × tile_c output channels, lanes along output
-/// channels in both layouts. Kernel in direct_kernel.cpp, space of configs in direct.cpp.
+/// channels in both layouts. float32 is read where it lies, other types from a window of x that
+/// each task widens. Kernel in direct_kernel.cpp, space of configs in direct.cpp.
 struct DirectConfig {
   std::int64_t tile_l = 0;       ///< output positions of a register tile
   std::int64_t tile_c = 0;       ///< output channels of a register tile
@@ -19,12 +20,17 @@ struct DirectConfig {
   std::int64_t taps_inside = 0;  ///< 1: for each channel all taps; 0: for each tap all channels
 };
 
-/// Most outputs of one task: their sums lie on its stack.
+/// On a task's stack: the sums of one tile of output channels, and floats of x laid out at once.
 inline constexpr std::int64_t direct_max_sums = 8192;
+inline constexpr std::int64_t direct_max_window = 65536;
 
-/// A problem made ready. With G groups, tiles of output channels within a group, and passes over
-/// block_c of its input channels, weights are [G][tiles_c][passes] of [taps][channels][tile_c], or
-/// of [channels][taps][tile_c] if taps_inside; bias is [G][tiles_c][tile_c]. Both end in zeros.
+/// A problem made ready. Taps are summed in passes of pass_taps, channels in passes of
+/// pass_channels. With G groups and tiles of output channels within a group, weights are
+/// [G][tiles_c][passes of channels] of [taps][channels][tile_c], or of [channels][taps][tile_c] if
+/// taps_inside; bias is [G][tiles_c][tile_c]. Both end in zeros.
+/// What a pass reads has slots: tap k of output row i of a task reads slot i · slot_row + k ·
+/// slot_tap. They are the positions from the task's first on, or where the taps lie so far apart
+/// that they share too few, for each tap in turn the positions that it reads.
 struct DirectPlan {
   using Task = void (*)(const DirectPlan&, const void* x, void* y, std::int64_t task);
 
@@ -32,12 +38,18 @@ struct DirectPlan {
   DirectConfig config;
   std::int64_t length_out = 0;
   std::int64_t group_in = 0, group_out = 0;  ///< channels of one group in x and in y
-  std::int64_t position_step = 0;            ///< elements from one position of x to the next
-  std::int64_t channel_step = 0;             ///< elements from one channel of x to the next
+  std::int64_t pass_taps = 0, pass_channels = 0;
+  std::int64_t slot_row = 0, slot_tap = 0;
+  std::int64_t slot_step = 0, channel_step = 0;  ///< elements from one slot or channel to the next
   std::int64_t lanes = 0;  ///< of a vector; the last tile of a group is no wider than it must be
-  std::int64_t blocks_l = 0, tiles_c = 0;
+  std::int64_t block_l = 0,
+               blocks_l = 0;  ///< output positions of a task, fewer if windows are full
+  std::int64_t tiles_c = 0;   ///< of a group
+  std::int64_t task_tiles = 0, blocks_c = 0;  ///< tiles that share a window, and their number
   PackedFloats weights, bias;
   Task task = nullptr;
+
+  bool one_pass() const { return pass_taps == problem.kernel_size && pass_channels == group_in; }
 };
 
 /// Output channels of a group's tile with its padding: tile_c, or as many vectors as hold what is
@@ -48,6 +60,12 @@ inline std::int64_t width_of(const DirectPlan& plan, std::int64_t tile) {
              ? plan.config.tile_c
              : ceil_div(left, plan.lanes) * plan.lanes;
 }
+
+/// Passes and windows of a plan whose problem, config and channels are set.
+void plan_passes(DirectPlan& plan);
+
+/// Fills weights and bias.
+void pack(DirectPlan& plan, const void* weight, const void* bias);
 
 /// The code for a tile's width on the SIMD target in use; null if it has none.
 DirectPlan::Task direct_task(DType dtype, std::int64_t tile_c);

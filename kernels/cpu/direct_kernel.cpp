@@ -6,9 +6,12 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <type_traits>
 
 #include "kernels/cpu/activation-inl.hpp"
 #include "kernels/cpu/direct.hpp"
+#include "kernels/cpu/direct_tile-inl.hpp"
+#include "kernels/cpu/direct_window-inl.hpp"
 #include "kernels/cpu/simd-inl.hpp"
 #include "kernels/cpu/window.hpp"
 
@@ -16,207 +19,148 @@ HWY_BEFORE_NAMESPACE();
 namespace convtune::HWY_NAMESPACE {
 namespace {
 
-// Two nested loops over taps and input channels, in the order of the config. Row i begins with what
-// is at start + i · start_step, and ends in y if that is not null, else in the sums.
-template <class T>
-struct Reduction {
-  const T* x;  // what the tile's first row reads first
-  const float* w;
-  const float* start;
-  std::int64_t start_step;
-  float* sums;
-  T* y;
-  std::int64_t y_step;
-  std::int64_t row_step;  // in x, from one output position to the next
-  std::int64_t outer_count, outer_x_step, outer_w_step;
-  std::int64_t inner_count, inner_x_step;
-};
-
-// start[row][co] + Σ x[row] · w[co]: the tile stays in registers over the whole reduction.
-template <class T, std::size_t lanes, int vectors, int rows>
-void reduce_tile(const Reduction<T>& r) {
-  using V = hn::Vec<Floats<lanes>>;
-  constexpr Floats<lanes> d;
-  constexpr std::int64_t tile_c = vectors * lanes;
-  V sums[rows][vectors];
-  const float* start = r.start;
-  for (int row = 0; row < rows; ++row, start += r.start_step) {
-    for (int v = 0; v < vectors; ++v) sums[row][v] = hn::LoadU(d, start + v * lanes);
-  }
-  for (std::int64_t outer = 0; outer < r.outer_count; ++outer) {
-    const T* x = r.x + outer * r.outer_x_step;
-    const float* w = r.w + outer * r.outer_w_step;
-    for (std::int64_t inner = 0; inner < r.inner_count; ++inner) {
-      V weights[vectors];
-      for (int v = 0; v < vectors; ++v) weights[v] = hn::LoadU(d, w + v * lanes);
-      for (int row = 0; row < rows; ++row) {
-        const V value = broadcast(d, x + row * r.row_step);
-        for (int v = 0; v < vectors; ++v) {
-          sums[row][v] = hn::MulAdd(value, weights[v], sums[row][v]);
-        }
-      }
-      x += r.inner_x_step;
-      w += tile_c;
-    }
-  }
-  if (r.y != nullptr) {
-    T* y = r.y;
-    CONVTUNE_UNROLL
-    for (int row = 0; row < rows; ++row, y += r.y_step) {
-      CONVTUNE_UNROLL
-      for (int v = 0; v < vectors; ++v) store(sums[row][v], d, y + v * lanes);
-    }
-    return;
-  }
-  for (int row = 0; row < rows; ++row) {
-    for (int v = 0; v < vectors; ++v)
-      hn::StoreU(sums[row][v], d, r.sums + row * tile_c + v * lanes);
-  }
-}
-
-// The same with the number of rows, one of those below, known at run time only. Inlined into its
-// callers it would be compiled for each.
-template <class T, std::size_t lanes, int vectors>
-HWY_NOINLINE void reduce(std::int64_t rows, const Reduction<T>& r) {
-  switch (rows) {
-    case 12:
-      return reduce_tile<T, lanes, vectors, 12>(r);
-    case 8:
-      return reduce_tile<T, lanes, vectors, 8>(r);
-    case 6:
-      return reduce_tile<T, lanes, vectors, 6>(r);
-    case 4:
-      return reduce_tile<T, lanes, vectors, 4>(r);
-    case 2:
-      return reduce_tile<T, lanes, vectors, 2>(r);
-    default:
-      return reduce_tile<T, lanes, vectors, 1>(r);
-  }
-}
-
-std::int64_t largest_tile(std::int64_t rows) {
-  for (const std::int64_t tile : {12, 8, 6, 4, 2}) {
-    if (rows >= tile) return tile;
-  }
-  return 1;
-}
-
-// What one task computes: `rows` output positions of one tile of output channels.
+// Output positions of one tile of output channels.
 struct Block {
-  std::int64_t n = 0, group = 0, tile = 0;
+  std::int64_t n = 0, group = 0;
   std::int64_t first_l = 0, rows = 0;
+  std::int64_t tile = 0;
   std::int64_t first_c = 0, channels = 0;  // in y
   std::int64_t width = 0;                  // of the tile
 };
 
 Block block_of(const DirectPlan& plan, std::int64_t task) {
   Block b;
-  b.first_l = task % plan.blocks_l * plan.config.block_l;
-  b.rows = std::min(plan.config.block_l, plan.length_out - b.first_l);
+  b.tile = task % plan.blocks_c * plan.task_tiles;
+  task /= plan.blocks_c;
+  b.first_l = task % plan.blocks_l * plan.block_l;
+  b.rows = std::min(plan.block_l, plan.length_out - b.first_l);
   task /= plan.blocks_l;
-  b.tile = task % plan.tiles_c;
-  task /= plan.tiles_c;
   b.group = task % plan.problem.num_groups;
   b.n = task / plan.problem.num_groups;
-  const std::int64_t first = b.tile * plan.config.tile_c;
-  b.first_c = b.group * plan.group_out + first;
-  b.channels = std::min(plan.config.tile_c, plan.group_out - first);
-  b.width = width_of(plan, b.tile);
   return b;
 }
 
-// One pass of a task: its share of input channels.
+Block with_tile(const DirectPlan& plan, Block block, std::int64_t tile) {
+  const std::int64_t first = tile * plan.config.tile_c;
+  block.tile = tile;
+  block.first_c = block.group * plan.group_out + first;
+  block.channels = std::min(plan.config.tile_c, plan.group_out - first);
+  block.width = width_of(plan, tile);
+  return block;
+}
+
+std::int64_t tile_index(const DirectPlan& plan, const Block& block) {
+  return block.group * plan.tiles_c + block.tile;
+}
+
+const float* bias_of(const DirectPlan& plan, const Block& block) {
+  return plan.bias.get() + tile_index(plan, block) * plan.config.tile_c;
+}
+
+// Of the channels from `first` on.
+const float* weights_of(const DirectPlan& plan, const Block& block, std::int64_t first) {
+  const std::int64_t taps = plan.problem.kernel_size;
+  return plan.weights.get() + tile_index(plan, block) * taps * plan.group_in * plan.config.tile_c +
+         first * taps * block.width;
+}
+
+// A task's input: its group at position 0, and room for a window of it.
 template <class T>
-struct Pass {
+struct Input {
   const T* x;
-  const float* w;
-  float* sums;
-  std::int64_t channels;
+  float* window;
+};
+
+// What one pass sums, its slot 0 at x[origin].
+struct Pass {
+  const float* x;
+  std::int64_t origin;
+  std::int64_t first_channel, channels;
+  TapRange taps;
 };
 
 template <class T>
-Reduction<T> reduction_of(const DirectPlan& plan, const Block& block, const Pass<T>& pass,
-                          std::int64_t row, TapRange taps) {
-  const std::int64_t tile_c = block.width;
-  const std::int64_t position =
-      window_start(plan.problem, block.first_l + row) + taps.first * plan.problem.dilation;
-  const std::int64_t tap_step = plan.problem.dilation * plan.position_step;
+Pass make_pass(const DirectPlan& plan, const Block& block, const Input<T>& input,
+               std::int64_t first_channel, std::int64_t first_tap) {
+  const std::int64_t channels = std::min(plan.pass_channels, plan.group_in - first_channel);
+  const TapRange taps = {first_tap, std::min(first_tap + plan.pass_taps, plan.problem.kernel_size)};
+  if constexpr (std::is_same_v<T, float>) {
+    const std::int64_t position =
+        window_start(plan.problem, block.first_l) + taps.first * plan.slot_tap;
+    return {input.x, position * plan.slot_step + first_channel * plan.channel_step, first_channel,
+            channels, taps};
+  } else {
+    lay_out(plan, {block.first_l, block.rows, first_channel, channels, taps}, input.x,
+            input.window);
+    return {input.window, 0, first_channel, channels, taps};
+  }
+}
+
+// Rows from `row` on, over `taps` of a pass; where they begin and end is left open.
+DirectReduction reduction_of(const DirectPlan& plan, const Block& block, const Pass& pass,
+                             std::int64_t row, TapRange taps) {
+  const std::int64_t slot = row * plan.slot_row + (taps.first - pass.taps.first) * plan.slot_tap;
+  const float* w = weights_of(plan, block, pass.first_channel);
+  DirectReduction r = {};
+  r.x = pass.x + (pass.origin + slot * plan.slot_step);
+  r.row_step = plan.slot_row * plan.slot_step;
+  const std::int64_t tap_step = plan.slot_tap * plan.slot_step;
   const std::int64_t tap_count = taps.last - taps.first;
-  Reduction<T> r = {};
-  r.x = pass.x + position * plan.position_step;
-  r.row_step = plan.problem.stride * plan.position_step;
   if (plan.config.taps_inside != 0) {
-    r.w = pass.w + taps.first * tile_c;
+    r.w = w + taps.first * block.width;
     r.outer_count = pass.channels;
     r.outer_x_step = plan.channel_step;
-    r.outer_w_step = plan.problem.kernel_size * tile_c;
+    r.outer_w_step = plan.problem.kernel_size * block.width;
     r.inner_count = tap_count;
     r.inner_x_step = tap_step;
   } else {
-    r.w = pass.w + taps.first * pass.channels * tile_c;
+    r.w = w + taps.first * pass.channels * block.width;
     r.outer_count = tap_count;
     r.outer_x_step = tap_step;
-    r.outer_w_step = pass.channels * tile_c;
+    r.outer_w_step = pass.channels * block.width;
     r.inner_count = pass.channels;
     r.inner_x_step = plan.channel_step;
   }
   return r;
 }
 
-// Taps that every row may read are summed for all rows together, the others row by row.
-template <class T, std::size_t lanes, int vectors>
-void sum_tile(const DirectPlan& plan, const Block& block, const Pass<T>& pass, std::int64_t row,
-              std::int64_t rows) {
+// Adds a register tile to its sums. Taps that every row may read are summed for all rows together,
+// the others row by row.
+template <std::size_t lanes, int vectors>
+void add_tile(const DirectPlan& plan, const Block& block, const Pass& pass, std::int64_t row,
+              std::int64_t rows, float* sums) {
   const Problem& p = plan.problem;
-  const auto taps_of = [&](std::int64_t i) {
-    return valid_taps(p, window_start(p, block.first_l + row + i));
+  const auto taps_of = [&](std::int64_t i) -> TapRange {
+    const TapRange inside = valid_taps(p, window_start(p, block.first_l + row + i));
+    return {std::max(inside.first, pass.taps.first), std::min(inside.last, pass.taps.last)};
   };
-  const auto sum = [&](std::int64_t first_row, std::int64_t count, TapRange taps) {
+  const auto add = [&](std::int64_t first, std::int64_t count, TapRange taps) {
     if (taps.empty()) return;
-    Reduction<T> r = reduction_of(plan, block, pass, first_row, taps);
-    r.sums = pass.sums + first_row * block.width;
-    r.start = r.sums;
-    r.start_step = block.width;
-    reduce<T, lanes, vectors>(count, r);
+    DirectReduction r = reduction_of(plan, block, pass, row + first, taps);
+    r.to = sums + first * block.width;
+    r.to_step = block.width;
+    r.start = r.to;
+    r.start_step = r.to_step;
+    reduce<lanes, vectors>(count, r);
   };
   TapRange common = {taps_of(0).first, taps_of(rows - 1).last};
-  sum(row, rows, common);
-  if (common.first == 0 && common.last == p.kernel_size) return;
-  if (common.empty()) common = {p.kernel_size, p.kernel_size};
+  add(0, rows, common);
+  if (common.first == pass.taps.first && common.last == pass.taps.last) return;
+  if (common.empty()) common = {pass.taps.last, pass.taps.last};
   for (std::int64_t i = 0; i < rows; ++i) {
     const TapRange own = taps_of(i);
-    sum(row + i, 1, {own.first, std::min(own.last, common.first)});
-    sum(row + i, 1, {std::max(own.first, common.last), own.last});
+    add(i, 1, {own.first, std::min(own.last, common.first)});
+    add(i, 1, {std::max(own.first, common.last), own.last});
   }
 }
 
-const float* weights_of(const DirectPlan& plan, const Block& block) {
-  const std::int64_t index = block.group * plan.tiles_c + block.tile;
-  return plan.weights.get() + index * plan.problem.kernel_size * plan.group_in * plan.config.tile_c;
-}
-
-// Rows [first, first + count) of a block; sums holds those and starts with the first.
-template <class T, std::size_t lanes, int vectors>
-void sum_rows(const DirectPlan& plan, const Block& block, const T* x, std::int64_t first,
-              std::int64_t count, float* sums) {
-  const Problem& p = plan.problem;
-  const std::int64_t index = block.group * plan.tiles_c + block.tile;
-  const std::int64_t step = plan.config.block_c == 0 ? plan.group_in : plan.config.block_c;
-  const float* w = weights_of(plan, block);
+template <std::size_t lanes, int vectors>
+void start_sums(const float* bias, std::int64_t rows, float* sums) {
   constexpr Floats<lanes> d;
   for (int v = 0; v < vectors; ++v) {
-    const auto bias = hn::LoadU(d, plan.bias.get() + index * plan.config.tile_c + v * lanes);
+    const auto start = hn::LoadU(d, bias + v * lanes);
     float* sum = sums + v * lanes;
-    for (std::int64_t row = 0; row < count; ++row, sum += vectors * lanes) hn::StoreU(bias, d, sum);
-  }
-  for (std::int64_t c = 0; c < plan.group_in; c += step) {
-    const Pass<T> pass = {x + c * plan.channel_step, w + c * p.kernel_size * block.width,
-                          sums - first * block.width, std::min(step, plan.group_in - c)};
-    for (std::int64_t row = 0; row < count;) {
-      const std::int64_t rows = largest_tile(std::min(plan.config.tile_l, count - row));
-      sum_tile<T, lanes, vectors>(plan, block, pass, first + row, rows);
-      row += rows;
-    }
+    for (std::int64_t row = 0; row < rows; ++row, sum += vectors * lanes) hn::StoreU(start, d, sum);
   }
 }
 
@@ -265,59 +209,82 @@ bool is_plain(const DirectPlan& plan, const Block& block, std::int64_t row, std:
          valid_taps(p, window_start(p, first + rows - 1)).last == p.kernel_size;
 }
 
-// NLC in one pass: from the bias to y without sums in memory.
+// NLC in one pass: a register tile at a time, stored while its sums are in the nearest cache or, in
+// float32, without any.
 template <class T, std::size_t lanes, int vectors>
-void run_tile(const DirectPlan& plan, const Block& block, const T* x, T* y, std::int64_t row,
-              std::int64_t rows) {
-  const std::int64_t index = block.group * plan.tiles_c + block.tile;
-  const Pass<T> pass = {x, weights_of(plan, block), nullptr, plan.group_in};
-  Reduction<T> r = reduction_of(plan, block, pass, row, {0, plan.problem.kernel_size});
-  r.start = plan.bias.get() + index * plan.config.tile_c;
-  r.start_step = 0;
-  r.y_step = plan.problem.out_channels;
-  r.y = y + (block.n * plan.length_out + block.first_l + row) * r.y_step + block.first_c;
-  reduce<T, lanes, vectors>(rows, r);
+void run_rows(const DirectPlan& plan, const Block& block, const Pass& pass, T* y) {
+  HWY_ALIGN float sums[std::size_t{12} * vectors * lanes];
+  std::int64_t rows = 0;
+  for (std::int64_t row = 0; row < block.rows; row += rows) {
+    rows = largest_tile(std::min(plan.config.tile_l, block.rows - row));
+    if constexpr (std::is_same_v<T, float>) {
+      if (is_plain(plan, block, row, rows)) {
+        DirectReduction r = reduction_of(plan, block, pass, row, pass.taps);
+        r.start = bias_of(plan, block);
+        r.to_step = plan.problem.out_channels;
+        r.to = y + (block.n * plan.length_out + block.first_l + row) * r.to_step + block.first_c;
+        reduce<lanes, vectors>(rows, r);
+        continue;
+      }
+    }
+    start_sums<lanes, vectors>(bias_of(plan, block), rows, sums);
+    add_tile<lanes, vectors>(plan, block, pass, row, rows, sums);
+    store_rows<T, lanes>(plan, block, row, rows, sums, y);
+  }
 }
 
-// Sums are stored while they are in the nearest cache: in NLC a register tile at a time, unless
-// later passes add to them.
+// `whole` is the pass of a plan that has only one.
 template <class T, std::size_t lanes, int vectors>
-void run_block(const DirectPlan& plan, const Block& block, const T* x, T* y) {
-  alignas(64) float sums[direct_max_sums];
-  x += block.n * plan.problem.length * plan.problem.in_channels +
-       block.group * plan.group_in * plan.channel_step;
-  if (plan.problem.layout == Layout::NCL) {
-    sum_rows<T, lanes, vectors>(plan, block, x, 0, block.rows, sums);
-    return store_columns<T, lanes>(plan, block, sums, y);
-  }
-  const bool one_pass = plan.config.block_c == 0;
-  std::int64_t count = block.rows;
-  for (std::int64_t row = 0; row < block.rows; row += count) {
-    if (one_pass) count = largest_tile(std::min(plan.config.tile_l, block.rows - row));
-    if (one_pass && is_plain(plan, block, row, count)) {
-      run_tile<T, lanes, vectors>(plan, block, x, y, row, count);
-      continue;
+void run_block(const DirectPlan& plan, const Block& block, const Input<T>& input, const Pass& whole,
+               T* y) {
+  const bool nlc = plan.problem.layout == Layout::NLC;
+  if (nlc && plan.one_pass()) return run_rows<T, lanes, vectors>(plan, block, whole, y);
+  HWY_ALIGN float sums[direct_max_sums];
+  start_sums<lanes, vectors>(bias_of(plan, block), block.rows, sums);
+  for (std::int64_t c = 0; c < plan.group_in; c += plan.pass_channels) {
+    for (std::int64_t k = 0; k < plan.problem.kernel_size; k += plan.pass_taps) {
+      const Pass pass = plan.one_pass() ? whole : make_pass(plan, block, input, c, k);
+      std::int64_t rows = 0;
+      for (std::int64_t row = 0; row < block.rows; row += rows) {
+        rows = largest_tile(std::min(plan.config.tile_l, block.rows - row));
+        add_tile<lanes, vectors>(plan, block, pass, row, rows, sums + row * block.width);
+      }
     }
-    sum_rows<T, lanes, vectors>(plan, block, x, row, count, sums);
-    store_rows<T, lanes>(plan, block, row, count, sums, y);
+  }
+  if (nlc) {
+    store_rows<T, lanes>(plan, block, 0, block.rows, sums, y);
+  } else {
+    store_columns<T, lanes>(plan, block, sums, y);
   }
 }
 
 // The last tile of a group may have fewer vectors.
 template <class T, std::size_t lanes, int vectors>
-void run_width(const DirectPlan& plan, const Block& block, const T* x, T* y) {
+void run_width(const DirectPlan& plan, const Block& block, const Input<T>& input, const Pass& whole,
+               T* y) {
   if constexpr (vectors > 1) {
     if (block.width < static_cast<std::int64_t>(vectors * lanes)) {
-      return run_width<T, lanes, vectors - 1>(plan, block, x, y);
+      return run_width<T, lanes, vectors - 1>(plan, block, input, whole, y);
     }
   }
-  run_block<T, lanes, vectors>(plan, block, x, y);
+  run_block<T, lanes, vectors>(plan, block, input, whole, y);
 }
 
 template <class T, std::size_t lanes, int vectors>
 void run_task(const DirectPlan& plan, const void* x, void* y, std::int64_t task) {
-  run_width<T, lanes, vectors>(plan, block_of(plan, task), static_cast<const T*>(x),
-                               static_cast<T*>(y));
+  const Problem& p = plan.problem;
+  const Block block = block_of(plan, task);
+  HWY_ALIGN float window[std::is_same_v<T, float> ? 1 : direct_max_window];
+  const Input<T> input = {
+      static_cast<const T*>(x) + block.n * p.length * p.in_channels +
+          block.group * plan.group_in * (p.layout == Layout::NLC ? 1 : p.length),
+      window};
+  const Pass whole = plan.one_pass() ? make_pass(plan, block, input, 0, 0) : Pass();
+  const std::int64_t last = std::min(block.tile + plan.task_tiles, plan.tiles_c);
+  for (std::int64_t tile = block.tile; tile < last; ++tile) {
+    run_width<T, lanes, vectors>(plan, with_tile(plan, block, tile), input, whole,
+                                 static_cast<T*>(y));
+  }
 }
 
 template <class T>
