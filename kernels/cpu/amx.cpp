@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
-#include <new>
 
 #include "kernels/cpu/families.hpp"
 #include "kernels/cpu/targets.hpp"
@@ -55,20 +53,20 @@ Reduction reduction_of(const Problem& p, std::int64_t window) {
   return {p.kernel_size, channels};
 }
 
-// Elements from one row of a window of `chunks` to the next, and of all of it.
+// Elements of a row of a window of `chunks`, of all rows of one part, and of all parts.
 struct WindowSize {
-  std::int64_t row = 0, all = 0;
+  WindowSize(const Problem& p, std::int64_t rows, std::int64_t row_elements)
+      : row(row_elements), part(rows * row), all(amx_parts(p.dtype) * part) {}
+  std::int64_t row, part, all;
 };
 
 WindowSize window_size(const Problem& p, const AmxConfig& c, std::int64_t chunks) {
   const std::int64_t reach = c.window == taps_in_turn ? 0 : (p.kernel_size - 1) * p.dilation;
   if (p.layout == Layout::NCL) {
-    const std::int64_t row = padded_row(2 * (c.block_l + reach));
-    return {row, chunks * amx_rows * row};
+    return {p, chunks * amx_rows, padded_row(2 * (c.block_l + reach))};
   }
   const std::int64_t stride = c.window == taps_in_turn ? 1 : p.stride;
-  const std::int64_t row = padded_row(chunks * amx_inputs);
-  return {row, ((c.block_l - 1) * stride + reach + 1) * row};
+  return {p, (c.block_l - 1) * stride + reach + 1, padded_row(chunks * amx_inputs)};
 }
 
 // Chunks that a window holds at once; 0 if not even one.
@@ -84,10 +82,6 @@ bool fits_in_one_pass(const Problem& problem, const AmxConfig& c) {
 
 bool on_amx(const Problem&, const Config&, const DeviceProperties& device) {
   return has_amx(device.arch);
-}
-
-bool dtype(const Problem& problem, const Config&, const DeviceProperties&) {
-  return problem.dtype == DType::bfloat16;
 }
 
 bool fills_tiles(const Problem& problem, const Config&, const DeviceProperties&) {
@@ -125,7 +119,8 @@ bool hides_latency(const Problem& problem, const Config& config, const DevicePro
 
 bool readable_in_place(const Problem& problem, const Config& config, const DeviceProperties&) {
   return config.at("window") != in_place ||
-         (problem.layout == Layout::NLC && in_channels_per_group(problem) % amx_inputs == 0);
+         (problem.dtype == DType::bfloat16 && problem.layout == Layout::NLC &&
+          in_channels_per_group(problem) % amx_inputs == 0);
 }
 
 bool rows_are_tiles(const Problem& problem, const Config& config, const DeviceProperties&) {
@@ -184,61 +179,15 @@ Cost cost(const Problem& problem, const Config& config) {
   const Reduction r = reduction_of(problem, config.at("window"));
   const std::int64_t channels =
       problem.num_groups * round_up(out_channels_per_group(problem), amx_rows);
+  const std::int64_t parts = amx_parts(problem.dtype);
   const auto weights = static_cast<double>(channels * r.taps * r.chunks() * amx_inputs);
   const std::int64_t positions_in_tiles = round_up(output_length(problem), amx_rows);
   const auto x_and_y = static_cast<double>(input_elements(problem) + output_elements(problem));
-  return {.bytes = 2 * (weights + x_and_y),
-          .flops = 2 * static_cast<double>(problem.batch * positions_in_tiles) * weights,
+  return {.bytes = 2 * static_cast<double>(parts) * weights +
+                   static_cast<double>(size_of(problem.dtype)) * x_and_y,
+          .flops = 2 * static_cast<double>(amx_products(parts)) *
+                   static_cast<double>(problem.batch * positions_in_tiles) * weights,
           .arithmetic = Arithmetic::amx_16_bits};
-}
-
-// The instruction has no subnormals, and the zeros of the padding no infinities.
-bool is_ordinary(float weight) { return weight == 0 || std::isnormal(weight); }
-
-// Element (input, out) of a tile of weights.
-std::int64_t tile_index(Layout layout, std::int64_t input, std::int64_t out) {
-  return layout == Layout::NLC ? input / 2 * amx_inputs + 2 * out + input % 2
-                               : out * amx_inputs + input;
-}
-
-// False if some weight is not ordinary.
-bool pack_weights(AmxPlan& plan, const void* weight) {
-  const Problem& p = plan.problem;
-  const auto count = static_cast<std::size_t>(p.num_groups * plan.tiles_c * plan.chunks *
-                                              plan.taps * amx_elements);
-  plan.weights = hwy::AllocateAligned<Bits16>(count);
-  if (plan.weights == nullptr) throw std::bad_alloc();
-  std::fill_n(plan.weights.get(), count, Bits16{0});
-  const auto* from = static_cast<const Bits16*>(weight);
-  for (std::int64_t k = 0; k < p.kernel_size; ++k) {
-    for (std::int64_t in = 0; in < plan.group_in; ++in) {
-      const std::int64_t input = plan.taps == 1 ? k * plan.group_in + in : in;
-      const std::int64_t tap = plan.taps == 1 ? 0 : k;
-      for (std::int64_t out = 0; out < p.out_channels; ++out) {
-        const Bits16 value = from[weight_index(p, k, in, out)];
-        if (!is_ordinary(float_from_bfloat16(value))) return false;
-        const std::int64_t in_group = out % plan.group_out;
-        const std::int64_t tile = out / plan.group_out * plan.tiles_c + in_group / amx_rows;
-        const std::int64_t step = (tile * plan.chunks + input / amx_inputs) * plan.taps + tap;
-        plan.weights[static_cast<std::size_t>(
-            step * amx_elements + tile_index(p.layout, input % amx_inputs, in_group % amx_rows))] =
-            value;
-      }
-    }
-  }
-  return true;
-}
-
-void pack_bias(AmxPlan& plan, const void* bias) {
-  const Problem& p = plan.problem;
-  const std::int64_t copies = p.layout == Layout::NLC ? 1 : amx_rows;
-  const std::int64_t tiles_in_all = p.num_groups * plan.tiles_c;
-  plan.bias = zeroed_floats(tiles_in_all * amx_rows * copies);
-  if (bias == nullptr) return;
-  for (std::int64_t out = 0; out < p.out_channels; ++out) {
-    const std::int64_t row = out / plan.group_out * plan.tiles_c * amx_rows + out % plan.group_out;
-    std::fill_n(plan.bias.get() + row * copies, copies, load_element(bias, p.dtype, out));
-  }
 }
 
 std::shared_ptr<const void> prepare(const Problem& problem, const Config& config,
@@ -251,7 +200,7 @@ std::shared_ptr<const void> prepare(const Problem& problem, const Config& config
   auto plan = std::make_shared<AmxPlan>();
   plan->problem = problem;
   plan->config = parse(config);
-  plan->task = amx_task();
+  plan->task = amx_task(problem.dtype);
   plan->length_out = output_length(problem);
   plan->group_in = in_channels_per_group(problem);
   plan->group_out = out_channels_per_group(problem);
@@ -260,13 +209,15 @@ std::shared_ptr<const void> prepare(const Problem& problem, const Config& config
   plan->taps = reduction.taps;
   plan->chunks = reduction.chunks();
   plan->pass_chunks = window_chunks(problem, plan->config);
-  plan->window_row = window_size(problem, plan->config, plan->pass_chunks).row;
+  plan->parts = amx_parts(problem.dtype);
+  const WindowSize window = window_size(problem, plan->config, plan->pass_chunks);
+  plan->window_row = window.row;
+  plan->window_part = window.part;
   plan->tiles_c = ceil_div(plan->group_out, amx_rows);
   plan->blocks_l = ceil_div(plan->length_out, plan->config.block_l);
   plan->config.block_c = task_channels(problem, plan->config.block_c);
   plan->blocks_c = ceil_div(plan->group_out, plan->config.block_c);
-  pack_bias(*plan, bias);
-  if (!pack_weights(*plan, weight)) {
+  if (!pack(*plan, weight, bias)) {
     plan->direct = cpu_direct().cpu->prepare(problem, cpu_direct().default_config(problem, device),
                                              weight, bias);
   }
@@ -276,7 +227,7 @@ std::shared_ptr<const void> prepare(const Problem& problem, const Config& config
 void run(const void* prepared, const void* x, void* y, ThreadPool& pool) {
   const auto& plan = *static_cast<const AmxPlan*>(prepared);
   if (plan.direct != nullptr) return cpu_direct().cpu->run(plan.direct.get(), x, y, pool);
-  constexpr std::int64_t speed = 8;
+  const std::int64_t speed = std::max<std::int64_t>(1, 8 / amx_products(plan.parts));
   run_tasks(plan, plan.problem.batch * plan.problem.num_groups * plan.blocks_c * plan.blocks_l, x,
             y, pool, speed);
 }
@@ -294,7 +245,7 @@ const Family& cpu_amx() {
       .name = "cpu_amx",
       .device = DeviceKind::cpu,
       .origin = Origin::generated,
-      .summary = "dense and wide-group bfloat16 by AMX's tiles",
+      .summary = "dense and wide-group convolution by AMX's tiles of bfloat16",
       .parameters =
           {{"tile_l", {tiles.begin(), tiles.end()}, "output positions of a register tile"},
            {"tile_c", {tiles.begin(), tiles.end()}, "output channels of a register tile"},
@@ -307,7 +258,6 @@ const Family& cpu_amx() {
             "0: x is read in place; 1: its positions are copied; 2: taps are copied in turn"}},
       .constraints =
           {{"has_amx", "the CPU has AMX with bfloat16, and Linux lets the process use it", on_amx},
-           {"dtype", "bfloat16", dtype},
            {"fills_tiles",
             "a group has at least 16 products of taps and input channels, and 8 output channels",
             fills_tiles},
@@ -316,11 +266,15 @@ const Family& cpu_amx() {
             "no smaller value of a parameter covers the output as well; for block_c none but 0",
             fits_output},
            {"hides_latency", "the tile is as large as registers and output allow", hides_latency},
-           {"readable_in_place", "window 0 is for NLC and multiples of 32 input channels a group",
+           {"readable_in_place",
+            "window 0 is for bfloat16 in NLC and multiples of 32 input channels a group",
             readable_in_place},
            {"rows_are_tiles", "window 1 is for NLC or stride 1", rows_are_tiles},
            {"taps_differ", "window 2 is for several taps or strides above 1", taps_differ},
-           {"window_fits", "the positions that block_l reads of 32 channels are at most 65536 / 32",
+           {"window_fits",
+            "what block_l reads of 32 channels is at most 65536 bfloat16: float32 counts three "
+            "times, "
+            "float16 twice",
             window_fits},
            {"sums_fit",
             "block_l * block_c is at most 32768 where the window does not hold all of x",

@@ -2,6 +2,7 @@
 
 #include <hwy/aligned_allocator.h>
 
+#include <bit>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -16,12 +17,16 @@ namespace convtune {
 /// How x is read: AmxConfig::window.
 enum AmxWindow : std::int64_t { in_place, positions, taps_in_turn };
 
-/// cpu_amx: bfloat16 by AMX. y in register tiles of tile_l positions × tile_c output channels, both
-/// multiples of a tile's 16; the reduction over taps and input channels in steps of 32. In NLC the
-/// rows of a tile of sums are positions, x is the left factor and lies in memory as the instruction
-/// wants it; in NCL they are output channels, x is the right factor, pairs of channels interleaved.
-/// The instruction takes numbers below 2⁻¹²⁶ for 0, in x and in sums. Kernel in amx_kernel.cpp,
-/// space of configs in amx.cpp.
+/// cpu_amx: products of bfloat16 by AMX. y in register tiles of tile_l positions × tile_c output
+/// channels, both multiples of a tile's 16; the reduction over taps and input channels in steps of
+/// 32. In NLC the rows of a tile of sums are positions, x is the left factor and, in bfloat16, lies
+/// in memory as the instruction wants it; in NCL they are output channels, x is the right factor,
+/// pairs of channels interleaved.
+/// Other numbers are exact sums of bfloat16, each the leading 8 bits of what those before it left:
+/// a float16 of two, a float32 of three. All products of float16's parts are summed, and of
+/// float32's all but the three least: below 2⁻²¹ of the whole, where the tolerance is 2⁻²⁰ or more.
+/// The instruction takes numbers below 2⁻¹²⁶ for 0, in parts of x and in sums. Kernel in
+/// amx_kernel.cpp, space of configs in amx.cpp.
 struct AmxConfig {
   std::int64_t tile_l = 0;   ///< output positions of a register tile
   std::int64_t tile_c = 0;   ///< output channels of a register tile
@@ -35,10 +40,26 @@ struct AmxConfig {
 inline constexpr std::int64_t amx_max_window = 65536;
 inline constexpr std::int64_t amx_max_sums = 32768;
 
-/// A problem made ready. Of G groups, weights are [G][tiles_c][chunks][taps] tiles, for NLC of
-/// [16 pairs of inputs][16 outputs][2], for NCL of [16 outputs][32 inputs]. An input is a channel,
-/// or where the window has the taps in turn (then `taps` is 1) tap · Cin/G + channel. Bias is
-/// [G][tiles_c][16], in NCL each 16 times in turn. What pads either is 0.
+/// bfloat16 of which a number of `dtype` is the sum.
+constexpr std::int64_t amx_parts(DType dtype) {
+  return dtype == DType::bfloat16 ? 1 : dtype == DType::float16 ? 2 : amx_max_parts;
+}
+
+/// What is left of a number whose parts are taken one by one: 0 in the end, or NaN of an infinity
+/// or NaN.
+struct AmxRest {
+  float left;
+  Bits16 take() {
+    const std::uint32_t bits = std::bit_cast<std::uint32_t>(left) & 0xFFFF0000U;
+    left -= std::bit_cast<float>(bits);
+    return static_cast<Bits16>(bits >> 16U);
+  }
+};
+
+/// A problem made ready. Of G groups, weights are [G][tiles_c][chunks][taps][parts] tiles, for NLC
+/// of [16 pairs of inputs][16 outputs][2], for NCL of [16 outputs][32 inputs]. An input is a
+/// channel, or where the window has the taps in turn (then `taps` is 1) tap · Cin/G + channel. Bias
+/// is [G][tiles_c][16], in NCL each 16 times in turn. What pads either is 0.
 struct AmxPlan {
   using Task = void (*)(const AmxPlan&, const void* x, void* y, std::int64_t task);
 
@@ -49,7 +70,9 @@ struct AmxPlan {
   std::int64_t inputs = 0;                   ///< of the reduction for one tap
   std::int64_t taps = 0, chunks = 0;         ///< steps of it: taps · chunks
   std::int64_t pass_chunks = 0;              ///< that the window holds at once
-  std::int64_t window_row = 0;  ///< elements: NLC of a position, NCL of a pair of inputs
+  std::int64_t parts = 0;                    ///< of a number, in weights and window
+  std::int64_t window_row = 0;   ///< elements: NLC of a position, NCL of a pair of inputs
+  std::int64_t window_part = 0;  ///< elements of all rows of one part
   std::int64_t tiles_c = 0, blocks_l = 0, blocks_c = 0;
   hwy::AlignedFreeUniquePtr<Bits16[]> weights;
   PackedFloats bias;
@@ -60,7 +83,16 @@ struct AmxPlan {
 };
 
 /// The code on the SIMD target in use.
-AmxPlan::Task amx_task();
+AmxPlan::Task amx_task(DType dtype);
+
+/// Element (input, out) of a tile of weights.
+constexpr std::int64_t amx_tile_index(Layout layout, std::int64_t input, std::int64_t out) {
+  return layout == Layout::NLC ? input / 2 * amx_inputs + 2 * out + input % 2
+                               : out * amx_inputs + input;
+}
+
+/// Fills a plan's weights and bias; false if some weight is infinite, NaN or subnormal.
+bool pack(AmxPlan& plan, const void* weight, const void* bias);
 
 /// Digest of amx_kernel.cpp and the CPU headers that it includes.
 std::string amx_digest();

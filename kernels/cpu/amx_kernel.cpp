@@ -9,6 +9,7 @@
 
 #include "kernels/cpu/activation-inl.hpp"
 #include "kernels/cpu/amx.hpp"
+#include "kernels/cpu/amx_one_by_one-inl.hpp"
 #include "kernels/cpu/amx_window-inl.hpp"
 #include "kernels/cpu/simd-inl.hpp"
 #include "kernels/cpu/window.hpp"
@@ -49,7 +50,7 @@ bool reads_inside(const AmxPlan& plan, const Block& block) {
 constexpr std::int64_t bytes(std::int64_t elements) { return elements * 2; }
 
 // How tiles read x, or a window of it: positions are rows in NLC, columns in NCL.
-AmxTile::Operand operand_of(const AmxPlan& plan, const Bits16* x, std::int64_t row) {
+AmxTile::Operand operand_of(const AmxPlan& plan, const void* x, std::int64_t row) {
   const Problem& p = plan.problem;
   const std::int64_t stride = plan.config.window == taps_in_turn ? 1 : p.stride;
   if (p.layout == Layout::NCL) {
@@ -57,13 +58,15 @@ AmxTile::Operand operand_of(const AmxPlan& plan, const Bits16* x, std::int64_t r
             .row = bytes(row),
             .tile = bytes(amx_inputs),
             .chunk = bytes(amx_rows * row),
-            .tap = bytes(2 * p.dilation)};
+            .tap = bytes(2 * p.dilation),
+            .part = bytes(plan.window_part)};
   }
   return {.at = x,
           .row = bytes(stride * row),
           .tile = bytes(amx_rows * stride * row),
           .chunk = bytes(amx_inputs),
-          .tap = bytes(p.dilation * row)};
+          .tap = bytes(p.dilation * row),
+          .part = bytes(plan.window_part)};
 }
 
 // What one pass sums: x from its first chunk on.
@@ -85,16 +88,18 @@ void sum(const AmxPlan& plan, const Block& block, const Pass& pass, const Place&
   const std::int64_t step = bytes(amx_elements);
   AmxTile::Operand x = pass.x;
   x.at = static_cast<const char*>(x.at) + place.l * x.tile;
-  const AmxTile::Operand w = {
-      .at = plan.weights.get() + (tile * plan.chunks + pass.first_chunk) * plan.taps * amx_elements,
-      .row = bytes(amx_inputs),
-      .tile = plan.chunks * plan.taps * step,
-      .chunk = plan.taps * step,
-      .tap = step};
+  const AmxTile::Operand w = {.at = plan.weights.get() + (tile * plan.chunks + pass.first_chunk) *
+                                                             plan.taps * plan.parts * amx_elements,
+                              .row = bytes(amx_inputs),
+                              .tile = plan.chunks * plan.taps * plan.parts * step,
+                              .chunk = plan.taps * plan.parts * step,
+                              .tap = plan.parts * step,
+                              .part = step};
   AmxTile t = {.left = positions_left ? x : w,
                .right = positions_left ? w : x,
                .chunks = pass.chunks,
                .taps = plan.taps,
+               .parts = plan.parts,
                .sums = sums};
   const std::int64_t right = positions_left ? place.c_tiles : place.l_tiles;
   constexpr std::int64_t row = 64;
@@ -114,22 +119,28 @@ void sum(const AmxPlan& plan, const Block& block, const Pass& pass, const Place&
   amx_tile(positions_left ? place.l_tiles : place.c_tiles, right)(t);
 }
 
-// To bfloat16, subnormals to 0 as in the sums.
+// In bfloat16 subnormals become 0, as in the sums.
 template <class D>
-HWY_INLINE void store_rounded(hn::Vec<D> value, D d, Bits16* to) {
+HWY_INLINE void store_sum(hn::Vec<D> value, D d, hwy::bfloat16_t* to) {
 #if HWY_TARGET == HWY_AVX3
   __m256i narrow;
   asm("vcvtneps2bf16 %1, %0" : "=v"(narrow) : "v"(value.raw));
-  hn::StoreU(hn::Vec256<Bits16>{narrow}, hn::Full256<Bits16>(), to);
+  hn::StoreU(hn::Vec256<Bits16>{narrow}, hn::Full256<Bits16>(), reinterpret_cast<Bits16*>(to));
   static_cast<void>(d);
 #else
-  store(value, d, reinterpret_cast<hwy::bfloat16_t*>(to));
+  store(value, d, to);
 #endif
 }
 
+template <class D, class T>
+HWY_INLINE void store_sum(hn::Vec<D> value, D d, T* to) {
+  store(value, d, to);
+}
+
 // `rows` rows of sums, of which `count` columns are wanted.
+template <class T>
 void store_rows(const float* sums, std::int64_t sums_row, std::int64_t rows, std::int64_t count,
-                Activation activation, Bits16* y, std::int64_t y_row) {
+                Activation activation, T* y, std::int64_t y_row) {
   constexpr Floats<max_lanes> d;
   constexpr std::int64_t lanes = max_lanes;
   const std::int64_t whole = count - count % lanes;
@@ -137,22 +148,22 @@ void store_rows(const float* sums, std::int64_t sums_row, std::int64_t rows, std
   for (std::int64_t row = 0; row < rows; ++row, sums += sums_row, y += y_row) {
     if (plain) {
       for (std::int64_t i = 0; i < count; i += lanes) {
-        store_rounded(hn::LoadU(d, sums + i), d, y + i);
+        store_sum(hn::LoadU(d, sums + i), d, y + i);
       }
       continue;
     }
     for (std::int64_t i = 0; i < whole; i += lanes) {
-      store_rounded(activate(d, hn::LoadU(d, sums + i), activation), d, y + i);
+      store_sum(activate(d, hn::LoadU(d, sums + i), activation), d, y + i);
     }
     if (whole == count) continue;
-    Bits16 rest[lanes];
-    store_rounded(activate(d, hn::LoadU(d, sums + whole), activation), d, rest);
+    T rest[lanes];
+    store_sum(activate(d, hn::LoadU(d, sums + whole), activation), d, rest);
     std::copy_n(rest, count - whole, y + whole);
   }
 }
 
-void finish(const AmxPlan& plan, const Block& block, const Place& place, const float* sums,
-            Bits16* y) {
+template <class T>
+void finish(const AmxPlan& plan, const Block& block, const Place& place, const float* sums, T* y) {
   const Problem& p = plan.problem;
   const std::int64_t l = place.l * amx_rows;
   const std::int64_t c = (block.first_tile + place.c) * amx_rows;
@@ -173,7 +184,8 @@ void finish(const AmxPlan& plan, const Block& block, const Place& place, const f
 // Sums of several passes lie in turn, those of a single one in two places by turns, so that they
 // stay in L1. A register tile is finished behind the sums of the next, which the tiles then
 // multiply.
-void sum_pass(const AmxPlan& plan, const Block& block, const Pass& pass, float* sums, Bits16* y) {
+template <class T>
+void sum_pass(const AmxPlan& plan, const Block& block, const Pass& pass, float* sums, T* y) {
   const std::int64_t tile_l = plan.config.tile_l / amx_rows;
   const std::int64_t tile_c = plan.config.tile_c / amx_rows;
   const std::int64_t tiles_l = ceil_div(block.rows, amx_rows);
@@ -197,17 +209,38 @@ void sum_pass(const AmxPlan& plan, const Block& block, const Pass& pass, float* 
   if (last) finish(plan, block, before, done, y);
 }
 
+template <class T>
+void sum_one_by_one(const AmxPlan& plan, const Block& block, const T* x, T* y) {
+  const bool nlc = plan.problem.layout == Layout::NLC;
+  for (std::int64_t c = 0; c < block.last_tile - block.first_tile; ++c) {
+    const std::int64_t tile = block.first_tile + c;
+    const std::int64_t channels = std::min(amx_rows, plan.group_out - tile * amx_rows);
+    for (std::int64_t l = 0; l * amx_rows < block.rows; ++l) {
+      float sums[amx_rows * amx_rows] = {};
+      for (std::int64_t i = 0; i < std::min(amx_rows, block.rows - l * amx_rows); ++i) {
+        for (std::int64_t out = 0; out < channels; ++out) {
+          const AmxChannel channel = {block.group * plan.tiles_c + tile, out};
+          sums[nlc ? i * amx_rows + out : out * amx_rows + i] =
+              sum_one(plan, x, block.first_l + l * amx_rows + i, channel);
+        }
+      }
+      finish(plan, block, {l, 1, c, 1}, sums, y);
+    }
+  }
+}
+
+template <class T>
 void run_task(const AmxPlan& plan, const void* from, void* to, std::int64_t task) {
   const Problem& p = plan.problem;
   const Block block = block_of(plan, task);
   const bool nlc = p.layout == Layout::NLC;
-  const Bits16* x = static_cast<const Bits16*>(from) + block.n * p.length * p.in_channels +
-                    block.group * plan.group_in * (nlc ? 1 : p.length);
-  auto* y = static_cast<Bits16*>(to);
+  const T* x = static_cast<const T*>(from) + block.n * p.length * p.in_channels +
+               block.group * plan.group_in * (nlc ? 1 : p.length);
+  T* y = static_cast<T*>(to);
   alignas(64) float sums[amx_max_sums];
   const AmxTiles tiles;
   if (plan.config.window == in_place && reads_inside(plan, block)) {
-    const Bits16* first = x + window_start(p, block.first_l) * p.in_channels;
+    const T* first = x + window_start(p, block.first_l) * p.in_channels;
     sum_pass(plan, block, {operand_of(plan, first, p.in_channels), 0, plan.chunks}, sums, y);
     return;
   }
@@ -215,17 +248,26 @@ void run_task(const AmxPlan& plan, const void* from, void* to, std::int64_t task
   const AmxTile::Operand operand = operand_of(plan, window, plan.window_row);
   for (std::int64_t chunk = 0; chunk < plan.chunks; chunk += plan.pass_chunks) {
     const std::int64_t chunks = std::min(plan.pass_chunks, plan.chunks - chunk);
-    lay_out(plan,
-            {x, block.first_l, block.rows, chunk * amx_inputs,
-             std::min(plan.inputs, (chunk + chunks) * amx_inputs)},
-            window);
+    const AmxSlice<T> slice = {x, block.first_l, block.rows, chunk * amx_inputs,
+                               std::min(plan.inputs, (chunk + chunks) * amx_inputs)};
+    if (!lay_out(plan, slice, window)) return sum_one_by_one(plan, block, x, y);
     sum_pass(plan, block, {operand, chunk, chunks}, sums, y);
   }
 }
 
 }  // namespace
 
-AmxPlan::Task find_amx_task() { return run_task; }
+AmxPlan::Task find_amx_task(DType dtype) {
+  switch (dtype) {
+    case DType::float32:
+      return run_task<float>;
+    case DType::float16:
+      return run_task<hwy::float16_t>;
+    case DType::bfloat16:
+      return run_task<hwy::bfloat16_t>;
+  }
+  return nullptr;
+}
 
 }  // namespace convtune::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -235,7 +277,7 @@ namespace convtune {
 
 HWY_EXPORT(find_amx_task);
 
-AmxPlan::Task amx_task() { return HWY_DYNAMIC_DISPATCH(find_amx_task)(); }
+AmxPlan::Task amx_task(DType dtype) { return HWY_DYNAMIC_DISPATCH(find_amx_task)(dtype); }
 
 std::string amx_digest() { return CONVTUNE_SOURCE_DIGEST; }
 

@@ -74,18 +74,26 @@ void reduce(const AmxTile& t) {
     const char* h = at(holding.at, chunk * holding.chunk);
     const char* p = at(passing.at, chunk * passing.chunk);
     for (std::int64_t tap = 0; tap < t.taps; ++tap, h += holding.tap, p += passing.tap) {
-      unrolled<held>([&](auto i) { load<first_held + i>(h + i * holding.tile, holding.row); });
-      unrolled<passed>([&](auto j) {
-        constexpr int turn = first_passed + j % turns;
-        load<turn>(p + j * passing.tile, passing.row);
+      for (std::int64_t part = 0; part < t.parts; ++part) {
         unrolled<held>([&](auto i) {
-          if constexpr (left_held) {
-            multiply<i * b + j, first_held + i, turn>();
-          } else {
-            multiply<j * b + i, turn, first_held + i>();
-          }
+          load<first_held + i>(at(h, part * holding.part + i * holding.tile), holding.row);
         });
-      });
+        const std::int64_t partners = std::min(t.parts, amx_max_parts - part);
+        const char* q = p;
+        for (std::int64_t partner = 0; partner < partners; ++partner, q += passing.part) {
+          unrolled<passed>([&](auto j) {
+            constexpr int turn = first_passed + j % turns;
+            load<turn>(q + j * passing.tile, passing.row);
+            unrolled<held>([&](auto i) {
+              if constexpr (left_held) {
+                multiply<i * b + j, first_held + i, turn>();
+              } else {
+                multiply<j * b + i, turn, first_held + i>();
+              }
+            });
+          });
+        }
+      }
     }
   }
   constexpr std::int64_t row_floats = std::int64_t{16} * b;

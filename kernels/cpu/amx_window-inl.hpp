@@ -11,6 +11,7 @@
 #include <algorithm>
 
 #include "kernels/cpu/amx.hpp"
+#include "kernels/cpu/amx_parts-inl.hpp"
 #include "kernels/cpu/simd-inl.hpp"
 #include "kernels/cpu/window.hpp"
 
@@ -18,45 +19,60 @@ HWY_BEFORE_NAMESPACE();
 namespace convtune::HWY_NAMESPACE {
 
 // What is laid out: inputs [first, last) of one group and batch row, for `rows` outputs.
+template <class T>
 struct AmxSlice {
-  const Bits16* x;  // the group's first channel at position 0
+  const T* x;  // the group's first channel at position 0
   std::int64_t first_l, rows;
   std::int64_t first, last;
 };
 
-// NLC, positions for all taps: window[position][channel], zeros up to whole chunks.
-inline void copy_positions(const AmxPlan& plan, const AmxSlice& s, Bits16* window) {
+// In all parts.
+inline void clear(const AmxPlan& plan, Bits16* window, std::int64_t count) {
+  for (std::int64_t part = 0; part < plan.parts; ++part, window += plan.window_part) {
+    std::fill_n(window, count, Bits16{0});
+  }
+}
+
+// NLC, positions for all taps: window[part][position][channel], zeros up to whole chunks.
+template <class T>
+bool copy_positions(const AmxPlan& plan, const AmxSlice<T>& s, Bits16* window) {
   const Problem& p = plan.problem;
   const std::int64_t start = window_start(p, s.first_l);
   const std::int64_t count = (s.rows - 1) * p.stride + (plan.taps - 1) * p.dilation + 1;
   const std::int64_t width = s.last - s.first;
   const std::int64_t padded = round_up(width, amx_inputs);
+  bool finite = true;
   for (std::int64_t i = 0; i < count; ++i, window += plan.window_row) {
     if (is_inside(p, start + i)) {
-      std::copy_n(s.x + (start + i) * p.in_channels + s.first, width, window);
-      std::fill(window + width, window + padded, Bits16{0});
+      const T* from = s.x + (start + i) * p.in_channels + s.first;
+      finite = copy_parts(from, width, window, plan.window_part) && finite;
+      clear(plan, window + width, padded - width);
     } else {
-      std::fill_n(window, padded, Bits16{0});
+      clear(plan, window, padded);
     }
   }
+  return finite;
 }
 
-// NLC, taps in turn: window[output][tap · Cin/G + channel], zeros up to whole chunks.
-inline void copy_taps(const AmxPlan& plan, const AmxSlice& s, Bits16* window) {
+// NLC, taps in turn: window[part][output][tap · Cin/G + channel], zeros up to whole chunks.
+template <class T>
+bool copy_taps(const AmxPlan& plan, const AmxSlice<T>& s, Bits16* window) {
   const Problem& p = plan.problem;
   const bool in_turn = p.dilation == 1 && p.num_groups == 1;  // in x, too
   const std::int64_t padded = round_up(s.last - s.first, amx_inputs);
+  bool finite = true;
   for (std::int64_t i = 0; i < s.rows; ++i, window += plan.window_row) {
     const std::int64_t start = window_start(p, s.first_l + i);
     const TapRange taps = valid_taps(p, start);
     const auto copy = [&](std::int64_t first, std::int64_t last, std::int64_t position) {
-      std::int64_t from = std::max(first * plan.group_in, s.first);
+      const std::int64_t from = std::max(first * plan.group_in, s.first);
       const std::int64_t to = std::min(last * plan.group_in, s.last);
-      const Bits16* x = s.x + position * p.in_channels - first * plan.group_in;
-      if (from < to) std::copy(x + from, x + to, window + from - s.first);
+      if (from >= to) return;
+      const T* x = s.x + position * p.in_channels + (from - first * plan.group_in);
+      finite = copy_parts(x, to - from, window + from - s.first, plan.window_part) && finite;
     };
-    if (taps.first > 0 || taps.last < p.kernel_size) std::fill_n(window, padded, Bits16{0});
-    std::fill(window + s.last - s.first, window + padded, Bits16{0});
+    if (taps.first > 0 || taps.last < p.kernel_size) clear(plan, window, padded);
+    clear(plan, window + s.last - s.first, padded - (s.last - s.first));
     if (in_turn) {
       copy(taps.first, taps.last, start + taps.first);
       continue;
@@ -66,19 +82,22 @@ inline void copy_taps(const AmxPlan& plan, const AmxSlice& s, Bits16* window) {
       copy(k, k + 1, start + k * p.dilation);
     }
   }
+  return finite;
 }
 
 // NCL: one input at outputs [first, last), at[t · stride]; elsewhere it is 0.
+template <class T>
 struct AmxInput {
-  const Bits16* at = nullptr;
+  const T* at = nullptr;
   std::int64_t first = 0, last = 0;
-  Bits16 operator()(std::int64_t t, std::int64_t stride) const {
-    return t >= first && t < last ? at[t * stride] : Bits16{0};
+  float operator()(std::int64_t t, std::int64_t stride) const {
+    return t >= first && t < last ? widened(at[t * stride]) : 0;
   }
 };
 
-inline AmxInput input_of(const AmxPlan& plan, const AmxSlice& s, std::int64_t input,
-                         std::int64_t count) {
+template <class T>
+AmxInput<T> input_of(const AmxPlan& plan, const AmxSlice<T>& s, std::int64_t input,
+                     std::int64_t count) {
   if (input >= s.last) return {};
   const Problem& p = plan.problem;
   const std::int64_t tap = plan.config.window == taps_in_turn ? input / plan.group_in : 0;
@@ -89,55 +108,83 @@ inline AmxInput input_of(const AmxPlan& plan, const AmxSlice& s, std::int64_t in
   return {s.x + (input - tap * plan.group_in) * p.length + start, first, last};
 }
 
-// `lanes` outputs from `t` on of an input with stride 1 or 2, widened; with stride 2 the position
-// between is read along, and left in the upper half.
-template <class D>
-HWY_INLINE hn::Vec<D> load_input(D d, const AmxInput& input, std::int64_t t, std::int64_t stride) {
-  if (stride == 1) return hn::PromoteTo(d, hn::LoadU(hn::Rebind<Bits16, D>(), input.at + t));
-  return hn::LoadU(d, reinterpret_cast<const std::uint32_t*>(input.at + 2 * t));
+// `lanes` outputs from `t` on of an input with stride 1 or 2; with stride 2 the position behind the
+// last is read along.
+template <class D, class T>
+HWY_INLINE hn::Vec<D> load_input(D d, const AmxInput<T>& input, std::int64_t t,
+                                 std::int64_t stride) {
+  if (stride == 1) return load(d, input.at + t);
+  const T* from = input.at + 2 * t;
+  if constexpr (parts_of<T> == 1) {
+    const hn::RebindToUnsigned<D> u;
+    const auto pairs = hn::LoadU(u, reinterpret_cast<const std::uint32_t*>(from));
+    return hn::BitCast(d, hn::ShiftLeft<16>(pairs));
+  } else {
+    HWY_ALIGN float pairs[2 * max_lanes];
+    hn::Store(load(d, from), d, pairs);
+    hn::Store(load(d, from + max_lanes), d, pairs + max_lanes);
+    hn::Vec<D> even, odd;
+    hn::LoadInterleaved2(d, pairs, even, odd);
+    return even;
+  }
 }
 
 // row[t] = low(t), high(t), the low one first in memory.
-inline void interleave(const AmxInput& low, const AmxInput& high, std::int64_t stride,
-                       std::int64_t count, Bits16* row) {
+template <class T>
+bool interleave(const AmxInput<T>& low, const AmxInput<T>& high, std::int64_t stride,
+                std::int64_t count, Bits16* row, std::int64_t part_step) {
+  bool finite = true;
   const auto pair = [&](std::int64_t t) {
-    row[2 * t] = low(t, stride);
-    row[2 * t + 1] = high(t, stride);
+    AmxRest first = {low(t, stride)}, second = {high(t, stride)};
+    finite = finite && std::isfinite(first.left) && std::isfinite(second.left);
+    for (std::int64_t part = 0; part < parts_of<T>; ++part) {
+      row[part * part_step + 2 * t] = first.take();
+      row[part * part_step + 2 * t + 1] = second.take();
+    }
   };
-  const std::int64_t first = std::max(low.first, high.first);
-  const std::int64_t last = std::min(low.last, high.last);
+  constexpr Floats<max_lanes> d;
+  using D = std::remove_const_t<decltype(d)>;
+  const hn::RebindToUnsigned<D> u;
+  auto wild = hn::FirstN(d, 0);
   std::int64_t t = 0;
-  for (; t < std::min(first, count); ++t) pair(t);
+  for (; t < std::min(std::max(low.first, high.first), count); ++t) pair(t);
   if (stride <= 2) {
-    constexpr hn::Simd<std::uint32_t, max_lanes, 0> d;
     constexpr std::int64_t lanes = max_lanes;
-    for (; t + lanes + (stride - 1) <= last; t += lanes) {
-      const auto even = hn::And(load_input(d, low, t, stride), hn::Set(d, 0xFFFFU));
-      const auto odd = hn::ShiftLeft<16>(load_input(d, high, t, stride));
-      hn::StoreU(hn::Or(even, odd), d, reinterpret_cast<std::uint32_t*>(row + 2 * t));
+    for (; t + lanes + (stride - 1) <= std::min(low.last, high.last); t += lanes) {
+      Rest<D> first = {load_input(d, low, t, stride)}, second = {load_input(d, high, t, stride)};
+      for (std::int64_t part = 0; part < parts_of<T>; ++part) {
+        const auto both = hn::Or(hn::ShiftRight<16>(first.take()), second.take());
+        hn::StoreU(both, u, reinterpret_cast<std::uint32_t*>(row + part * part_step + 2 * t));
+      }
+      wild = hn::Or(wild, hn::IsNaN(hn::Add(first.left, second.left)));
     }
   }
-  for (; t < last; ++t) {
-    row[2 * t] = low.at[t * stride];
-    row[2 * t + 1] = high.at[t * stride];
-  }
   for (; t < count; ++t) pair(t);
+  return finite && hn::AllFalse(d, wild);
 }
 
-// NCL: window[pair of inputs][position or output][2], zeros up to whole chunks.
-inline void copy_pairs(const AmxPlan& plan, const AmxSlice& s, Bits16* window) {
+// NCL: window[part][pair of inputs][position or output][2], zeros up to whole chunks.
+template <class T>
+bool copy_pairs(const AmxPlan& plan, const AmxSlice<T>& s, Bits16* window) {
   const std::int64_t count = s.rows + (plan.taps - 1) * plan.problem.dilation;
   const std::int64_t last = s.first + round_up(s.last - s.first, amx_inputs);
+  bool finite = true;
   for (std::int64_t i = s.first; i < last; i += 2, window += plan.window_row) {
-    interleave(input_of(plan, s, i, count), input_of(plan, s, i + 1, count), plan.problem.stride,
-               count, window);
+    finite = interleave(input_of(plan, s, i, count), input_of(plan, s, i + 1, count),
+                        plan.problem.stride, count, window, plan.window_part) &&
+             finite;
   }
+  return finite;
 }
 
-inline void lay_out(const AmxPlan& plan, const AmxSlice& slice, Bits16* window) {
-  if (plan.problem.layout == Layout::NCL) return copy_pairs(plan, slice, window);
+/// False if x has an infinity or NaN there that its parts do not add up to.
+template <class T>
+bool lay_out(const AmxPlan& plan, const AmxSlice<T>& slice, Bits16* window) {
+  if (plan.problem.layout == Layout::NCL) {
+    return copy_pairs(plan, slice, window) || parts_of<T> == 1;
+  }
   if (plan.config.window == taps_in_turn) return copy_taps(plan, slice, window);
-  copy_positions(plan, slice, window);
+  return copy_positions(plan, slice, window);
 }
 
 }  // namespace convtune::HWY_NAMESPACE

@@ -164,7 +164,7 @@ TEST_F(PlanChoice, PrefersTheFirstOfFamiliesThatTheCostModelCannotTellApart) {
   EXPECT_EQ(chosen(1.2), &fake_plain());
 }
 
-TEST(HeuristicPlan, TakesAmxForDenseBfloat16WhereTheCpuHasIt) {
+TEST(HeuristicPlan, TakesAmxForDenseLayersWhereTheCpuHasIt) {
   const auto family = [](DType dtype, Layout layout, const char* arch) {
     const Problem p = {.length = 750,
                        .in_channels = 176,
@@ -175,9 +175,10 @@ TEST(HeuristicPlan, TakesAmxForDenseBfloat16WhereTheCpuHasIt) {
     return heuristic_plan(p, {.arch = arch, .units = 2}, all_families(), {}).candidate.family->name;
   };
   for (const Layout layout : {Layout::NLC, Layout::NCL}) {
-    EXPECT_EQ(family(DType::bfloat16, layout, "AVX3+AMX"), "cpu_amx");
-    EXPECT_NE(family(DType::bfloat16, layout, "AVX3"), "cpu_amx");
-    EXPECT_NE(family(DType::float32, layout, "AVX3+AMX"), "cpu_amx");
+    for (const DType dtype : {DType::float32, DType::float16, DType::bfloat16}) {
+      EXPECT_EQ(family(dtype, layout, "AVX3+AMX"), "cpu_amx");
+      EXPECT_NE(family(dtype, layout, "AVX3"), "cpu_amx");
+    }
   }
 }
 

@@ -6,8 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <cmath>
-#include <cstring>
+#include <algorithm>
 #include <limits>
 
 #include "generator/candidates.hpp"
@@ -44,9 +43,17 @@ CandidateSpace space_of(const Problem& problem, std::string_view arch) {
   return enumerate(problem, device_of(arch), families);
 }
 
-Problem in(Layout layout, Problem problem) {
-  problem.layout = layout;
-  return problem;
+// A problem in both layouts and all types.
+std::vector<Problem> variants(Problem problem) {
+  std::vector<Problem> all;
+  for (const Layout layout : {Layout::NLC, Layout::NCL}) {
+    for (const DType dtype : {DType::float32, DType::float16, DType::bfloat16}) {
+      problem.layout = layout;
+      problem.dtype = dtype;
+      all.push_back(problem);
+    }
+  }
+  return all;
 }
 
 TEST(AmxSpace, IsEmptyWithoutAmxAndSaysWhy) {
@@ -57,12 +64,13 @@ TEST(AmxSpace, IsEmptyWithoutAmxAndSaysWhy) {
   EXPECT_THAT(space.exclusions[0].rule, HasSubstr("the CPU has AMX"));
 }
 
-TEST(AmxSpace, IsForBfloat16) {
-  Problem p = dense;
-  EXPECT_THAT(space_of(p, "AVX3+AMX").candidates, Not(IsEmpty()));
-  for (const DType dtype : {DType::float32, DType::float16}) {
-    p.dtype = dtype;
-    EXPECT_EQ(space_of(p, "AVX3+AMX").exclusions.at(0).constraint, "dtype");
+TEST(AmxSpace, ReadsBfloat16AloneInPlace) {
+  for (const Problem& p : variants(dense)) {
+    const std::vector<Candidate> candidates = space_of(p, "AVX3+AMX").candidates;
+    EXPECT_THAT(candidates, Not(IsEmpty()));
+    const bool in_place = std::any_of(candidates.begin(), candidates.end(),
+                                      [](const auto& c) { return c.config.at("window") == 0; });
+    EXPECT_EQ(in_place, p.dtype == DType::bfloat16 && p.layout == Layout::NLC) << describe(p);
   }
 }
 
@@ -88,6 +96,10 @@ TEST(AmxCost, IsThatOfWholeTiles) {
   p.in_channels = 33;
   EXPECT_EQ(cost(1).flops, executed(112, 64, 5 * 64));
   EXPECT_EQ(cost(2).flops, executed(112, 64, 192));  // 165 in one row
+  p.dtype = DType::float16;
+  EXPECT_EQ(cost(2).flops, executed(112, 64, 192) * 2 * 2);  // all pairs of parts
+  p.dtype = DType::float32;
+  EXPECT_EQ(cost(2).flops, executed(112, 64, 192) * (3 + 2 + 1));
 }
 
 // What needs AMX itself.
@@ -113,8 +125,7 @@ TEST_F(Amx, KeepsToTheDefinitionWithWeightsThatItCannotMultiply) {
   ThreadPool pool(2);
   for (const float special :
        {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN(), 1e-39F}) {
-    for (const Layout layout : {Layout::NLC, Layout::NCL}) {
-      Problem p = in(layout, dense);
+    for (Problem p : variants(dense)) {
       p.has_bias = false;
       ConvolutionRun run(p, 3, Data::random);
       for (std::int64_t i = 0; i < weight_elements(p); ++i) run.set_weight(i, 0);
@@ -131,9 +142,8 @@ TEST_F(Amx, KeepsToTheDefinitionWithWeightsThatItCannotMultiply) {
 // An infinite or NaN x reaches the outputs whose window has it, of its own group, and no other.
 TEST_F(Amx, KeepsSpecialInputsInTheirWindows) {
   ThreadPool pool(1);
-  for (const Layout layout : {Layout::NLC, Layout::NCL}) {
+  for (Problem p : variants(dense)) {
     for (const std::int64_t in_channels : {66, 128}) {
-      Problem p = in(layout, dense);
       p.num_groups = 2;
       p.in_channels = in_channels;
       ConvolutionRun run(p, 4, Data::random);
@@ -151,8 +161,7 @@ TEST_F(Amx, KeepsSpecialInputsInTheirWindows) {
 // The tiles read whole chunks of a window on the stack, where the run before left NaN.
 TEST_F(Amx, ReadsNothingThatAnotherRunLeft) {
   ThreadPool pool(1);
-  for (const Layout layout : {Layout::NLC, Layout::NCL}) {
-    const Problem before = in(layout, dense);
+  for (const Problem& before : variants(dense)) {
     ConvolutionRun leaves_nans(before, 5, Data::random);
     for (std::int64_t i = 0; i < input_elements(before); ++i) {
       leaves_nans.set_x(i, std::numeric_limits<float>::quiet_NaN());
@@ -164,6 +173,30 @@ TEST_F(Amx, ReadsNothingThatAnotherRunLeft) {
       leaves_nans.run(cpu_amx(), cpu_amx().default_config(before, device_of(cpu_target())), pool);
       EXPECT_EQ(run.check(run.run(cpu_amx(), candidate.config, pool)).wrong, 0)
           << describe(p) << " " << to_text(candidate.config);
+    }
+  }
+}
+
+// Numbers are sums of parts: identical weights give x, a single 1 in each x gives the weights, to
+// the last bit.
+TEST_F(Amx, CarriesEveryBitOfXAndOfTheWeights) {
+  ThreadPool pool(1);
+  constexpr std::int64_t channels = 40;
+  for (const Problem& p : variants({.length = channels,
+                          .in_channels = channels,
+                          .out_channels = channels,
+                          .kernel_size = 1})) {
+    ConvolutionRun passes_x(p, 7, Data::random), passes_weights(p, 8, Data::random);
+    for (std::int64_t i = 0; i < channels * channels; ++i) {
+      const float identity = i / channels == i % channels ? 1 : 0;
+      passes_x.set_weight(i, identity);
+      passes_weights.set_x(i, identity);
+    }
+    for (const Candidate& candidate : space_of(p, cpu_target()).candidates) {
+      for (ConvolutionRun* run : {&passes_x, &passes_weights}) {
+        EXPECT_EQ(run->inexact(run->run(cpu_amx(), candidate.config, pool)), 0)
+            << describe(p) << " " << to_text(candidate.config);
+      }
     }
   }
 }
@@ -192,26 +225,28 @@ class Guarded {
 // No sanitizer sees what the tile instructions read.
 TEST_F(Amx, ReadsNothingOutsideX) {
   ThreadPool pool(1);
-  for (const Layout layout : {Layout::NLC, Layout::NCL}) {
+  for (Problem p : variants(dense)) {
+    const auto array_of = [&](std::int64_t count, float value) {
+      std::vector<std::byte> array(static_cast<std::size_t>(count) * size_of(p.dtype));
+      for (std::int64_t i = 0; i < count; ++i) store_element(array.data(), p.dtype, i, value);
+      return array;
+    };
     for (const std::int64_t padding : {0, 1}) {
       for (const std::int64_t length : {66, 130, 147}) {
-        Problem p = in(layout, dense);
         p.length = length;
         p.padding = {padding, padding};
-        const auto elements = static_cast<std::size_t>(input_elements(p));
-        const std::vector<Bits16> x(elements, bfloat16_from_float(1));
-        const std::vector<Bits16> weight(static_cast<std::size_t>(weight_elements(p)),
-                                         bfloat16_from_float(0.5F));
-        const std::vector<Bits16> bias(48, 0);
-        Guarded memory(2 * elements);
+        const std::vector<std::byte> x = array_of(input_elements(p), 1);
+        const std::vector<std::byte> weight = array_of(weight_elements(p), 0.5F);
+        const std::vector<std::byte> bias = array_of(48, 0);
+        Guarded memory(x.size());
         for (const Candidate& candidate : space_of(p, cpu_target()).candidates) {
           const auto plan = cpu_amx().cpu->prepare(p, candidate.config, weight.data(), bias.data());
-          for (std::byte* at : {memory.first(), memory.last(2 * elements)}) {
-            std::memcpy(at, x.data(), 2 * elements);
-            std::vector<Bits16> y(static_cast<std::size_t>(output_elements(p)), 0);
+          for (std::byte* at : {memory.first(), memory.last(x.size())}) {
+            std::copy(x.begin(), x.end(), at);
+            std::vector<std::byte> y = array_of(output_elements(p), 0);
             cpu_amx().cpu->run(plan.get(), at, y.data(), pool);
             const std::int64_t last = output_length(p) - 2;  // of the windows without padding
-            const std::int64_t index = layout == Layout::NLC ? last * 48 : last;
+            const std::int64_t index = p.layout == Layout::NLC ? last * 48 : last;
             EXPECT_EQ(load_element(y.data(), p.dtype, index), 96) << to_text(candidate.config);
           }
         }

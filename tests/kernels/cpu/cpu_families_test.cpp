@@ -43,7 +43,7 @@ std::set<const Family*> families_of(const std::vector<Candidate>& candidates) {
 std::set<const Family*> families_for(const Problem& problem, std::string_view arch) {
   std::set<const Family*> serving = {&cpu_direct()};
   const std::int64_t channels = out_channels_per_group(problem);
-  if (has_amx(arch) && problem.dtype == DType::bfloat16 && channels >= 8 &&
+  if (has_amx(arch) && channels >= 8 &&
       in_channels_per_group(problem) * problem.kernel_size >= 16) {
     serving.insert(&cpu_amx());
   }
