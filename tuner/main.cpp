@@ -43,8 +43,13 @@ int main(int argc, char** argv) {
   CLI::App app("Autotuner, kernel generator and run-time library for Conv1D", "convtune");
   app.set_version_flag("--version", version_text, "What this program was built from and with");
   app.require_subcommand(0, 1);
-  app.failure_message([](const CLI::App*, const CLI::Error& error) {
-    return fmt::format("convtune: {}; see convtune --help\n", error.what());
+  app.failure_message([](const CLI::App* at, const CLI::Error& error) {
+    std::string command = at->get_name();
+    while (!at->get_subcommands().empty()) {
+      at = at->get_subcommands().front();
+      command += " " + at->get_name();
+    }
+    return fmt::format("convtune: {}; see {} --help\n", error.what(), command);
   });
   app.get_formatter()->column_width(36);
   app.footer(

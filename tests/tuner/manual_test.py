@@ -24,6 +24,11 @@ printf '%s\\n' "${COMPREPLY[@]}"
 """
 
 
+# What options take besides a file's name.
+VALUES = {"--device": {"auto", "cpu", "cuda"}, "--layers": {"quickstart", "core", "all"},
+          "--grid": {"default"}}
+
+
 class Program:
     def __init__(self, path):
         self.path = path
@@ -84,10 +89,13 @@ def completion_faults(program, script):
             yield f"{path}: {completed(*path, '')} is completed, not {expected}"
         for option in options:
             after = completed(*path, option, "")
-            if bool(after) == (option in valued):
+            right = after == VALUES.get(option, set()) if option in valued else after
+            if not right:
                 yield f"{path} {option}: completes {after or 'nothing'}"
     if completed("db", "check", "--d") != {"--db"} or completed("pl") != {"plan"}:
         yield "an unfinished word is not completed"
+    if completed("plan", "--device", "c") != {"cpu", "cuda"}:
+        yield "an unfinished value is not completed"
     if "--budget" not in completed("tune", "--db", "some.db", "--bud"):
         yield "the words after an option's value are not completed"
 

@@ -11,15 +11,23 @@ namespace {
 // Where nothing of the tables fits, an option's value say, the shell completes file names.
 constexpr std::string_view walker = R"(
 _convtune() {
-  local word path=convtune current=${COMP_WORDS[COMP_CWORD]}
+  local word path=convtune current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     [[ -n ${_convtune_words[$path $word]:-} ]] && path+=" $word"
   done
-  COMPREPLY=()
-  [[ " ${_convtune_valued[$path]} " == *" ${COMP_WORDS[COMP_CWORD-1]} "* ]] && return
-  mapfile -t COMPREPLY < <(compgen -W "${_convtune_words[$path]}" -- "$current")
+  local words=${_convtune_words[$path]}
+  [[ " ${_convtune_valued[$path]} " == *" $before "* ]] && words=${_convtune_values[$before]:-}
+  mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
 }
 complete -o default -F _convtune convtune
+)";
+
+/// What options take besides a file's name.
+constexpr std::string_view values = R"(declare -gA _convtune_values=(
+  ["--device"]="auto cpu cuda"
+  ["--layers"]="quickstart core all"
+  ["--grid"]="default"
+)
 )";
 
 std::vector<std::string> names_of(const CLI::Option& option) {
@@ -59,8 +67,9 @@ std::string bash_completion(const CLI::App& app) {
   Tables tables;
   add_rows(app, app.get_name(), tables);
   // Global, for bash-completion reads the file inside a function.
-  return fmt::format("declare -gA _convtune_words=(\n{})\ndeclare -gA _convtune_valued=(\n{})\n{}",
-                     tables.words, tables.valued, walker);
+  return fmt::format(
+      "declare -gA _convtune_words=(\n{})\ndeclare -gA _convtune_valued=(\n{})\n{}{}", tables.words,
+      tables.valued, values, walker);
 }
 
 }  // namespace
