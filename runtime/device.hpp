@@ -22,7 +22,7 @@ class Executable {
 
   /// Computes all of y from x (packed arrays in the device's memory, at least alignment() bytes
   /// aligned). Allocates nothing and, on a GPU, waits for nothing: it may be captured into a graph.
-  /// May be called from several threads.
+  /// May be called from several threads; on different streams of a GPU a vendor's must not overlap.
   virtual void run(const void* x, void* y, Stream stream) const = 0;
 
   /// Bytes that x and y must be aligned to.

@@ -95,7 +95,9 @@ class Conv1d {
 
   /// Computes y from x, both packed and in the memory of device(). On a prepared shape it allocates
   /// nothing, reads no database and waits for nothing, so on a GPU it may be captured into a graph
-  /// (unless the CPU serves the shape). Pointers aligned to their element only are served.
+  /// (unless the CPU serves the shape). Pointers aligned to their element only are served. On a
+  /// GPU, runs of one shape on different streams may overlap only if plan() names a generated
+  /// kernel: those of cuDNN's have one scratch memory.
   void run(const TensorView& x, const MutableTensorView& y, Stream stream = nullptr) const;
 
   /// The same into a new tensor in the memory of device().
