@@ -126,9 +126,11 @@ constexpr Index block_length(HaloConfig c, const ConvShape<Index>& s) {
 
 constexpr Int64 round_up(Int64 value, Int64 to) { return divide_up(value, to) * to; }
 
-/// The lanes of an mma read 8 neighbouring words from each of 4 rows: rows that are an odd multiple
-/// of 8 words apart lie in different banks.
-constexpr Int64 pitch_over_banks(Int64 words) { return (divide_up(words, Int64{8}) | 1) * 8; }
+constexpr Int64 group_channels_in_words(HaloConfig c, const ConvShape<Int64>& s) {
+  return divide_up(s.in_channels, Int64{word_channels(c)});
+}
+
+constexpr Int64 odd_multiple(Int64 of, Int64 least) { return (divide_up(least, of) | 1) * of; }
 
 /// Positions of x before those a block reads, so that its window starts on a vector in NCL.
 constexpr Int64 halo_lead(HaloConfig c, const ConvShape<Int64>& s) {
@@ -138,13 +140,19 @@ constexpr Int64 halo_window(HaloConfig c, const ConvShape<Int64>& s) {
   const Int64 read = (block_l(c) - 1) * run_stride(c, s) + (run_taps(c, s) - 1) * s.dilation + 1;
   return round_up(halo_lead(c, s) + read, c.layout == Layout::NCL ? 4 : 1);
 }
-/// Wide strides cannot afford different banks for all of their rows.
+/// The lanes of an mma read 8 neighbouring words from each of 4 rows of the reduction. In different
+/// banks lie channels an odd multiple of 8 words apart, and where two of them meet two of another
+/// tap, or taps have two phases, phases an odd multiple of 16. Wide strides cannot afford it.
 constexpr Int64 phase_pitch(HaloConfig c, const ConvShape<Int64>& s) {
-  const Int64 words = divide_up(halo_window(c, s), run_stride(c, s));
-  return run_stride(c, s) > 8 ? round_up(words, 4) : pitch_over_banks(words);
+  const Int64 phases = run_stride(c, s), channels = group_channels_in_words(c, s);
+  const Int64 words = divide_up(halo_window(c, s), phases);
+  if (phases > 16) return round_up(words, 4);
+  const bool in_twos = phases * channels == 2 || (phases > 1 && channels % 4 == 2);
+  return odd_multiple(in_twos ? 16 : 8, words);
 }
 constexpr Int64 channel_pitch(HaloConfig c, const ConvShape<Int64>& s) {
-  return pitch_over_banks(run_stride(c, s) * phase_pitch(c, s));
+  if (run_stride(c, s) == 1) return phase_pitch(c, s);
+  return odd_multiple(8, run_stride(c, s) * phase_pitch(c, s));
 }
 
 template <class Index>
@@ -171,9 +179,6 @@ constexpr Int64 slice_channels(HaloConfig c, const ConvShape<Int64>& s) {
 }
 constexpr Int64 staged_groups(HaloConfig c, const ConvShape<Int64>& s) {
   return tiles_per_group(c, s) == 1 ? c.slices : 1;
-}
-constexpr Int64 group_channels_in_words(HaloConfig c, const ConvShape<Int64>& s) {
-  return divide_up(s.in_channels, Int64{word_channels(c)});
 }
 
 /// Word channels of a chunk, whole vectors of them: what divides a group if half of what fits does,

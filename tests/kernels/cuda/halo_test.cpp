@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <random>
+#include <ranges>
 #include <set>
 #include <string_view>
 #include <vector>
@@ -11,6 +13,7 @@
 #include "kernels/cuda/cuda_kernel.hpp"
 #include "tests/kernels/cuda/drawn_problems.hpp"
 #include "tests/kernels/cuda/halo_kernels.hpp"
+#include "tests/kernels/cuda/halo_settings.hpp"
 #include "tests/kernels/cuda/kernel_check.hpp"
 #include "tests/kernels/cuda/real_layers.hpp"
 
@@ -55,15 +58,6 @@ Problem draw_problem(const HaloConfig& c, std::mt19937& random) {
   p.layout = c.layout;
   p.activation = c.activation;
   return p;
-}
-
-Config config_for(const HaloConfig& c) {
-  return {.family = "cuda_halo",
-          .settings = {{"tile_l", c.tile_l},
-                       {"tile_c", c.tile_c},
-                       {"slices", c.slices},
-                       {"split", c.split},
-                       {"fill", c.filled ? 1 : 0}}};
 }
 
 bool is_valid(const Problem& problem) { return problem.out_channels >= 1 && has_output(problem); }
@@ -208,72 +202,6 @@ TEST(Halo, DefaultTilesWasteNoChannelsOfAGroup) {
   EXPECT_EQ(tile_c(64, DType::bfloat16), 32);
 }
 
-/// A head of two outputs.
-const Problem head = {.length = 100'000,
-                      .in_channels = 16,
-                      .out_channels = 2,
-                      .kernel_size = 4,
-                      .dtype = DType::float16,
-                      .layout = Layout::NCL};
-
-TEST(Halo, NamesWhereTilesTakeNoRuns) {
-  const auto broken = [](const Problem& problem, int tile_c, int tile_l = 32) {
-    const HaloConfig c = {.tile_l = tile_l, .tile_c = tile_c, .filled = true};
-    return broken_by(cuda_halo(), problem, config_for(c), h200);
-  };
-  EXPECT_EQ(broken(head, 8), "");
-  EXPECT_EQ(broken(head, 16), "");
-  EXPECT_EQ(broken(head, 32), "fill_holds_runs");
-  Problem other = head;
-  other.out_channels = 8;
-  EXPECT_EQ(broken(other, 16), "");
-  EXPECT_EQ(broken(other, 8), "fill_holds_runs");
-  other = head;
-  other.dtype = DType::float32;
-  EXPECT_EQ(broken(other, 8), "fill_holds_runs");
-  other = head;
-  other.dilation = 2;
-  EXPECT_EQ(broken(other, 8), "taps_of_a_run_overlap");
-  other.stride = 4;
-  EXPECT_EQ(broken(other, 8), "");
-  other = head;
-  other.stride = 4;
-  EXPECT_EQ(broken(other, 8), "taps_of_a_run_overlap");
-  other.dilation = std::int64_t{1} << 38;
-  other.stride = other.padding.right = 3 * other.dilation;
-  EXPECT_EQ(broken(other, 8, 16), "stage_fits");
-}
-
-TEST(Halo, RunsTakeTheirTapsAtOnce) {
-  // 256 positions: 4 blocks of 64, 4 steps of 16 products; or one of 64 runs of 4, which read 7
-  // taps in 7 steps.
-  Problem problem = head;
-  problem.length = 259;
-  const auto flops = [&](bool filled) {
-    const Config config = config_for({.tile_l = 16, .tile_c = 8, .filled = filled});
-    return cuda_halo().cost(problem, config).flops;
-  };
-  EXPECT_EQ(flops(false), 2.0 * 256 * 8 * 4 * 16);
-  EXPECT_EQ(flops(true), 2.0 * 64 * 8 * 7 * 16);
-}
-
-TEST(Halo, DefaultFillsTilesWhereBlocksAreMany) {
-  const auto fill = [](const Problem& problem) {
-    return cuda_halo().default_config(problem, h200).at("fill");
-  };
-  EXPECT_EQ(fill(head), 1);
-  Problem other = head;
-  other.length = 2000;
-  EXPECT_EQ(fill(other), 0);
-  other = head;
-  other.stride = 4;  // no tap is read twice
-  EXPECT_EQ(fill(other), 0);
-  other = {.batch = 16, .length = 2048, .kernel_size = 41, .stride = 4, .num_groups = 256};
-  other.in_channels = other.out_channels = 1024;
-  other.dtype = DType::bfloat16;
-  EXPECT_EQ(fill(other), 1);
-}
-
 class HaloPacking : public testing::TestWithParam<bool> {};
 
 TEST_P(HaloPacking, IsAlikeForAllLengths) {
@@ -298,6 +226,62 @@ TEST_P(HaloPacking, IsAlikeForAllLengths) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Filled, HaloPacking, testing::Bool());
+
+/// Turns that shared memory takes for a load of an mma's operand A, on average: neighbouring lanes
+/// read 8 neighbouring words of 4 rows, which the table names two by two.
+double turns_a_load(const Problem& problem, const Config& config) {
+  const CudaKernel& twin = *cuda_halo().cuda;
+  std::vector<char> packed(twin.packed_bytes(problem, config));
+  const std::vector<char> weight(static_cast<std::size_t>(weight_elements(problem)) * 2);
+  twin.pack(problem, config, weight.data(), nullptr, packed.data());
+  const auto* const table = reinterpret_cast<const int*>(packed.data() + cuda::table_offset);
+  const auto loads = 2 * cuda::steps(halo_config(problem, config), conv_shape(problem));
+  std::size_t turns = 0;
+  for (std::int64_t load = 0; load < loads; ++load) {
+    std::map<int, std::set<int>> words;  // by their bank
+    for (int lane = 0; lane < 32; ++lane) {
+      const int word = table[load / 2 * 8 + lane % 4 * 2 + load % 2] + lane / 4;
+      words[word % 32].insert(word);
+    }
+    const auto count = [](const auto& bank) { return bank.second.size(); };
+    turns += std::ranges::max(words | std::views::transform(count));
+  }
+  return static_cast<double>(turns) / static_cast<double>(loads);
+}
+
+TEST(Halo, LanesReadDifferentBanks) {
+  for (const auto& [channels, stride] : {std::pair(2, 1),
+                                         {2, 2},
+                                         {2, 4},
+                                         {4, 1},
+                                         {4, 2},
+                                         {4, 4},
+                                         {8, 1},
+                                         {8, 3},
+                                         {12, 2},
+                                         {12, 4},
+                                         {16, 1},
+                                         {24, 2},
+                                         {32, 1},
+                                         {64, 4}}) {
+    Problem problem = {.length = 8192, .kernel_size = 41, .stride = stride, .num_groups = 16};
+    problem.in_channels = problem.num_groups * channels;
+    problem.out_channels = problem.num_groups * 8;
+    problem.dtype = DType::float16;
+    EXPECT_LT(turns_a_load(problem, config_for({.tile_l = 16, .tile_c = 8})), 1.1)
+        << channels << " channels, stride " << stride;
+  }
+  // Runs of 4 and 8, whose strides are 16 and 8.
+  Problem problem = {.length = 8192, .in_channels = 64, .out_channels = 64, .kernel_size = 41};
+  problem.stride = 4;
+  problem.num_groups = 16;
+  problem.dtype = DType::float16;
+  const Config filled = config_for({.tile_l = 16, .tile_c = 16, .filled = true});
+  EXPECT_LT(turns_a_load(problem, filled), 1.1);
+  problem.stride = 1;
+  problem.out_channels = 32;
+  EXPECT_LT(turns_a_load(problem, filled), 1.1);
+}
 
 TEST(Halo, WidensIndicesWhereATensorNeedsIt) {
   const Config config = config_for({.tile_l = 128, .tile_c = 8});
