@@ -18,4 +18,5 @@ set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)       # "Depends" out of the binaries
 set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON) # and ldconfig when the library comes or goes
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "python3-matplotlib, python3-jinja2") # for `convtune report`
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "python3-numpy, python3-torch") # for the Python package
+install(FILES LICENSE TYPE DOC RENAME copyright) # where Debian looks for it
 include(CPack)

@@ -73,6 +73,10 @@ class WheelTest(unittest.TestCase):
         names = zipfile.ZipFile(self.path).namelist()
         self.assertEqual({name for name in names if ".dist-info/" not in name}, ours | {"convtune/libconvtune.so"})
 
+    def test_comes_with_its_licence(self):
+        found, = self.unpacked.glob("*.dist-info/**/LICENSE")
+        self.assertEqual(found.read_bytes(), (Path(__file__).parents[2] / "LICENSE").read_bytes())
+
     def test_works_where_it_is_unpacked(self):
         environment = os.environ | {"PYTHONPATH": str(self.unpacked), "CONVTUNE_LIBRARY": ""}
         out = subprocess.run([sys.executable, "-B", "-c", USE], check=True, text=True,
