@@ -3,9 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <map>
+#include <array>
 #include <random>
-#include <ranges>
 #include <set>
 #include <string_view>
 #include <vector>
@@ -238,13 +237,14 @@ double turns_a_load(const Problem& problem, const Config& config) {
   const auto loads = 2 * cuda::steps(halo_config(problem, config), conv_shape(problem));
   std::size_t turns = 0;
   for (std::int64_t load = 0; load < loads; ++load) {
-    std::map<int, std::set<int>> words;  // by their bank
+    std::array<std::set<int>, 32> banks;
     for (int lane = 0; lane < 32; ++lane) {
       const int word = table[load / 2 * 8 + lane % 4 * 2 + load % 2] + lane / 4;
-      words[word % 32].insert(word);
+      banks[static_cast<std::size_t>(word % 32)].insert(word);
     }
-    const auto count = [](const auto& bank) { return bank.second.size(); };
-    turns += std::ranges::max(words | std::views::transform(count));
+    std::size_t most = 0;
+    for (const auto& bank : banks) most = std::max(most, bank.size());
+    turns += most;
   }
   return static_cast<double>(turns) / static_cast<double>(loads);
 }
