@@ -12,9 +12,9 @@
 namespace convtune {
 namespace {
 
-/// A round is disturbed if most of its samples are this many times the best that their candidates
-/// ever had: in another state of the machine, such as beside a busy neighbour on the same core,
-/// another one may be the fastest.
+/// A round is disturbed if the machine was so many times slower than at its best, or most of its
+/// samples are as many times the best that their candidates ever had: in another state of the
+/// machine, such as beside a busy neighbour on the same core, another one may be the fastest.
 constexpr double disturbed = 1.25;
 /// Of one request. Each prepares the candidates anew: where their memory lies changes by chance.
 constexpr int rounds_a_request = 10;
@@ -38,18 +38,18 @@ void learn(Bests& bests, std::span<const Measurement> measurements) {
 }
 
 /// The same rounds of all, without the disturbed ones.
-void drop_disturbed_rounds(std::vector<Measurement>& reply, const Bests& bests) {
+void drop_disturbed_rounds(TrialReply& reply, const Bests& bests) {
   std::vector<bool> keep;
-  for (std::size_t round = 0;; ++round) {
+  for (std::size_t round = 0; round < reply.slowdowns.size(); ++round) {
     std::vector<double> slowdowns;
-    for (const Measurement& each : reply) {
+    for (const Measurement& each : reply.measurements) {
       if (each.outcome != Outcome::ok || each.samples.size() <= round) continue;
       slowdowns.push_back(each.samples[round] / bests.at(each.key.config));
     }
-    if (slowdowns.empty()) break;
-    keep.push_back(median(std::move(slowdowns)) <= disturbed);
+    keep.push_back(reply.slowdowns[round] <= disturbed && !slowdowns.empty() &&
+                   median(std::move(slowdowns)) <= disturbed);
   }
-  for (Measurement& each : reply) {
+  for (Measurement& each : reply.measurements) {
     std::vector<double> kept;
     for (std::size_t round = 0; round < each.samples.size(); ++round) {
       if (keep[round]) kept.push_back(each.samples[round]);
@@ -226,10 +226,9 @@ Finals play_finals(Worker& worker, const Problem& problem, std::vector<Measureme
       if (!disqualify_culprits(worker, finals, request, options)) break;
       continue;
     }
-    std::vector<Measurement>& reply = answer.reply.measurements;
-    learn(bests, reply);
-    if (!is_last) drop_disturbed_rounds(reply, bests);
-    add_rounds(finals, std::move(reply));
+    learn(bests, answer.reply.measurements);
+    if (!is_last) drop_disturbed_rounds(answer.reply, bests);
+    add_rounds(finals, std::move(answer.reply.measurements));
     if (is_last) break;
     if (finals.standing.empty() || rounds() < look) continue;
     finals.decision = decide_on(finals.standing, default_config);

@@ -48,14 +48,14 @@ TrialRequest parse_request(std::string_view line) {
 std::string to_line(const TrialReply& reply) {
   std::vector<std::string> lines;
   for (const Measurement& measurement : reply.measurements) lines.push_back(to_line(measurement));
-  return fmt::format(R"({{"device_lost":{},"fault":{},"measurements":[{}]}})",
+  return fmt::format(R"({{"device_lost":{},"fault":{},"slowdowns":{},"measurements":[{}]}})",
                      Json(reply.device_lost).dump(), Json(reply.fault).dump(),
-                     fmt::join(lines, ","));
+                     Json(reply.slowdowns).dump(), fmt::join(lines, ","));
 }
 
 TrialReply parse_reply(std::string_view line) {
   return parse_line(line, [](const Json& json) {
-    TrialReply reply{.measurements = {},
+    TrialReply reply{.slowdowns = json.at("slowdowns").get<std::vector<double>>(),
                      .device_lost = json.at("device_lost").get<std::string>(),
                      .fault = json.at("fault").get<std::string>()};
     for (const Json& measurement : json.at("measurements")) {

@@ -13,8 +13,10 @@ namespace convtune {
 /// one reply, which carries the measurements, or the reason why there are none.
 struct TrialReply {
   std::vector<Measurement> measurements;
-  std::string device_lost;  ///< empty, or what to tell the user
-  std::string fault;  ///< empty, or what spoilt the device for this worker's process, which ends
+  std::vector<double> slowdowns = {};  ///< of the rounds, see TrialRunner::slowdowns
+  std::string device_lost = {};        ///< empty, or what to tell the user
+  std::string fault =
+      {};  ///< empty, or what spoilt the device for this worker's process, which ends
 };
 
 std::string to_line(const TrialRequest& request);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <new>
 
 #include "kernels/error.hpp"
@@ -219,7 +220,10 @@ double sample_seconds(double run_seconds, DeviceKind kind) {
 }
 
 TrialRunner::TrialRunner(std::shared_ptr<Device> device, TimerMaker make_timer)
-    : device_(std::move(device)), make_timer_(std::move(make_timer)), clock_(clock_of(*device_)) {}
+    : device_(std::move(device)),
+      make_timer_(std::move(make_timer)),
+      clock_(clock_of(*device_)),
+      pulse_(pulse_of(*device_)) {}
 
 const Workload& TrialRunner::workload_for(const Problem& problem, std::uint64_t seed) {
   if (workload_ == nullptr || workload_->problem != problem || workload_->seed != seed) {
@@ -230,6 +234,7 @@ const Workload& TrialRunner::workload_for(const Problem& problem, std::uint64_t 
 }
 
 std::vector<Measurement> TrialRunner::run(const TrialRequest& request) {
+  slowdowns_.clear();
   std::string reason = "not enough host memory";
   try {
     return run_all(request);
@@ -281,8 +286,11 @@ std::vector<Measurement> TrialRunner::run_all(const TrialRequest& request) {
   const auto take_samples = [&] {
     if (timer == nullptr) return;
     for_all_in_the_race(0, [&](Entrant& entrant) { try_out(entrant, *timer); });
+    slowdowns_.clear();
     for (int round = 0; round < request.rounds; ++round) {
+      slowdowns_.push_back(std::numeric_limits<double>::infinity());
       for (int stretch = 0; stretch < sampling.stretches; ++stretch) {
+        slowdowns_.back() = std::min(slowdowns_.back(), pulse_());
         // Each pass begins with another one: what a place in it is worth falls to all alike.
         for_all_in_the_race(round + stretch, [&](Entrant& entrant) {
           take_stretch(entrant, *timer, sampling, stretch == 0);

@@ -9,6 +9,7 @@
 #include "results/record.hpp"
 #include "runtime/device.hpp"
 #include "tuner/clock.hpp"
+#include "tuner/pulse.hpp"
 #include "tuner/timer.hpp"
 #include "tuner/workload.hpp"
 
@@ -58,6 +59,10 @@ class TrialRunner {
   /// even for the arrays, all are skipped.
   std::vector<Measurement> run(const TrialRequest& request);
 
+  /// Of each round of the last request: how much slower than at best the machine was, by the least
+  /// of the pulses (pulse.hpp) beside its samples.
+  const std::vector<double>& slowdowns() const { return slowdowns_; }
+
  private:
   std::vector<Measurement> run_all(const TrialRequest& request);
   const Workload& workload_for(const Problem& problem, std::uint64_t seed);
@@ -65,6 +70,8 @@ class TrialRunner {
   std::shared_ptr<Device> device_;
   TimerMaker make_timer_;
   ClockReader clock_;
+  Pulse pulse_;
+  std::vector<double> slowdowns_;
   std::unique_ptr<Workload> workload_;  ///< of the last request: the oracle is slow
 };
 

@@ -56,6 +56,7 @@ TrialReply answer(const Device& device, TrialRunner& runner, std::string_view li
   TrialReply reply;
   try {
     reply.measurements = runner.run(parse_request(line));
+    reply.slowdowns = runner.slowdowns();
   } catch (const Error& error) {
     if (error.status() == Status::unavailable) return {.device_lost = error.what()};
     if (device.usable()) throw;

@@ -1,6 +1,7 @@
-// repeated_finals CONVTUNE REPEATS: tunes 20 small problems on this CPU while something else keeps
-// one of its cores busy half of the time, plays the finals of each REPEATS times, and prints how
-// far they agree. Exit codes: 0 as far as they must, 1 not, 2 wrong usage.
+// repeated_finals CONVTUNE REPEATS: tunes 20 small problems on this machine while something else
+// keeps one of its CPUs busy half of the time, with a thread for each of the others, or for as many
+// as CONVTUNE_NUM_THREADS says; plays the finals of each REPEATS times, and prints how far they
+// agree. Exit codes: 0 as far as they must, 1 not, 2 wrong usage.
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 #include <thread>
 #include <vector>
 
+#include "kernels/cpu/thread_pool.hpp"
 #include "tuner/finals.hpp"
 #include "tuner/progress.hpp"
 #include "tuner/run_record.hpp"
@@ -27,8 +29,6 @@ constexpr double least_agreement = 0.98;
 constexpr double most_ties = 0.30;
 constexpr double most_cost = 0.02;
 constexpr double tuning_seconds = 120;
-/// Of one play: 1,200 of them, with their checks, are to fit into half an hour.
-constexpr double finals_seconds = 1;
 
 /// Another program's load: bursts with pauses of the same length between them.
 void keep_busy(const std::stop_token& stop) {
@@ -150,12 +150,19 @@ std::vector<Repeats> tuned(Device& device, Worker& worker, const std::filesystem
   return all;
 }
 
+/// Of two threads on a CPU that is another's half of the time, how long both take is up to it.
+void leave_a_cpu_free() {
+  const std::string threads = std::to_string(std::max(1, default_threads() - 1));
+  setenv("CONVTUNE_NUM_THREADS", threads.c_str(), 0);
+}
+
 bool repeat(const std::string& program, int repeats) {
   const auto start = std::chrono::steady_clock::now();
+  leave_a_cpu_free();
   const std::jthread busy(keep_busy);
   const std::shared_ptr<Device> device = open_device("cpu");
   Worker worker({program, "worker", "--device", "cpu"});
-  const SweepOptions options{.finals_seconds = finals_seconds};
+  const SweepOptions options;
   const std::filesystem::path database =
       std::filesystem::temp_directory_path() / fmt::format("convtune-finals-{}.db", getpid());
   std::vector<Repeats> all = tuned(*device, worker, database, options);

@@ -147,8 +147,12 @@ std::string ten_rounds(const std::string& config, double one, double other) {
          R"("measured_at":"","turn":0,"run":""})";
 }
 
-std::string reply(const std::string& measurements) {
-  return R"(echo '{"device_lost":"","fault":"","measurements":[)" + measurements + "]}'";
+/// The machine was slower than at its best by `one` and `other` in turns.
+std::string reply(const std::string& measurements, double one = 1, double other = 1) {
+  return fmt::format(R"(echo '{{"device_lost":"","fault":"",)"
+                     R"("slowdowns":[{0},{1},{0},{1},{0},{1},{0},{1},{0},{1}],)"
+                     R"("measurements":[{2}]}}')",
+                     one, other, measurements);
 }
 
 /// A worker that runs `script` for each request, which is in $line.
@@ -176,6 +180,16 @@ TEST(PlayFinals, DisturbedRoundsDoNotCount) {
   EXPECT_THAT(finals.standing[0].samples, testing::Each(1));
   EXPECT_THAT(finals.standing[1].samples, testing::Each(3));
   EXPECT_EQ(finals.standing[0].samples.size(), 20U) << "half of forty";
+}
+
+TEST(PlayFinals, RoundsOfASlowMachineDoNotCountThoughNoneWasFaster) {
+  Worker worker =
+      told_worker(reply(ten_rounds("a{}", 2, 2.1) + "," + ten_rounds("b{}", 2.1, 2), 1.1, 1.5));
+  const Finals finals =
+      play_finals(worker, problem, {measured("a{}", 2), measured("b{}", 2)}, "a{}", 100, {});
+  ASSERT_EQ(finals.standing.size(), 2U);
+  EXPECT_THAT(finals.standing[0].samples, testing::Each(2));
+  EXPECT_THAT(finals.standing[1].samples, testing::Each(2.1));
 }
 
 TEST(PlayFinals, DisturbedRoundsCountIfThereAreNoOthers) {

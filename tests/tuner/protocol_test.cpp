@@ -36,10 +36,12 @@ TEST(Protocol, RepliesAreReadAsTheyWereWritten) {
                     .implementation = "jit; x 8:1",
                     .outcome = Outcome::ok,
                     .samples = {0.1, 1.0 / 3, 2e-300}};
-  const std::string line = to_line(TrialReply{.measurements = {measurement, timed}});
+  const std::string line =
+      to_line(TrialReply{.measurements = {measurement, timed}, .slowdowns = {1, 1.25}});
   EXPECT_EQ(line.find('\n'), std::string::npos);
   const TrialReply read = parse_reply(line);
   ASSERT_EQ(read.measurements.size(), 2U);
+  EXPECT_EQ(read.slowdowns, (std::vector<double>{1, 1.25}));
   EXPECT_EQ(read.measurements[0].reason, measurement.reason);
   EXPECT_EQ(read.measurements[0].outcome, Outcome::wrong);
   EXPECT_EQ(read.measurements[1].samples, timed.samples);

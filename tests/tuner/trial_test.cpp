@@ -223,6 +223,7 @@ class ToldTimer final : public Timer {
 struct Told {
   std::vector<Stretch> heard;
   std::vector<Measurement> measurements;
+  std::vector<double> slowdowns;
 };
 
 Told told(ToldTimer::Story story, int rounds, std::size_t candidates = 1) {
@@ -233,6 +234,7 @@ Told told(ToldTimer::Story story, int rounds, std::size_t candidates = 1) {
   const std::vector<std::string> configs(candidates, a_config());
   result.measurements =
       runner.run({.problem = problem, .configs = configs, .seed = 1, .rounds = rounds});
+  result.slowdowns = runner.slowdowns();
   return result;
 }
 
@@ -272,6 +274,12 @@ TEST(Trial, EachPassBeginsWithAnotherCandidate) {
   EXPECT_THAT(turns, testing::ElementsAre(0, 1, 2, 0, 1, 2, 1, 2, 0, 2, 0, 1));
 }
 
+TEST(Trial, EachRoundTellsHowSlowTheMachineWas) {
+  const Told result = told([](const Stretch&) { return 0.1; }, 3, 2);
+  EXPECT_THAT(result.slowdowns, testing::SizeIs(3));
+  EXPECT_THAT(result.slowdowns, testing::Each(testing::Ge(1)));
+}
+
 TEST(Trial, WhatWasTooFastOnceIsMeasuredAgain) {
   bool is_too_fast = true;
   const Told result = told(
@@ -283,6 +291,7 @@ TEST(Trial, WhatWasTooFastOnceIsMeasuredAgain) {
       1);
   EXPECT_EQ(result.measurements.at(0).outcome, Outcome::ok) << result.measurements.at(0).reason;
   EXPECT_THAT(result.measurements.at(0).samples, testing::ElementsAre(0.1));
+  EXPECT_THAT(result.slowdowns, testing::SizeIs(1)) << "those of the samples that count";
 }
 
 TEST(Trial, AHopelessCandidateIsSampledTwice) {

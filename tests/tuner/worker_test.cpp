@@ -23,14 +23,15 @@ const TrialRequest request{
 std::vector<std::string> shell_worker(const std::string& before) {
   return {"/bin/sh", "-c",
           "while read -r line; do " + before +
-              R"( echo '{"device_lost":"","fault":"","measurements":[]}'; done)"};
+              R"( echo '{"device_lost":"","fault":"","slowdowns":[],"measurements":[]}'; done)"};
 }
 
 TEST(Worker, AnswersSeveralRequestsInOneProcess) {
   // The process counts its answers by the number of (absent) devices it names.
-  Worker worker({"/bin/sh", "-c",
-                 "n=0; while read -r line; do n=$((n+1)); "
-                 R"(echo "{\"device_lost\":\"$n\",\"fault\":\"\",\"measurements\":[]}"; done)"});
+  Worker worker(
+      {"/bin/sh", "-c",
+       "n=0; while read -r line; do n=$((n+1)); "
+       R"(echo "{\"device_lost\":\"$n\",\"fault\":\"\",\"slowdowns\":[],\"measurements\":[]}"; done)"});
   for (int i = 1; i <= 3; ++i) {
     const WorkerAnswer answer = worker.ask(request, 10s);
     ASSERT_EQ(answer.end, End::replied);
@@ -42,7 +43,8 @@ TEST(Worker, LetsOpenMpThreadsSleepUnlessTheUserDecides) {
   const auto environment_of_worker = [] {
     Worker worker({"/bin/sh", "-c",
                    "read -r line; echo \"{\\\"device_lost\\\":\\\"spin $GOMP_SPINCOUNT, policy "
-                   "$OMP_WAIT_POLICY\\\",\\\"fault\\\":\\\"\\\",\\\"measurements\\\":[]}\""});
+                   "$OMP_WAIT_POLICY\\\",\\\"fault\\\":\\\"\\\",\\\"slowdowns\\\":[],"
+                   "\\\"measurements\\\":[]}\""});
     return worker.ask(request, 10s).reply.device_lost;
   };
   unsetenv("GOMP_SPINCOUNT");
@@ -92,9 +94,10 @@ TEST(Worker, ThatCannotBeStartedIsUnavailable) {
 }
 
 TEST(Worker, WhoseDeviceIsSpoiltIsReplaced) {
-  Worker worker({"/bin/sh", "-c",
-                 R"(read -r line; echo '{"device_lost":"","fault":"error 700","measurements":[]}')"
-                 "; sleep 1000"});
+  Worker worker(
+      {"/bin/sh", "-c",
+       R"(read -r line; echo '{"device_lost":"","fault":"error 700","slowdowns":[],"measurements":[]}')"
+       "; sleep 1000"});
   const WorkerAnswer answer = worker.ask(request, 10s);
   EXPECT_EQ(answer.end, End::crashed);
   EXPECT_EQ(answer.reason, "error 700");
