@@ -28,6 +28,9 @@ inline bool is_inside(const Problem& problem, std::int64_t position) {
 
 /// The taps that read inside x for an output whose tap 0 reads position `start`.
 inline TapRange valid_taps(const Problem& problem, std::int64_t start) {
+  const std::int64_t last_read = start + (problem.kernel_size - 1) * problem.dilation;
+  // Most do all, and tiles are as short as a few of the divisions below.
+  if (start >= 0 && last_read < problem.length) return {0, problem.kernel_size};
   const std::int64_t before = std::max<std::int64_t>(0, -start);
   const std::int64_t room = problem.length - 1 - start;
   const std::int64_t last = room < 0 ? 0 : room / problem.dilation + 1;
