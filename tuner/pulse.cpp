@@ -15,11 +15,8 @@ class Work {
  public:
   Work() : device_(open_device("cpu")) {
     const DeviceProperties& cpu = device_->properties();
-    const Problem problem = {.batch = cpu.units,
-                             .length = 64,
-                             .in_channels = 64,
-                             .out_channels = 64,
-                             .kernel_size = 3};
+    const Problem problem = {
+        .batch = cpu.units, .length = 64, .in_channels = 64, .out_channels = 64, .kernel_size = 3};
     x_.resize(static_cast<std::size_t>(input_elements(problem)), 1);
     y_.resize(static_cast<std::size_t>(output_elements(problem)));
     const std::vector<float> weight(static_cast<std::size_t>(weight_elements(problem)), 1);
