@@ -41,11 +41,12 @@ struct DirectPlan {
   std::int64_t pass_taps = 0, pass_channels = 0;
   std::int64_t slot_row = 0, slot_tap = 0;
   std::int64_t slot_step = 0, channel_step = 0;  ///< elements from one slot or channel to the next
-  std::int64_t lanes = 0;  ///< of a vector; the last tile of a group is no wider than it must be
-  std::int64_t block_l = 0,
-               blocks_l = 0;  ///< output positions of a task, fewer if windows are full
-  std::int64_t tiles_c = 0;   ///< of a group
+  std::int64_t lanes = 0;    ///< of a vector; the last tile of a group is no wider than it must be
+  std::int64_t block_l = 0;  ///< output positions of a task, fewer if windows are full
+  std::int64_t blocks_l = 0;
+  std::int64_t tiles_c = 0;                   ///< of a group
   std::int64_t task_tiles = 0, blocks_c = 0;  ///< tiles that share a window, and their number
+  bool channels_first = false;  ///< the next task has other channels, not other positions
   PackedFloats weights, bias;
   Task task = nullptr;
 

@@ -30,11 +30,14 @@ struct Block {
 
 Block block_of(const DirectPlan& plan, std::int64_t task) {
   Block b;
-  b.tile = task % plan.blocks_c * plan.task_tiles;
-  task /= plan.blocks_c;
-  b.first_l = task % plan.blocks_l * plan.block_l;
+  const std::int64_t blocks = plan.blocks_c * plan.blocks_l;
+  const std::int64_t block = task % blocks;
+  task /= blocks;
+  const std::int64_t block_c = plan.channels_first ? block % plan.blocks_c : block / plan.blocks_l;
+  const std::int64_t block_l = plan.channels_first ? block / plan.blocks_c : block % plan.blocks_l;
+  b.tile = block_c * plan.task_tiles;
+  b.first_l = block_l * plan.block_l;
   b.rows = std::min(plan.block_l, plan.length_out - b.first_l);
-  task /= plan.blocks_l;
   b.group = task % plan.problem.num_groups;
   b.n = task / plan.problem.num_groups;
   return b;

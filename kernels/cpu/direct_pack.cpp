@@ -99,6 +99,10 @@ void plan_passes(DirectPlan& plan) {
   }
   plan.blocks_l = ceil_div(plan.length_out, plan.block_l);
   plan.blocks_c = ceil_div(plan.tiles_c, plan.task_tiles);
+  // Then x comes from memory once; but each block of it reads all weights, which must stay in L2.
+  constexpr std::int64_t near_floats = 256L * 1024;
+  plan.channels_first =
+      plan.tiles_c * plan.config.tile_c * plan.group_in * p.kernel_size <= near_floats;
 }
 
 void pack(DirectPlan& plan, const void* weight, const void* bias) {
