@@ -26,7 +26,7 @@ def roles(row):
 def outcomes(row):
     """"21 ok, 3 failed"."""
     counts = {}
-    for m in row.layer.measurements:
+    for m in row.candidates:
         counts[m.outcome] = counts.get(m.outcome, 0) + 1
     return ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in counts.items())
 

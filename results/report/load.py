@@ -9,6 +9,7 @@ import statistics
 from dataclasses import dataclass, field
 
 FORMAT, SCHEMA = "convtune-export", 5
+PEERS = "torch_"  # how families begin that no build has: what other programs took
 
 
 class BadExport(Exception):
@@ -21,7 +22,7 @@ class Measurement:
     those of the finals, round by round; all others' are those of the search."""
 
     config: str
-    origin: str  # "generated" or "vendor"
+    origin: str  # "generated", "vendor" or "peer"
     outcome: str  # "ok", "wrong", "failed", "timed_out", "crashed", "skipped"
     reason: str
     samples: tuple[float, ...]  # seconds, finite and positive
@@ -137,7 +138,7 @@ def _measurement(row):
     outcome = row["outcome"]
     return Measurement(
         config=row["config"],
-        origin=row["origin"],
+        origin="peer" if row["config"].startswith(PEERS) else row["origin"],
         outcome=outcome,
         reason=row.get("reason") or "",
         samples=samples if outcome == "ok" else (),

@@ -12,7 +12,6 @@ import words
 from compare import Comparison, Standing, apart, earlier, in_turns
 from load import Layer, Verdict, family, problem_key
 
-PEERS = "torch_"  # how families begin that no build has: what other programs took
 
 
 @dataclass(frozen=True)
@@ -35,12 +34,16 @@ class Row:
         return self.layer.verdict
 
     @property
+    def candidates(self):
+        return [m for m in self.layer.measurements if m.origin != "peer"]
+
+    @property
     def measured(self):
-        return [m for m in self.layer.measurements if m.seconds is not None]
+        return [m for m in self.candidates if m.seconds is not None]
 
     @property
     def failed(self):
-        return [m for m in self.layer.measurements if m.outcome not in ("ok", "skipped")]
+        return [m for m in self.candidates if m.outcome not in ("ok", "skipped")]
 
 
 def _compare(layer, config, seconds, noise):
@@ -56,7 +59,7 @@ def _compare(layer, config, seconds, noise):
 def _over_peer(layer):
     """The best generated kernel against the fastest peer. They were not measured in turns."""
     verdict = layer.verdict
-    peers = [m for m in layer.measurements if m.seconds and m.family.startswith(PEERS)]
+    peers = [m for m in layer.measurements if m.seconds and m.origin == "peer"]
     generated = layer.measurement(verdict.best_generated)
     if not peers or not generated or not generated.seconds:
         return None, ""
@@ -194,7 +197,7 @@ def failures(rows):
     numbers only count as one, shown by its first example."""
     groups = {}
     for r in rows:
-        for m in r.layer.measurements:
+        for m in r.candidates:
             if m.outcome != "ok":
                 kind = re.sub(r"\d+", "#", m.reason)
                 group = groups.setdefault((m.outcome, m.family, kind), [m.reason, 0, set()])

@@ -50,7 +50,7 @@ def record(device, row):
         **dict.fromkeys(_VERDICT_KEYS),
         **known,
         **compared,
-        "candidates": len(row.layer.measurements),
+        "candidates": len(row.candidates),
         "right": len(row.measured),
         "failed": len(row.failed),
         "near_after": convergence.near_after(steps) if steps else None,

@@ -66,6 +66,19 @@ class CommandsTest(unittest.TestCase):
         self.assertEqual(found, ("2001-01-01T00:01:00Z", ""))
 
 
+class PeersTest(unittest.TestCase):
+    def test_are_shown_with_their_samples_but_are_no_candidates(self):
+        rows = []
+        for peers in (False, True):
+            (device,) = load.load(json.dumps(example.export(1, peers=peers)).encode()).devices
+            rows.append(summary.summarise(device).rows[0])
+        alone, beside = rows
+        self.assertEqual(details.outcomes(beside), details.outcomes(alone))
+        shown = [(names, m.origin) for names, m in details.roles(beside)]
+        self.assertEqual(shown[-1], ("fastest peer", "peer"))
+        self.assertEqual(len(shown), len(details.roles(alone)) + 1)
+
+
 class SamplesTest(unittest.TestCase):
     def test_one_kernel_may_have_several_roles(self):
         def change(document):

@@ -244,6 +244,11 @@ class RooflineTest(unittest.TestCase):
             count = sum(m["origin"] == origin for m in right)
             self.assertIn(f"all {count} right", figure.caption)
 
+    def test_a_peer_is_no_vendor(self):
+        alone, beside = (roofline.draw(summarised(example.export(1, peers=peers)), "r", "vendor")
+                         for peers in (False, True))
+        self.assertEqual([f.caption for f in beside], [f.caption for f in alone])
+
     def test_the_ceiling_is_the_best_point(self):
         document = example.export(1)
         row = document["measurements"][0] | {"samples": [1e-3], "flops": 2e9, "bytes": 5e6}

@@ -113,15 +113,15 @@ class ApartTest(unittest.TestCase):
     def against_peer(self, generated, peer):
         found = layer({"a{}": 2.0, "b{}": 1.0}, "b{}")
         object.__setattr__(found.measurements[1], "samples", tuple(generated))
-        found.measurements.append(load.Measurement("torch_conv1d{}", "vendor", "ok", "", tuple(peer),
+        found.measurements.append(load.Measurement("torch_conv1d{}", "peer", "ok", "", tuple(peer),
                                                    None, None, 0, 0, "", "later"))
         return summary.row(found).over_peer
 
     def test_the_fastest_peer_counts(self):
         found = layer({"a{}": 2.0}, "a{}")
         for name, seconds in (("torch_conv1d{}", 6.0), ("torch_compile{}", 3.0)):
-            found.measurements.append(load.Measurement(name, "vendor", "ok", "", (seconds,) * 9, None,
-                                                       None, 0, 0, "", "later"))
+            found.measurements.append(load.Measurement(name, "peer", "ok", "", (seconds,) * 9, None, None,
+                                                       0, 0, "", "later"))
         row = summary.row(found)
         self.assertEqual((row.over_peer.ratio, row.peer), (1.5, "torch_compile{}"))
         self.assertEqual(summarised(found).peers, ["torch_compile"])
