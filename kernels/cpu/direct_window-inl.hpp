@@ -25,6 +25,24 @@ struct DirectPart {
   TapRange taps;
 };
 
+// As many whole vectors as there are from element i on; what follows them.
+template <std::size_t lanes, class T>
+HWY_INLINE std::int64_t widen_vectors(const T* from, std::int64_t i, std::int64_t count,
+                                      float* to) {
+  constexpr Floats<lanes> d;
+  constexpr std::int64_t step = lanes;
+  for (; i + step <= count; i += step) hn::StoreU(load(d, from + i), d, to + i);
+  return i;
+}
+
+// Groups may have few channels: short rows are the rule there.
+template <class T>
+void widen_row(const T* from, std::int64_t count, float* to) {
+  std::int64_t i = widen_vectors<max_lanes>(from, 0, count, to);
+  if constexpr (max_lanes > 4) i = widen_vectors<4>(from, i, count, to);
+  widen_vectors<1>(from, i, count, to);
+}
+
 // `count` slots from `slot` on hold positions from `position` on, `step` apart. Positions outside x
 // are left out: nobody reads them.
 template <class T>

@@ -134,16 +134,6 @@ HWY_INLINE void store_up_to(hn::Vec<D> value, D d, T* to, std::int64_t count) {
   }
 }
 
-/// to[i] = from[i] for `count` elements.
-template <class T>
-void widen_row(const T* from, std::int64_t count, float* to) {
-  constexpr Floats<max_lanes> d;
-  constexpr std::int64_t lanes = max_lanes;
-  std::int64_t i = 0;
-  for (; i + lanes <= count; i += lanes) hn::StoreU(load(d, from + i), d, to + i);
-  if (i < count) store_first(load_first(d, from + i, count - i), d, to + i, count - i);
-}
-
 /// Lanes i with position + i·stride in [0, length).
 struct LaneRange {
   std::int64_t first = 0;
