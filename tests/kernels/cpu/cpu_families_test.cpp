@@ -95,6 +95,9 @@ std::vector<Problem> edge_shapes() {
   add([](Problem& p) { p.kernel_size = 40, p.stride = 8, p.dilation = 3, p.length = 700; });
   add([](Problem& p) { p.dilation = 1100, p.padding = {1100, 1100}, p.length = 1200; });
   add([](Problem& p) { p.has_bias = false, p.activation = Activation::relu; });
+  // Windows of cpu_direct that do not hold all channels, or all taps.
+  add([](Problem& p) { p.in_channels = 1500, p.length = 60; });
+  add([](Problem& p) { p.in_channels = 64, p.kernel_size = 30, p.dilation = 40, p.length = 1260; });
   // AMX: its tiles of 16, chunks of 32 inputs, and windows in several passes.
   for (const std::int64_t length : {15, 16, 17, 32, 65, 257}) {
     add([&](Problem& p) { p.length = length, p.in_channels = 64, p.out_channels = 33; });
