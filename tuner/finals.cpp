@@ -16,8 +16,6 @@ namespace {
 /// samples are as many times the best that their candidates ever had: in another state of the
 /// machine, such as beside a busy neighbour on the same core, another one may be the fastest.
 constexpr double disturbed = 1.25;
-/// Of one request. Each prepares the candidates anew: where their memory lies changes by chance.
-constexpr int rounds_a_request = 10;
 
 using Clock = std::chrono::steady_clock;
 
@@ -35,6 +33,15 @@ void learn(Bests& bests, std::span<const Measurement> measurements) {
     const auto [known, is_new] = bests.try_emplace(each.key.config, best);
     if (!is_new) known->second = std::min(known->second, best);
   }
+}
+
+/// Of one request. Each prepares the candidates anew, and where their memory lies then, by chance,
+/// turns some round whose runs are short: more of these requests, not more rounds, tell them apart.
+int rounds_a_request(const Bests& bests) {
+  constexpr double short_seconds = 1e-3;
+  const auto fastest =
+      std::ranges::min_element(bests, {}, [](const auto& each) { return each.second; });
+  return fastest != bests.end() && fastest->second < short_seconds ? 2 : 10;
 }
 
 /// The same rounds of all, without the disturbed ones.
@@ -219,7 +226,8 @@ Finals play_finals(Worker& worker, const Problem& problem, std::vector<Measureme
   while (!finals.standing.empty() && rounds() < options.most_rounds && interrupted() == 0) {
     const bool is_last = seconds_since(start) > seconds;
     if (is_last && rounds() > 0) break;
-    TrialRequest request{.problem = problem, .seed = options.seed, .rounds = rounds_a_request};
+    TrialRequest request{
+        .problem = problem, .seed = options.seed, .rounds = rounds_a_request(bests)};
     for (const Measurement& each : finals.standing) request.configs.push_back(each.key.config);
     WorkerAnswer answer = ask_twice(worker, request, limit_for(request, options));
     if (answer.end != WorkerAnswer::End::replied) {
