@@ -58,6 +58,7 @@ Decision decide(std::span<const std::vector<double>> samples, std::size_t prefer
   }
   Decision decision{.winner = fastest, .confidence = 1, .settled = true};
   const double equal = std::log1p(rule.indifference);
+  const double different = std::log1p(rule.least_difference);
   for (std::size_t i = 0; i < samples.size(); ++i) {
     if (i == fastest) continue;
     const std::vector<double> ratios = log_ratios(samples[i], samples[fastest]);
@@ -66,7 +67,7 @@ Decision decide(std::span<const std::vector<double>> samples, std::size_t prefer
       decision.tied.push_back(i);
       continue;
     }
-    if (interval.low > 0) {
+    if (interval.low > different) {
       decision.beaten.push_back(i);
       decision.confidence = std::min(decision.confidence, interval.confidence);
     } else {

@@ -8,17 +8,16 @@ namespace convtune {
 
 /// How finalists are told apart.
 struct DecisionRule {
-  double confidence = 0.99;  ///< of each interval
-  /// Candidates this close may be called equal. A choice among them is to cost at most 2 %; what
-  /// one minute proves within 1.5 %, another one saw within 2 %.
-  double indifference = 0.015;
+  double confidence = 0.99;        ///< of each interval
+  double indifference = 0.02;      ///< candidates this close may be called equal
+  double least_difference = 0.01;  ///< who is less slower than that is not beaten
 };
 
 /// What the finals show. Indices are those of the finalists.
 struct Decision {
   std::size_t winner = 0;
   std::vector<std::size_t> tied;    ///< proven within `indifference`; the winner left out
-  std::vector<std::size_t> beaten;  ///< proven slower
+  std::vector<std::size_t> beaten;  ///< proven slower by `least_difference`
   /// Of the weakest single comparison that separates the fastest from a loser, a guess included; 0
   /// if none does.
   double confidence = 0;
@@ -42,7 +41,8 @@ double positive_confidence(std::span<const double> values);
 /// least one round, equally many for all. The fastest has the lowest median. With each other comes
 /// the interval of the median of log(its sample / the fastest one's sample of the same round):
 /// where that lies within ± log(1 + indifference), it is tied, though it may be slower; else, where
-/// it lies above 0, it is beaten; else the rounds do not suffice, and that it loses is a guess,
+/// it lies above log(1 + least_difference), it is beaten, so that what is about as fast is tied in
+/// every final, not beaten in some; else the rounds do not suffice, and that it loses is a guess,
 /// whose confidence is the sign test's. Of a tie that includes `preferred` (an index), that one
 /// wins: a change is only worth it when proven.
 Decision decide(std::span<const std::vector<double>> samples, std::size_t preferred,

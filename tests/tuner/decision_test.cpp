@@ -137,6 +137,16 @@ TEST(Decide, CallsEqualCandidatesATie) {
   EXPECT_GE(ties, 190);
 }
 
+// One final after the other, of the same two: the preferred one wins them all or none.
+TEST(Decide, WhatIsAboutAsFastIsTiedInEachFinal) {
+  int ties = 0;
+  for (unsigned trial = 0; trial < 200; ++trial) {
+    Simulation simulation({1.01, 1.0}, 0.02, 3000 + trial);
+    ties += !simulation.decide_after_as_many_rounds_as_asked(1280).tied.empty();
+  }
+  EXPECT_GE(ties, 196);
+}
+
 TEST(Decide, AChoiceWithinATieCostsNoMoreThanTheIndifference) {
   int ties = 0;
   int costly = 0;
