@@ -25,8 +25,8 @@ enum AmxWindow : std::int64_t { in_place, positions, taps_in_turn };
 /// Other numbers are exact sums of bfloat16, each the leading 8 bits of what those before it left:
 /// a float16 of two, a float32 of three. All products of float16's parts are summed, and of
 /// float32's all but the three least: below 2⁻²¹ of the whole, where the tolerance is 2⁻²⁰ or more.
-/// The instruction takes numbers below 2⁻¹²⁶ for 0, in parts of x and in sums. Kernel in
-/// amx_kernel.cpp, space of configs in amx.cpp.
+/// The instruction takes numbers below 2⁻¹²⁶ for 0. Sums become 0 by it; x and weights with such
+/// parts are left to cpu_direct. Kernel in amx_kernel.cpp, space of configs in amx.cpp.
 struct AmxConfig {
   std::int64_t tile_l = 0;   ///< output positions of a register tile
   std::int64_t tile_c = 0;   ///< output channels of a register tile
@@ -44,6 +44,9 @@ inline constexpr std::int64_t amx_max_sums = 32768;
 constexpr std::int64_t amx_parts(DType dtype) {
   return dtype == DType::bfloat16 ? 1 : dtype == DType::float16 ? 2 : amx_max_parts;
 }
+
+/// The least float32 but 0 whose three parts are 2⁻¹²⁶ or more: the last bit is 23 below the first.
+inline constexpr float amx_least_float = 0x1p-103F;
 
 /// What is left of a number whose parts are taken one by one: 0 in the end, or NaN of an infinity
 /// or NaN.
@@ -77,7 +80,7 @@ struct AmxPlan {
   hwy::AlignedFreeUniquePtr<Bits16[]> weights;
   PackedFloats bias;
   Task task = nullptr;
-  /// cpu_direct's plan, in place of all of the above: where a weight is infinite, NaN or subnormal,
+  /// cpu_direct's plan, in place of all of the above: where a weight is infinite, NaN or too small,
   /// which 0 in the padding and the instruction would not do justice to.
   std::shared_ptr<const void> direct;
 };
@@ -91,7 +94,7 @@ constexpr std::int64_t amx_tile_index(Layout layout, std::int64_t input, std::in
                                : out * amx_inputs + input;
 }
 
-/// Fills a plan's weights and bias; false if some weight is infinite, NaN or subnormal.
+/// Fills a plan's weights and bias; false if some weight is infinite, NaN or too small.
 bool pack(AmxPlan& plan, const void* weight, const void* bias);
 
 /// Digest of amx_kernel.cpp and the CPU headers that it includes.

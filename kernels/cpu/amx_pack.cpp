@@ -9,7 +9,10 @@ namespace convtune {
 namespace {
 
 // The instruction has no subnormals, and the zeros of the padding no infinities.
-bool is_ordinary(float weight) { return weight == 0 || std::isnormal(weight); }
+bool is_ordinary(float weight, DType dtype) {
+  if (dtype == DType::float32 && std::abs(weight) < amx_least_float) return weight == 0;
+  return weight == 0 || std::isnormal(weight);
+}
 
 // Input (tap k, channel `in`) of one group's output channels; false if a weight is not ordinary.
 bool pack_row(AmxPlan& plan, const std::vector<float>& row, std::int64_t group, std::int64_t k,
@@ -18,7 +21,7 @@ bool pack_row(AmxPlan& plan, const std::vector<float>& row, std::int64_t group, 
   const std::int64_t tap = plan.taps == 1 ? 0 : k;
   for (std::int64_t out = 0; out < plan.group_out; ++out) {
     AmxRest weight = {row[static_cast<std::size_t>(out)]};
-    if (!is_ordinary(weight.left)) return false;
+    if (!is_ordinary(weight.left, plan.problem.dtype)) return false;
     const std::int64_t tile = group * plan.tiles_c + out / amx_rows;
     const std::int64_t step = (tile * plan.chunks + input / amx_inputs) * plan.taps + tap;
     Bits16* to = plan.weights.get() + step * plan.parts * amx_elements +

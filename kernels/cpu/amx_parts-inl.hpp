@@ -40,13 +40,29 @@ struct Rest {
   }
 };
 
+/// Whether the instruction sees `value`, of the type T, in its parts.
+template <class T>
+HWY_INLINE bool has_parts(float value) {
+  if (parts_of<T> == amx_max_parts && std::abs(value) < amx_least_float) return value == 0;
+  return std::isfinite(value);
+}
+
+/// Lanes that has_parts() refuses: before their parts are taken by smallness, afterwards by NaN.
+template <class T, class D>
+HWY_INLINE hn::Mask<D> too_small(const Rest<D>& number) {
+  constexpr D d;
+  if constexpr (parts_of<T> < amx_max_parts) return hn::FirstN(d, 0);
+  const auto below = hn::Lt(hn::Abs(number.left), hn::Set(d, amx_least_float));
+  return hn::AndNot(hn::Eq(number.left, hn::Zero(d)), below);
+}
+
 template <class T>
 HWY_INLINE float widened(const T& value) {
   return hn::GetLane(load(Floats<1>(), &value));
 }
 
-/// to[part · part_step + i] = the parts of from[i]; false if some number is infinite or NaN, which
-/// are no sum of parts. bfloat16 is copied as it is.
+/// to[part · part_step + i] = the parts of from[i]; false if some number does not have them.
+/// bfloat16 is copied as it is.
 template <class T>
 bool copy_parts(const T* from, std::int64_t count, Bits16* to, std::int64_t part_step) {
   bool finite = true;
@@ -59,6 +75,7 @@ bool copy_parts(const T* from, std::int64_t count, Bits16* to, std::int64_t part
   for (; i + 2 * lanes <= count; i += 2 * lanes) {
     Rest<std::remove_const_t<decltype(d)>> low = {load(d, from + i)};
     Rest<std::remove_const_t<decltype(d)>> high = {load(d, from + i + lanes)};
+    wild = hn::Or(wild, hn::Or(too_small<T>(low), too_small<T>(high)));
     for (std::int64_t part = 0; part < parts_of<T>; ++part) {
       const auto bits = hn::BitCast(d16, low.take());
       hn::StoreU(hn::ConcatOdd(d16, hn::BitCast(d16, high.take()), bits), d16,
@@ -70,7 +87,7 @@ bool copy_parts(const T* from, std::int64_t count, Bits16* to, std::int64_t part
 #endif
   for (; i < count; ++i) {
     AmxRest rest = {widened(from[i])};
-    finite = finite && std::isfinite(rest.left);
+    finite = finite && has_parts<T>(rest.left);
     for (std::int64_t part = 0; part < parts_of<T>; ++part) to[part * part_step + i] = rest.take();
   }
   return finite;

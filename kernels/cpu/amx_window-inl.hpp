@@ -136,7 +136,7 @@ bool interleave(const AmxInput<T>& low, const AmxInput<T>& high, std::int64_t st
   bool finite = true;
   const auto pair = [&](std::int64_t t) {
     AmxRest first = {low(t, stride)}, second = {high(t, stride)};
-    finite = finite && std::isfinite(first.left) && std::isfinite(second.left);
+    finite = finite && has_parts<T>(first.left) && has_parts<T>(second.left);
     for (std::int64_t part = 0; part < parts_of<T>; ++part) {
       row[part * part_step + 2 * t] = first.take();
       row[part * part_step + 2 * t + 1] = second.take();
@@ -152,6 +152,7 @@ bool interleave(const AmxInput<T>& low, const AmxInput<T>& high, std::int64_t st
     constexpr std::int64_t lanes = max_lanes;
     for (; t + lanes + (stride - 1) <= std::min(low.last, high.last); t += lanes) {
       Rest<D> first = {load_input(d, low, t, stride)}, second = {load_input(d, high, t, stride)};
+      wild = hn::Or(wild, hn::Or(too_small<T>(first), too_small<T>(second)));
       for (std::int64_t part = 0; part < parts_of<T>; ++part) {
         const auto both = hn::Or(hn::ShiftRight<16>(first.take()), second.take());
         hn::StoreU(both, u, reinterpret_cast<std::uint32_t*>(row + part * part_step + 2 * t));
@@ -177,7 +178,7 @@ bool copy_pairs(const AmxPlan& plan, const AmxSlice<T>& s, Bits16* window) {
   return finite;
 }
 
-/// False if x has an infinity or NaN there that its parts do not add up to.
+/// False if x has a number there that its parts do not add up to.
 template <class T>
 bool lay_out(const AmxPlan& plan, const AmxSlice<T>& slice, Bits16* window) {
   if (plan.problem.layout == Layout::NCL) {

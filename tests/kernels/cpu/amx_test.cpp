@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "generator/candidates.hpp"
@@ -123,8 +124,8 @@ TEST_F(Amx, RefusesAConfigThatBreaksARule) {
 // Zeros stand for the padding, and the instruction flushes subnormals: neither may be seen.
 TEST_F(Amx, KeepsToTheDefinitionWithWeightsThatItCannotMultiply) {
   ThreadPool pool(2);
-  for (const float special :
-       {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN(), 1e-39F}) {
+  for (const float special : {std::numeric_limits<float>::infinity(),
+                              std::numeric_limits<float>::quiet_NaN(), 1e-39F, 1.2345678e-33F}) {
     for (Problem p : variants(dense)) {
       p.has_bias = false;
       ConvolutionRun run(p, 3, Data::random);
@@ -154,6 +155,22 @@ TEST_F(Amx, KeepsSpecialInputsInTheirWindows) {
         EXPECT_EQ(run.check(run.run(cpu_amx(), candidate.config, pool)).wrong, 0)
             << describe(p) << " " << to_text(candidate.config);
       }
+    }
+  }
+}
+
+// Some parts of such numbers are subnormal, and would be taken for 0.
+TEST_F(Amx, IsAsExactWithTinyInputs) {
+  ThreadPool pool(1);
+  for (Problem p : variants(dense)) {
+    p.has_bias = false;
+    ConvolutionRun run(p, 6, Data::random);
+    for (std::int64_t i = 0; i < input_elements(p); ++i) {
+      run.set_x(i, std::ldexp(1 + static_cast<float>(i % 97) / 97, -106));
+    }
+    for (const Candidate& candidate : space_of(p, cpu_target()).candidates) {
+      EXPECT_EQ(run.check(run.run(cpu_amx(), candidate.config, pool)).wrong, 0)
+          << describe(p) << " " << to_text(candidate.config);
     }
   }
 }
