@@ -8,9 +8,11 @@ namespace convtune {
 
 /// How finalists are told apart.
 struct DecisionRule {
-  double confidence = 0.99;        ///< of each interval
-  double indifference = 0.02;      ///< candidates this close may be called equal
-  double least_difference = 0.01;  ///< who is less slower than that is not beaten
+  double confidence = 0.99;  ///< of each interval
+  /// Candidates this close may be called equal. A choice among them is to cost at most 2 %; what
+  /// one final proves within 1.5 %, many of them saw within 2 %.
+  double indifference = 0.015;
+  double least_difference = 0.0075;  ///< who is less slower than that is not beaten
 };
 
 /// What the finals show. Indices are those of the finalists.
@@ -42,7 +44,7 @@ double positive_confidence(std::span<const double> values);
 /// the interval of the median of log(its sample / the fastest one's sample of the same round):
 /// where that lies within ± log(1 + indifference), it is tied, though it may be slower; else, where
 /// it lies above log(1 + least_difference), it is beaten, so that what is about as fast is tied in
-/// every final, not beaten in some; else the rounds do not suffice, and that it loses is a guess,
+/// one final as in the next; else the rounds do not suffice, and that it loses is a guess,
 /// whose confidence is the sign test's. Of a tie that includes `preferred` (an index), that one
 /// wins: a change is only worth it when proven.
 Decision decide(std::span<const std::vector<double>> samples, std::size_t preferred,

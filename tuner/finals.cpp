@@ -36,16 +36,18 @@ void learn(Bests& bests, std::span<const Measurement> measurements) {
 }
 
 /// Of one request. Each prepares the candidates anew, and where their memory lies then, by chance,
-/// turns some round whose runs are short: more of these requests, not more rounds, tell them apart.
-int rounds_a_request(const Bests& bests) {
-  constexpr double short_seconds = 1e-3;
-  const auto fastest =
-      std::ranges::min_element(bests, {}, [](const auto& each) { return each.second; });
-  return fastest != bests.end() && fastest->second < short_seconds ? 2 : 10;
+/// turns some round where it fits into the nearest caches: more of these requests, not more rounds,
+/// tell them apart. Larger problems also take longer to check.
+int rounds_a_request(const Problem& problem) {
+  constexpr std::int64_t near_bytes = 1 << 20;
+  return compulsory_bytes(problem) <= near_bytes ? 2 : 10;
 }
 
-/// The same rounds of all, without the disturbed ones.
-void drop_disturbed_rounds(TrialReply& reply, const Bests& bests) {
+/// Samples of the disturbed rounds, of each config.
+using Disturbed = std::map<std::string, std::vector<double>>;
+
+/// The same rounds of all, the disturbed ones put aside.
+void put_disturbed_aside(TrialReply& reply, const Bests& bests, Disturbed& aside) {
   std::vector<bool> keep;
   for (std::size_t round = 0; round < reply.slowdowns.size(); ++round) {
     std::vector<double> slowdowns;
@@ -59,7 +61,7 @@ void drop_disturbed_rounds(TrialReply& reply, const Bests& bests) {
   for (Measurement& each : reply.measurements) {
     std::vector<double> kept;
     for (std::size_t round = 0; round < each.samples.size(); ++round) {
-      if (keep[round]) kept.push_back(each.samples[round]);
+      (keep[round] ? kept : aside[each.key.config]).push_back(each.samples[round]);
     }
     each.samples = std::move(kept);
   }
@@ -118,6 +120,14 @@ Decision decide_on(std::span<const Measurement> standing, const std::string& def
     samples.push_back(each.samples);
   }
   return decide(samples, preferred);
+}
+
+void take_disturbed_back(Finals& finals, const Disturbed& aside) {
+  for (Measurement& each : finals.standing) {
+    if (const auto found = aside.find(each.key.config); found != aside.end()) {
+      std::ranges::copy(found->second, std::back_inserter(each.samples));
+    }
+  }
 }
 
 /// Takes those out of the finals who are proven slower: they need no more rounds.
@@ -218,16 +228,17 @@ Finals play_finals(Worker& worker, const Problem& problem, std::vector<Measureme
   for (Measurement& each : finalists) each.samples.clear();
   Finals finals{.standing = std::move(finalists)};
   std::vector<Measurement> beaten;
+  Disturbed aside;
 
   const Clock::time_point start = Clock::now();
   const auto rounds = [&] { return static_cast<int>(finals.standing.front().samples.size()); };
   // Looks at 20, 80, 320, 1280 rounds: few, since each look is one more chance to be misled.
   int look = options.least_rounds;
   while (!finals.standing.empty() && rounds() < options.most_rounds && interrupted() == 0) {
-    const bool is_last = seconds_since(start) > seconds;
-    if (is_last && rounds() > 0) break;
+    const bool has_samples = rounds() > 0 || !aside.empty();
+    if (has_samples && seconds_since(start) > seconds) break;
     TrialRequest request{
-        .problem = problem, .seed = options.seed, .rounds = rounds_a_request(bests)};
+        .problem = problem, .seed = options.seed, .rounds = rounds_a_request(problem)};
     for (const Measurement& each : finals.standing) request.configs.push_back(each.key.config);
     WorkerAnswer answer = ask_twice(worker, request, limit_for(request, options));
     if (answer.end != WorkerAnswer::End::replied) {
@@ -235,14 +246,17 @@ Finals play_finals(Worker& worker, const Problem& problem, std::vector<Measureme
       continue;
     }
     learn(bests, answer.reply.measurements);
-    if (!is_last) drop_disturbed_rounds(answer.reply, bests);
+    put_disturbed_aside(answer.reply, bests, aside);
     add_rounds(finals, std::move(answer.reply.measurements));
-    if (is_last) break;
     if (finals.standing.empty() || rounds() < look) continue;
     finals.decision = decide_on(finals.standing, default_config);
     if (finals.decision.settled) break;
     set_apart_beaten(finals, beaten);
     look = 4 * rounds();
+  }
+  // Too few prove nothing.
+  if (!finals.standing.empty() && 2 * rounds() < options.least_rounds) {
+    take_disturbed_back(finals, aside);
   }
   // Without a round, nobody has won.
   std::erase_if(finals.standing, [](const Measurement& each) { return each.samples.empty(); });

@@ -29,7 +29,8 @@ class Work {
     const auto start = std::chrono::steady_clock::now();
     executable_->run(x_.data(), y_.data(), nullptr);
     const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
-    least_seconds_ = std::min(least_seconds_, taken.count());
+    // A burst of the clock that was a stroke of luck is forgotten in some hundred thousand calls.
+    least_seconds_ = std::min(least_seconds_ * (1 + 1e-6), taken.count());
     return taken.count() / least_seconds_;
   }
 

@@ -6,7 +6,7 @@
 
 namespace convtune {
 
-/// How many times as long a fixed piece of work takes at the moment of the call as it ever did at
+/// How many times as long a fixed piece of work takes at the moment of the call as it lately did at
 /// best in this process: 1 on a calm machine, more where a neighbour has a part of the same cores,
 /// or the clock is low.
 using Pulse = std::function<double()>;

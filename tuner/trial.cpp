@@ -160,6 +160,11 @@ void give_up_if_hopeless(Entrant& entrant, double limit) {
   entrant.gave_up = limit > 0 && samples.size() == 2 && std::ranges::min(samples) > limit;
 }
 
+/// Whether the sample under way may have another stretch.
+bool has_time(const Entrant& entrant) {
+  return is_in_the_race(entrant) && entrant.spent_seconds <= long_sample_seconds;
+}
+
 bool is_impossible(const Entrant& entrant) {
   const std::vector<double>& samples = entrant.measurement.samples;
   return is_prepared(entrant) && !samples.empty() && median(samples) < entrant.least_seconds;
@@ -219,11 +224,12 @@ double sample_seconds(double run_seconds, DeviceKind kind) {
          std::clamp<double>(std::ceil(long_sample_seconds / stretch), 1, sampling.stretches);
 }
 
-TrialRunner::TrialRunner(std::shared_ptr<Device> device, TimerMaker make_timer)
+TrialRunner::TrialRunner(std::shared_ptr<Device> device, TimerMaker make_timer,
+                         const PulseMaker& make_pulse)
     : device_(std::move(device)),
       make_timer_(std::move(make_timer)),
       clock_(clock_of(*device_)),
-      pulse_(pulse_of(*device_)) {}
+      pulse_(make_pulse(*device_)) {}
 
 const Workload& TrialRunner::workload_for(const Problem& problem, std::uint64_t seed) {
   if (workload_ == nullptr || workload_->problem != problem || workload_->seed != seed) {
@@ -290,6 +296,7 @@ std::vector<Measurement> TrialRunner::run_all(const TrialRequest& request) {
     for (int round = 0; round < request.rounds; ++round) {
       slowdowns_.push_back(std::numeric_limits<double>::infinity());
       for (int stretch = 0; stretch < sampling.stretches; ++stretch) {
+        if (stretch > 0 && std::ranges::none_of(entrants, has_time)) break;
         slowdowns_.back() = std::min(slowdowns_.back(), pulse_());
         // Each pass begins with another one: what a place in it is worth falls to all alike.
         for_all_in_the_race(round + stretch, [&](Entrant& entrant) {

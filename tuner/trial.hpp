@@ -51,8 +51,9 @@ struct TrialRequest {
 class TrialRunner {
  public:
   using TimerMaker = std::function<std::unique_ptr<Timer>(Device&)>;
-  explicit TrialRunner(std::shared_ptr<Device> device,
-                       TimerMaker make_timer = convtune::make_timer);
+  using PulseMaker = std::function<Pulse(const Device&)>;
+  explicit TrialRunner(std::shared_ptr<Device> device, TimerMaker make_timer = convtune::make_timer,
+                       const PulseMaker& make_pulse = pulse_of);
 
   /// One measurement for each config, in order. Throws Error{unavailable} if the device is lost;
   /// whatever is wrong with one candidate is its own outcome. Where the memory does not suffice

@@ -7,15 +7,11 @@
 namespace convtune {
 namespace {
 
-using testing::Each;
-using testing::Ge;
-
 TEST(Pulse, IsMeasuredByTheBestThatItEverWas) {
   const Pulse pulse = cpu_pulse();
-  EXPECT_EQ(pulse(), 1) << "there is no better one yet";
+  EXPECT_EQ(pulse(), 1) << "there is no other one yet";
   std::vector<double> pulses(1000);
   for (double& each : pulses) each = pulse();
-  EXPECT_THAT(pulses, Each(Ge(1)));
   EXPECT_THAT(pulses, testing::Contains(testing::Gt(1))) << "it takes real time, which varies";
 }
 
@@ -27,7 +23,9 @@ TEST(Pulse, OnesDoNotKnowOfEachOther) {
 
 TEST(Pulse, FitsTheDevice) {
   const Pulse pulse = pulse_of(*open_device("cpu"));
-  for (int i = 0; i < 10; ++i) EXPECT_GE(pulse(), 1);
+  std::vector<double> pulses(1000);
+  for (double& each : pulses) each = pulse();
+  EXPECT_THAT(pulses, testing::Contains(testing::Gt(1)));
 }
 
 }  // namespace
