@@ -163,10 +163,11 @@ TEST_F(Amx, KeepsSpecialInputsInTheirWindows) {
 TEST_F(Amx, IsAsExactWithTinyInputs) {
   ThreadPool pool(1);
   for (Problem p : variants(dense)) {
+    if (p.dtype == DType::bfloat16) continue;  // sums below 2⁻¹²⁶ become 0
     p.has_bias = false;
     ConvolutionRun run(p, 6, Data::random);
     for (std::int64_t i = 0; i < input_elements(p); ++i) {
-      run.set_x(i, std::ldexp(1 + static_cast<float>(i % 97) / 97, -106));
+      run.set_x(i, std::ldexp(1 + static_cast<float>(i % 97) / 97, -118));
     }
     for (const Candidate& candidate : space_of(p, cpu_target()).candidates) {
       EXPECT_EQ(run.check(run.run(cpu_amx(), candidate.config, pool)).wrong, 0)
