@@ -16,6 +16,8 @@ namespace {
 /// samples are as many times the best that their candidates ever had: in another state of the
 /// machine, such as beside a busy neighbour on the same core, another one may be the fastest.
 constexpr double disturbed = 1.25;
+/// With fewer calm rounds in the end, the disturbed ones count, too.
+constexpr int least_calm_rounds = 5;
 
 using Clock = std::chrono::steady_clock;
 
@@ -112,14 +114,15 @@ bool disqualify_culprits(Worker& worker, Finals& finals, TrialRequest request,
   return finals.standing.size() < before;
 }
 
-Decision decide_on(std::span<const Measurement> standing, const std::string& default_config) {
+Decision decide_on(std::span<const Measurement> standing, const std::string& default_config,
+                   const DecisionRule& rule = {}) {
   std::vector<std::vector<double>> samples;
   std::size_t preferred = standing.size();
   for (const Measurement& each : standing) {
     if (each.key.config == default_config) preferred = samples.size();
     samples.push_back(each.samples);
   }
-  return decide(samples, preferred);
+  return decide(samples, preferred, rule);
 }
 
 void take_disturbed_back(Finals& finals, const Disturbed& aside) {
@@ -254,13 +257,14 @@ Finals play_finals(Worker& worker, const Problem& problem, std::vector<Measureme
     set_apart_beaten(finals, beaten);
     look = 4 * rounds();
   }
-  // Too few prove nothing.
-  if (!finals.standing.empty() && 2 * rounds() < options.least_rounds) {
+  DecisionRule rule;
+  if (!finals.standing.empty() && rounds() < least_calm_rounds) {
     take_disturbed_back(finals, aside);
+    rule.indifference = 0;  // whoever is alike then may not be so otherwise
   }
   // Without a round, nobody has won.
   std::erase_if(finals.standing, [](const Measurement& each) { return each.samples.empty(); });
-  if (!finals.standing.empty()) finals.decision = decide_on(finals.standing, default_config);
+  if (!finals.standing.empty()) finals.decision = decide_on(finals.standing, default_config, rule);
   put_back_beaten(finals, std::move(beaten), default_config);
   return finals;
 }

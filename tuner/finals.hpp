@@ -33,7 +33,7 @@ struct Finals {
 
 /// Measures the finalists in turns, in one worker process, until the decision is settled, `seconds`
 /// have passed or most_rounds are played. Rounds in which the machine was disturbed do not count,
-/// unless there are less than half of least_rounds without them. Where the worker does not last,
+/// unless there are less than five others; then there is no tie. Where the worker does not last,
 /// each finalist is tried alone; those that fail are disqualified. An interrupt ends the finals
 /// early. Throws Error{unavailable} if the device is lost.
 Finals play_finals(Worker& worker, const Problem& problem, std::vector<Measurement> finalists,

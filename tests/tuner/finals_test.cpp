@@ -193,9 +193,12 @@ TEST(PlayFinals, RoundsOfASlowMachineDoNotCountThoughNoneWasFaster) {
 }
 
 TEST(PlayFinals, DisturbedRoundsCountIfThereAreHardlyOthers) {
-  Worker worker = told_worker(reply(ten_rounds("a{}", 2, 3)));
-  const Finals finals = play_finals(worker, problem, {measured("a{}", 1)}, "a{}", 0.05, {});
-  ASSERT_EQ(finals.standing.size(), 1U);
+  Worker worker = told_worker(reply(ten_rounds("a{}", 2, 3) + "," + ten_rounds("b{}", 2.01, 3.01)));
+  const Finals finals =
+      play_finals(worker, problem, {measured("a{}", 1), measured("b{}", 1)}, "a{}", 0.05, {});
+  ASSERT_EQ(finals.standing.size(), 2U);
+  EXPECT_THAT(finals.decision.tied, testing::IsEmpty())
+      << "they were not seen alike on a calm machine";
   const auto rounds = static_cast<std::ptrdiff_t>(finals.standing[0].samples.size());
   EXPECT_GE(rounds, 10);
   EXPECT_EQ(std::ranges::count(finals.standing[0].samples, 2), rounds / 2) << "all of them";
