@@ -50,8 +50,7 @@ double positive_confidence(std::span<const double> values) {
   return std::max(confidence, 0.0);
 }
 
-Decision decide(std::span<const std::vector<double>> samples, std::size_t preferred,
-                const DecisionRule& rule) {
+Decision decide(std::span<const std::vector<double>> samples, const DecisionRule& rule) {
   std::size_t fastest = 0;
   for (std::size_t i = 1; i < samples.size(); ++i) {
     if (median(samples[i]) < median(samples[fastest])) fastest = i;
@@ -76,10 +75,6 @@ Decision decide(std::span<const std::vector<double>> samples, std::size_t prefer
     }
   }
   if (decision.tied.size() + 1 == samples.size()) decision.confidence = 0;
-  if (const auto found = std::ranges::find(decision.tied, preferred);
-      found != decision.tied.end()) {
-    std::swap(*found, decision.winner);
-  }
   return decision;
 }
 

@@ -45,10 +45,9 @@ double positive_confidence(std::span<const double> values);
 /// where that lies within ± log(1 + indifference), it is tied, though it may be slower; else, where
 /// it lies above log(1 + least_difference), it is beaten, so that what is about as fast is tied in
 /// one final as in the next; else the rounds do not suffice, and that it loses is a guess,
-/// whose confidence is the sign test's. Of a tie that includes `preferred` (an index), that one
-/// wins: a change is only worth it when proven.
-Decision decide(std::span<const std::vector<double>> samples, std::size_t preferred,
-                const DecisionRule& rule = {});
+/// whose confidence is the sign test's. The fastest wins a tie:
+/// who won it by another rule would lose the next final in which it is hardly beaten.
+Decision decide(std::span<const std::vector<double>> samples, const DecisionRule& rule = {});
 
 double median(std::vector<double> values);
 

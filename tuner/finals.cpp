@@ -114,15 +114,10 @@ bool disqualify_culprits(Worker& worker, Finals& finals, TrialRequest request,
   return finals.standing.size() < before;
 }
 
-Decision decide_on(std::span<const Measurement> standing, const std::string& default_config,
-                   const DecisionRule& rule = {}) {
+Decision decide_on(std::span<const Measurement> standing, const DecisionRule& rule = {}) {
   std::vector<std::vector<double>> samples;
-  std::size_t preferred = standing.size();
-  for (const Measurement& each : standing) {
-    if (each.key.config == default_config) preferred = samples.size();
-    samples.push_back(each.samples);
-  }
-  return decide(samples, preferred, rule);
+  for (const Measurement& each : standing) samples.push_back(each.samples);
+  return decide(samples, rule);
 }
 
 void take_disturbed_back(Finals& finals, const Disturbed& aside) {
@@ -143,12 +138,11 @@ void set_apart_beaten(Finals& finals, std::vector<Measurement>& beaten) {
   finals.standing = std::move(others);
 }
 
-void put_back_beaten(Finals& finals, std::vector<Measurement> beaten,
-                     const std::string& default_config) {
+void put_back_beaten(Finals& finals, std::vector<Measurement> beaten) {
   if (beaten.empty()) return;
   if (finals.standing.empty()) {  // who beat them was not right after all
     finals.standing = std::move(beaten);
-    finals.decision = decide_on(finals.standing, default_config);
+    finals.decision = decide_on(finals.standing);
     return;
   }
   Decision& decision = finals.decision;
@@ -225,7 +219,7 @@ std::vector<Measurement> choose_finalists(std::span<const Measurement> screened,
 }
 
 Finals play_finals(Worker& worker, const Problem& problem, std::vector<Measurement> finalists,
-                   const std::string& default_config, double seconds, const SweepOptions& options) {
+                   double seconds, const SweepOptions& options) {
   Bests bests;
   learn(bests, finalists);
   for (Measurement& each : finalists) each.samples.clear();
@@ -252,7 +246,7 @@ Finals play_finals(Worker& worker, const Problem& problem, std::vector<Measureme
     put_disturbed_aside(answer.reply, bests, aside);
     add_rounds(finals, std::move(answer.reply.measurements));
     if (finals.standing.empty() || rounds() < look) continue;
-    finals.decision = decide_on(finals.standing, default_config);
+    finals.decision = decide_on(finals.standing);
     if (finals.decision.settled) break;
     set_apart_beaten(finals, beaten);
     look = 4 * rounds();
@@ -264,8 +258,8 @@ Finals play_finals(Worker& worker, const Problem& problem, std::vector<Measureme
   }
   // Without a round, nobody has won.
   std::erase_if(finals.standing, [](const Measurement& each) { return each.samples.empty(); });
-  if (!finals.standing.empty()) finals.decision = decide_on(finals.standing, default_config, rule);
-  put_back_beaten(finals, std::move(beaten), default_config);
+  if (!finals.standing.empty()) finals.decision = decide_on(finals.standing, rule);
+  put_back_beaten(finals, std::move(beaten));
   return finals;
 }
 

@@ -37,7 +37,7 @@ struct Finals {
 /// each finalist is tried alone; those that fail are disqualified. An interrupt ends the finals
 /// early. Throws Error{unavailable} if the device is lost.
 Finals play_finals(Worker& worker, const Problem& problem, std::vector<Measurement> finalists,
-                   const std::string& default_config, double seconds, const SweepOptions& options);
+                   double seconds, const SweepOptions& options);
 
 /// What the finals say; `space`, `candidates`, `measured`, `decided_at` and `run` are left to the
 /// caller.

@@ -203,8 +203,7 @@ LayerResult Sweep::tune(const Layer& layer, double seconds) {
                               screening.measurements.front().reason));
   }
 
-  const auto finals =
-      play_finals(worker_, problem, std::move(finalists), default_config, finals_seconds, options_);
+  const auto finals = play_finals(worker_, problem, std::move(finalists), finals_seconds, options_);
   if (interrupted() != 0) return end_as(LayerEnd::not_reached);
   for (const Measurement& each : finals.disqualified) insert(each);
   for (const Measurement& each : finals.standing) insert(each);

@@ -67,18 +67,16 @@ struct Repeats {
   std::string default_config;
   std::vector<Measurement> finalists;
   std::vector<Verdict> verdicts = {};
-  std::map<std::string, std::vector<double>> samples = {};  ///< of all plays, by config
+  std::vector<std::map<std::string, double>> medians = {};  ///< of each play, by config
 };
 
 void play(Repeats& repeats, Worker& worker, const SweepOptions& options) {
-  const Finals finals = play_finals(worker, repeats.problem, repeats.finalists,
-                                    repeats.default_config, options.finals_seconds, options);
+  const Finals finals =
+      play_finals(worker, repeats.problem, repeats.finalists, options.finals_seconds, options);
   if (finals.standing.empty()) return;
   repeats.verdicts.push_back(verdict_of(finals, repeats.default_config));
-  for (const Measurement& each : finals.standing) {
-    std::vector<double>& all = repeats.samples[each.key.config];
-    all.insert(all.end(), each.samples.begin(), each.samples.end());
-  }
+  std::map<std::string, double>& medians = repeats.medians.emplace_back();
+  for (const Measurement& each : finals.standing) medians[each.key.config] = median(each.samples);
 }
 
 bool includes(const Verdict& verdict, const std::string& config) {
@@ -92,15 +90,30 @@ std::string usual_winner(const Repeats& repeats) {
   return std::ranges::max_element(wins, {}, [](const auto& each) { return each.second; })->first;
 }
 
-/// How much slower the slowest choice within a tie is than the fastest, by the samples of all
-/// plays.
-double cost_of(const Verdict& verdict, const std::map<std::string, double>& medians) {
-  double fastest = medians.at(verdict.winner), slowest = fastest;
-  for (const std::string& tied : verdict.tied) {
-    fastest = std::min(fastest, medians.at(tied));
-    slowest = std::max(slowest, medians.at(tied));
+/// How much longer `one` takes than `other`: the median of all plays, each of which compares the
+/// two on the machine as it was then.
+double cost_of(const Repeats& repeats, const std::string& one, const std::string& other) {
+  std::vector<double> ratios;
+  for (const auto& medians : repeats.medians) {
+    const auto slow = medians.find(one), fast = medians.find(other);
+    if (slow != medians.end() && fast != medians.end()) {
+      ratios.push_back(slow->second / fast->second);
+    }
   }
-  return slowest / fastest - 1;
+  return median(std::move(ratios)) - 1;
+}
+
+/// That of the worst choice within a tie in place of the best.
+double cost_of_tie(const Repeats& repeats, const Verdict& verdict) {
+  std::vector<std::string> choices = verdict.tied;
+  choices.push_back(verdict.winner);
+  double cost = 0;
+  for (const std::string& one : choices) {
+    for (const std::string& other : choices) {
+      if (one != other) cost = std::max(cost, cost_of(repeats, one, other));
+    }
+  }
+  return cost;
 }
 
 struct Totals {
@@ -111,14 +124,12 @@ struct Totals {
 void add(Totals& totals, const Repeats& repeats) {
   if (repeats.verdicts.empty()) return;
   const std::string winner = usual_winner(repeats);
-  std::map<std::string, double> medians;
-  for (const auto& [config, samples] : repeats.samples) medians[config] = median(samples);
   Totals here;
   for (const Verdict& verdict : repeats.verdicts) {
     ++here.plays;
     here.agree += includes(verdict, winner);
     here.ties += !verdict.tied.empty();
-    here.cost = std::max(here.cost, cost_of(verdict, medians));
+    here.cost = std::max(here.cost, cost_of_tie(repeats, verdict));
   }
   fmt::print("{}: {} of {} plays agree on {}, {} ties, cost within one up to {:.1f} %\n",
              describe(repeats.problem), here.agree, here.plays, winner, here.ties, 100 * here.cost);

@@ -163,8 +163,8 @@ Worker told_worker(const std::string& script) {
 TEST(PlayFinals, DisqualifiesWhoseWorkerDoesNotLast) {
   Worker worker =
       told_worker("case $line in *bad*) exit 7;; esac; " + reply(ten_rounds("good{}", 1, 1)));
-  const Finals finals = play_finals(worker, problem, {measured("good{}", 1), measured("bad{}", 1)},
-                                    "good{}", 100, {});
+  const Finals finals =
+      play_finals(worker, problem, {measured("good{}", 1), measured("bad{}", 1)}, 100, {});
   EXPECT_THAT(configs_of(finals.standing), testing::ElementsAre("good{}"));
   ASSERT_THAT(configs_of(finals.disqualified), testing::ElementsAre("bad{}"));
   EXPECT_EQ(finals.disqualified[0].outcome, Outcome::crashed);
@@ -175,7 +175,7 @@ TEST(PlayFinals, DisqualifiesWhoseWorkerDoesNotLast) {
 TEST(PlayFinals, DisturbedRoundsDoNotCount) {
   Worker worker = told_worker(reply(ten_rounds("a{}", 1, 2) + "," + ten_rounds("b{}", 3, 4)));
   const Finals finals =
-      play_finals(worker, problem, {measured("a{}", 1), measured("b{}", 3)}, "a{}", 100, {});
+      play_finals(worker, problem, {measured("a{}", 1), measured("b{}", 3)}, 100, {});
   ASSERT_EQ(finals.standing.size(), 2U);
   EXPECT_THAT(finals.standing[0].samples, testing::Each(1));
   EXPECT_THAT(finals.standing[1].samples, testing::Each(3));
@@ -186,7 +186,7 @@ TEST(PlayFinals, RoundsOfASlowMachineDoNotCountThoughNoneWasFaster) {
   Worker worker =
       told_worker(reply(ten_rounds("a{}", 2, 2.1) + "," + ten_rounds("b{}", 2.1, 2), 1.1, 1.5));
   const Finals finals =
-      play_finals(worker, problem, {measured("a{}", 2), measured("b{}", 2)}, "a{}", 100, {});
+      play_finals(worker, problem, {measured("a{}", 2), measured("b{}", 2)}, 100, {});
   ASSERT_EQ(finals.standing.size(), 2U);
   EXPECT_THAT(finals.standing[0].samples, testing::Each(2));
   EXPECT_THAT(finals.standing[1].samples, testing::Each(2.1));
@@ -195,7 +195,7 @@ TEST(PlayFinals, RoundsOfASlowMachineDoNotCountThoughNoneWasFaster) {
 TEST(PlayFinals, DisturbedRoundsCountIfThereAreHardlyOthers) {
   Worker worker = told_worker(reply(ten_rounds("a{}", 2, 3) + "," + ten_rounds("b{}", 2.01, 3.01)));
   const Finals finals =
-      play_finals(worker, problem, {measured("a{}", 1), measured("b{}", 1)}, "a{}", 0.05, {});
+      play_finals(worker, problem, {measured("a{}", 1), measured("b{}", 1)}, 0.05, {});
   ASSERT_EQ(finals.standing.size(), 2U);
   EXPECT_THAT(finals.decision.tied, testing::IsEmpty())
       << "they were not seen alike on a calm machine";
@@ -210,9 +210,9 @@ TEST(PlayFinals, ArePreparedAnewMoreOftenWhereMemoryIsNear) {
     p.length = length;
     Worker worker = told_worker(fmt::format(R"(case $line in *'"rounds":{}'[,}}]*) {};; esac)",
                                             rounds, reply(ten_rounds("a{}", 1, 1))));
-    EXPECT_EQ(play_finals(worker, p, {measured("a{}", 1)}, "a{}", 100, {.candidate_seconds = 5})
-                  .standing.size(),
-              1U);
+    EXPECT_EQ(
+        play_finals(worker, p, {measured("a{}", 1)}, 100, {.candidate_seconds = 5}).standing.size(),
+        1U);
   }
 }
 
@@ -223,7 +223,7 @@ TEST(PlayFinals, WhoIsBeatenIsNotMeasuredOnButKeepsItsPlace) {
                   ";; *) " + reply(near) + ";; esac");
   const Finals finals =
       play_finals(worker, problem, {measured("slow{}", 9), measured("a{}", 1), measured("b{}", 1)},
-                  "slow{}", 100, {.most_rounds = 40});
+                  100, {.most_rounds = 40});
   EXPECT_THAT(configs_of(finals.standing), testing::ElementsAre("a{}", "b{}", "slow{}"));
   EXPECT_EQ(finals.standing[0].samples.size(), 40U);
   EXPECT_EQ(finals.standing[2].samples.size(), 20U) << "until the first look";
