@@ -247,7 +247,9 @@ Finals play_finals(Worker& worker, const Problem& problem, std::vector<Measureme
     add_rounds(finals, std::move(answer.reply.measurements));
     if (finals.standing.empty() || rounds() < look) continue;
     finals.decision = decide_on(finals.standing);
-    if (finals.decision.settled) break;
+    // What was alike for a moment only is told apart by the second look.
+    const bool is_first_look = look == options.least_rounds;
+    if (finals.decision.settled && !(is_first_look && !finals.decision.tied.empty())) break;
     set_apart_beaten(finals, beaten);
     look = 4 * rounds();
   }

@@ -204,6 +204,15 @@ TEST(PlayFinals, DisturbedRoundsCountIfThereAreHardlyOthers) {
   EXPECT_EQ(std::ranges::count(finals.standing[0].samples, 2), rounds / 2) << "all of them";
 }
 
+TEST(PlayFinals, ATieIsLookedAtTwice) {
+  Worker worker = told_worker(reply(ten_rounds("a{}", 1, 1.01) + "," + ten_rounds("b{}", 1, 1.01)));
+  const Finals finals =
+      play_finals(worker, problem, {measured("a{}", 1), measured("b{}", 1)}, 100, {});
+  ASSERT_EQ(finals.standing.size(), 2U);
+  EXPECT_EQ(finals.standing[0].samples.size(), 80U);
+  EXPECT_THAT(finals.decision.tied, testing::ElementsAre(1U));
+}
+
 TEST(PlayFinals, ArePreparedAnewMoreOftenWhereMemoryIsNear) {
   for (const auto& [length, rounds] : {std::pair(10, 2), std::pair(1'000'000, 10)}) {
     Problem p = problem;
