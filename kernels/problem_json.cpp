@@ -71,12 +71,15 @@ void read(const Json& value, std::string_view key, Activation& out) {
                        Activation::silu, Activation::tanh});
 }
 
-nlohmann::ordered_json to_value(const Padding& padding) { return {padding.left, padding.right}; }
-nlohmann::ordered_json to_value(std::int64_t value) { return value; }
-nlohmann::ordered_json to_value(bool value) { return value; }
+void append(std::string& text, std::int64_t value) { text += std::to_string(value); }
+void append(std::string& text, bool value) { text += value ? "true" : "false"; }
+void append(std::string& text, const Padding& padding) {
+  text += fmt::format("[{},{}]", padding.left, padding.right);
+}
+/// Names need no escapes.
 template <typename Enum>
-nlohmann::ordered_json to_value(Enum value) {
-  return name(value);
+void append(std::string& text, Enum value) {
+  text += fmt::format("\"{}\"", name(value));
 }
 
 /// The one list of keys: visit(key, field, required) in canonical order.
@@ -145,11 +148,15 @@ Problem parse_problem(std::string_view text) {
   return problem_from_json(object);
 }
 
+// By hand, not by the library: each look-up in the store needs it, and a tree of JSON values takes
+// as long as the rest of the look-up.
 std::string to_json(const Problem& problem) {
-  nlohmann::ordered_json object;
-  for_each_field(problem,
-                 [&](const char* key, const auto& field, bool) { object[key] = to_value(field); });
-  return object.dump();
+  std::string text;
+  for_each_field(problem, [&](const char* key, const auto& field, bool) {
+    text += fmt::format("{}\"{}\":", text.empty() ? '{' : ',', key);
+    append(text, field);
+  });
+  return text + '}';
 }
 
 }  // namespace convtune

@@ -1,5 +1,6 @@
 #include "results/record_json.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -9,6 +10,12 @@ namespace convtune {
 namespace {
 
 using Json = nlohmann::json;
+
+/// Whether the text stands in JSON as it is.
+bool is_plain(std::string_view text) {
+  return std::ranges::all_of(text,
+                             [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; });
+}
 
 template <typename T>
 std::string list_text(const std::vector<T>& values) {
@@ -37,6 +44,7 @@ std::string json_text(double value) {
 std::string json_text(bool value) { return value ? "true" : "false"; }
 
 std::string json_text(const std::string& value) {
+  if (is_plain(value)) return fmt::format("\"{}\"", value);
   try {
     return Json(value).dump();
   } catch (const Json::exception&) {
@@ -49,6 +57,7 @@ std::string json_text(const std::vector<double>& values) { return list_text(valu
 std::string json_text(const std::vector<std::string>& values) { return list_text(values); }
 
 void make_utf8(std::string& text) {
+  if (is_plain(text)) return;
   text = Json::parse(Json(text).dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 

@@ -46,6 +46,16 @@ TEST(RecordJson, NegativeZeroIsZeroAndWhatIsNotFiniteIsNull) {
   EXPECT_EQ(value, infinity);
 }
 
+TEST(RecordJson, EveryTextIsWrittenAsTheLibraryWritesIt) {
+  std::mt19937 random(1);
+  for (int i = 0; i < 1000; ++i) {
+    std::string text(static_cast<std::size_t>(i % 40), ' ');
+    // Every second one plain, the others with escapes and control characters among them.
+    for (char& c : text) c = static_cast<char>(i % 2 == 0 ? 'a' + random() % 26 : random() % 128);
+    EXPECT_EQ(json_text(text), Json(text).dump());
+  }
+}
+
 TEST(RecordJson, LineHasTheDocumentedFieldsInOrder) {
   EXPECT_EQ(
       to_line(sample_measurement()),
