@@ -58,7 +58,7 @@ struct Verdict {
   std::string winner;         ///< text of a Config
   std::string source_digest;  ///< the winner's
   Origin origin = Origin::generated;
-  std::vector<std::string> tied;  ///< configs proven as fast within 2 %, the winner left out
+  std::vector<std::string> tied;  ///< configs proven as fast within 1.5 %, the winner left out
   double seconds = 0;             ///< the winner's median in the finals
   double noise = 0;  ///< relative spread of the winner's samples (MAD · 1.4826 / median)
   /// Of the weakest single comparison that separated the fastest from a loser; 0 if none did. Below

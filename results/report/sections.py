@@ -119,4 +119,4 @@ def noise_note(summary):
     return (f"The winners scatter by {words.percent(statistics.median(noises))} in the median and "
             f"{words.percent(max(noises))} at most. On {tied:,} of "
             f"{words.count(len(summary.decided), 'layer')} the winner is tied: other candidates "
-            "were proven as fast within 2 %.")
+            "were proven as fast within 1.5 %.")
