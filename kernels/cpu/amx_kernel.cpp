@@ -258,15 +258,7 @@ void run_task(const AmxPlan& plan, const void* from, void* to, std::int64_t task
 }  // namespace
 
 AmxPlan::Task find_amx_task(DType dtype) {
-  switch (dtype) {
-    case DType::float32:
-      return run_task<float>;
-    case DType::float16:
-      return run_task<hwy::float16_t>;
-    case DType::bfloat16:
-      return run_task<hwy::bfloat16_t>;
-  }
-  return nullptr;
+  return by_dtype(dtype, [](auto zero) -> AmxPlan::Task { return run_task<decltype(zero)>; });
 }
 
 }  // namespace convtune::HWY_NAMESPACE

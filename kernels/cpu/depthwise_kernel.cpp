@@ -265,15 +265,8 @@ DepthwisePlan::Task task_of(std::int64_t tile_l, std::int64_t tile_c) {
 }  // namespace
 
 DepthwisePlan::Task find_depthwise(DType dtype, const DepthwiseConfig& config) {
-  switch (dtype) {
-    case DType::float32:
-      return task_of<float>(config.tile_l, config.tile_c);
-    case DType::float16:
-      return task_of<hwy::float16_t>(config.tile_l, config.tile_c);
-    case DType::bfloat16:
-      return task_of<hwy::bfloat16_t>(config.tile_l, config.tile_c);
-  }
-  return nullptr;
+  return by_dtype(dtype,
+                  [&](auto zero) { return task_of<decltype(zero)>(config.tile_l, config.tile_c); });
 }
 
 }  // namespace convtune::HWY_NAMESPACE

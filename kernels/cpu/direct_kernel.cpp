@@ -308,15 +308,7 @@ DirectPlan::Task task_of(std::int64_t tile_c) {
 }  // namespace
 
 DirectPlan::Task find_task(DType dtype, std::int64_t tile_c) {
-  switch (dtype) {
-    case DType::float32:
-      return task_of<float>(tile_c);
-    case DType::float16:
-      return task_of<hwy::float16_t>(tile_c);
-    case DType::bfloat16:
-      return task_of<hwy::bfloat16_t>(tile_c);
-  }
-  return nullptr;
+  return by_dtype(dtype, [&](auto zero) { return task_of<decltype(zero)>(tile_c); });
 }
 
 }  // namespace convtune::HWY_NAMESPACE

@@ -235,15 +235,7 @@ void run_task(const LengthPlan& plan, const void* x, void* y, std::int64_t task)
 }  // namespace
 
 LengthPlan::Task find_length_task(DType dtype) {
-  switch (dtype) {
-    case DType::float32:
-      return run_task<float>;
-    case DType::float16:
-      return run_task<hwy::float16_t>;
-    case DType::bfloat16:
-      return run_task<hwy::bfloat16_t>;
-  }
-  return nullptr;
+  return by_dtype(dtype, [](auto zero) -> LengthPlan::Task { return run_task<decltype(zero)>; });
 }
 
 LengthTile::Code find_tile(std::int64_t tile_c, std::int64_t tile_l) {

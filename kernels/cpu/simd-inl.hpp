@@ -33,6 +33,19 @@ inline constexpr std::size_t max_lanes = HWY_LANES(float);
 inline constexpr bool converts_float16 = HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3 ||
                                          (HWY_TARGET == HWY_NEON && HWY_ARCH_ARM_A64);
 
+/// f of a zero of the type that arrays of `dtype` have in the kernels.
+template <class F>
+auto by_dtype(DType dtype, const F& f) {
+  switch (dtype) {
+    case DType::float16:
+      return f(hwy::float16_t());
+    case DType::bfloat16:
+      return f(hwy::bfloat16_t());
+    default:
+      return f(0.0F);
+  }
+}
+
 template <class D>
 HWY_INLINE hn::Vec<D> load(D d, const float* from) {
   return hn::LoadU(d, from);
