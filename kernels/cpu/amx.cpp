@@ -14,6 +14,7 @@ constexpr std::array<std::int64_t, 3> tiles = {16, 32, 64};
 constexpr std::array<std::int64_t, 2> blocks_l = {64, 256};
 constexpr std::array<std::int64_t, 3> blocks_c = {64, 256, 0};
 constexpr std::int64_t most_sums = 4;  // tiles of a register tile
+constexpr std::int64_t most_products = 1 << 19;
 
 std::int64_t task_channels(const Problem& problem, std::int64_t block_c) {
   return block_c == 0 ? out_channels_per_group(problem) : block_c;
@@ -87,6 +88,12 @@ bool on_amx(const Problem&, const Config&, const DeviceProperties& device) {
 bool fills_tiles(const Problem& problem, const Config&, const DeviceProperties&) {
   return in_channels_per_group(problem) * problem.kernel_size >= 16 &&
          out_channels_per_group(problem) >= 8;
+}
+
+// A sum of products of one sign outgrows the last bit of each product's lesser parts, which the
+// instruction then drops, always downwards.
+bool keeps_small_parts(const Problem& problem, const Config&, const DeviceProperties&) {
+  return amx_parts(problem.dtype) == 1 || products_per_output(problem) <= most_products;
 }
 
 bool fits_registers(const Problem&, const Config& config, const DeviceProperties&) {
@@ -261,6 +268,9 @@ const Family& cpu_amx() {
            {"fills_tiles",
             "a group has at least 16 products of taps and input channels, and 8 output channels",
             fills_tiles},
+           {"keeps_small_parts",
+            "bfloat16, or at most 2^19 products of taps and input channels of a group",
+            keeps_small_parts},
            {"fits_registers", "tile_l * tile_c is at most 1024", fits_registers},
            {"fits_output",
             "no smaller value of a parameter covers the output as well; for block_c none but 0",

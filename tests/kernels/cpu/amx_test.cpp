@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <random>
 
 #include "generator/candidates.hpp"
 #include "kernels/cpu/amx_permission.hpp"
@@ -72,6 +73,14 @@ TEST(AmxSpace, ReadsBfloat16AloneInPlace) {
     const bool in_place = std::any_of(candidates.begin(), candidates.end(),
                                       [](const auto& c) { return c.config.at("window") == 0; });
     EXPECT_EQ(in_place, p.dtype == DType::bfloat16 && p.layout == Layout::NLC) << describe(p);
+  }
+}
+
+TEST(AmxSpace, LeavesSumsThatSmallPartsAreLostToToOthers) {
+  for (const Problem& p :
+       variants({.length = 100, .in_channels = 8192, .out_channels = 8, .kernel_size = 65})) {
+    const bool is_empty = space_of(p, "AVX3+AMX").candidates.empty();
+    EXPECT_EQ(is_empty, p.dtype != DType::bfloat16) << describe(p);
   }
 }
 
@@ -172,6 +181,29 @@ TEST_F(Amx, IsAsExactWithTinyInputs) {
     for (const Candidate& candidate : space_of(p, cpu_target()).candidates) {
       EXPECT_EQ(run.check(run.run(cpu_amx(), candidate.config, pool)).wrong, 0)
           << describe(p) << " " << to_text(candidate.config);
+    }
+  }
+}
+
+// Nothing cancels in such sums: small parts of products are lost to them the more the longer they
+// are.
+TEST_F(Amx, KeepsToTheToleranceInLongSumsOfOneSign) {
+  ThreadPool pool(2);
+  std::mt19937_64 random(9);
+  std::uniform_real_distribution<float> positive(0.1F, 1);
+  for (const std::int64_t taps : {4, 64}) {
+    for (const Problem& p :
+         variants({.length = taps, .in_channels = 8192, .out_channels = 8, .kernel_size = taps})) {
+      ConvolutionRun run(p, 9, Data::random);
+      for (std::int64_t i = 0; i < input_elements(p); ++i) run.set_x(i, positive(random) / 64);
+      for (std::int64_t i = 0; i < weight_elements(p); ++i) run.set_weight(i, positive(random));
+      const std::vector<Candidate> candidates = space_of(p, cpu_target()).candidates;
+      EXPECT_THAT(candidates, Not(IsEmpty()));
+      for (const Candidate& candidate : candidates) {
+        const CheckResult result = run.check(run.run(cpu_amx(), candidate.config, pool));
+        EXPECT_EQ(result.wrong, 0)
+            << describe(p) << " " << to_text(candidate.config) << " worst " << result.worst_ratio;
+      }
     }
   }
 }
