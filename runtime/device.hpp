@@ -21,8 +21,9 @@ class Executable {
   virtual ~Executable() = default;
 
   /// Computes all of y from x (packed arrays in the device's memory, at least alignment() bytes
-  /// aligned). Allocates nothing and, on a GPU, waits for nothing: it may be captured into a graph.
-  /// May be called from several threads; on different streams of a GPU a vendor's must not overlap.
+  /// aligned). May be called from several threads, and run on several streams at once. On a GPU it
+  /// waits for nothing and may be captured into a graph. Allocates nothing, but for scratch memory
+  /// that a vendor's library asks for, once for a stream or a capture.
   virtual void run(const void* x, void* y, Stream stream) const = 0;
 
   /// Bytes that x and y must be aligned to.

@@ -35,10 +35,10 @@ CudaStream make_stream(const std::shared_ptr<const CudaContext>& context) {
   return {context, stream};
 }
 
-CudaEvent make_event(const std::shared_ptr<const CudaContext>& context) {
+CudaEvent make_event(const std::shared_ptr<const CudaContext>& context, unsigned flags) {
   const CurrentContext current(*context);
   CUevent event = nullptr;
-  check(context->driver, context->driver.cuEventCreate(&event, CU_EVENT_DEFAULT), "cuEventCreate");
+  check(context->driver, context->driver.cuEventCreate(&event, flags), "cuEventCreate");
   return {context, event};
 }
 

@@ -86,6 +86,7 @@ using CudaGraphExec = CudaResource<CUgraphExec, &Driver::cuGraphExecDestroy>;
 CudaMemory allocate_memory(const std::shared_ptr<const CudaContext>& context, std::size_t bytes);
 CudaModule load_module(const std::shared_ptr<const CudaContext>& context, const void* cubin);
 CudaStream make_stream(const std::shared_ptr<const CudaContext>& context);
-CudaEvent make_event(const std::shared_ptr<const CudaContext>& context);
+CudaEvent make_event(const std::shared_ptr<const CudaContext>& context,
+                     unsigned flags = CU_EVENT_DEFAULT);
 
 }  // namespace convtune

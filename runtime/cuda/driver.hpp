@@ -7,51 +7,71 @@
 namespace convtune {
 
 // Every function of the CUDA driver that convtune calls.
-#define CONVTUNE_DRIVER_FUNCTIONS(X) \
-  X(cuInit)                          \
-  X(cuDriverGetVersion)              \
-  X(cuGetErrorName)                  \
-  X(cuDeviceGet)                     \
-  X(cuDeviceGetCount)                \
-  X(cuDeviceGetName)                 \
-  X(cuDeviceGetPCIBusId)             \
-  X(cuDeviceGetAttribute)            \
-  X(cuDeviceTotalMem)                \
-  X(cuDevicePrimaryCtxRetain)        \
-  X(cuDevicePrimaryCtxRelease)       \
-  X(cuCtxPushCurrent)                \
-  X(cuCtxPopCurrent)                 \
-  X(cuCtxSynchronize)                \
-  X(cuModuleLoadData)                \
-  X(cuModuleUnload)                  \
-  X(cuModuleGetFunction)             \
-  X(cuFuncSetAttribute)              \
-  X(cuMemAlloc)                      \
-  X(cuMemFree)                       \
-  X(cuMemcpyHtoD)                    \
-  X(cuMemcpyDtoH)                    \
-  X(cuMemsetD8Async)                 \
-  X(cuLaunchKernelEx)                \
-  X(cuStreamCreate)                  \
-  X(cuStreamDestroy)                 \
-  X(cuStreamBeginCapture)            \
-  X(cuStreamEndCapture)              \
-  X(cuGraphInstantiate)              \
-  X(cuGraphUpload)                   \
-  X(cuGraphLaunch)                   \
-  X(cuGraphDestroy)                  \
-  X(cuGraphExecDestroy)              \
-  X(cuEventCreate)                   \
-  X(cuEventDestroy)                  \
-  X(cuEventRecord)                   \
-  X(cuEventSynchronize)              \
-  X(cuEventElapsedTime)              \
+#define CONVTUNE_DRIVER_FUNCTIONS(X)   \
+  X(cuInit)                            \
+  X(cuDriverGetVersion)                \
+  X(cuGetErrorName)                    \
+  X(cuDeviceGet)                       \
+  X(cuDeviceGetCount)                  \
+  X(cuDeviceGetName)                   \
+  X(cuDeviceGetPCIBusId)               \
+  X(cuDeviceGetAttribute)              \
+  X(cuDeviceTotalMem)                  \
+  X(cuDevicePrimaryCtxRetain)          \
+  X(cuDevicePrimaryCtxRelease)         \
+  X(cuCtxPushCurrent)                  \
+  X(cuCtxPopCurrent)                   \
+  X(cuCtxSynchronize)                  \
+  X(cuModuleLoadData)                  \
+  X(cuModuleUnload)                    \
+  X(cuModuleGetFunction)               \
+  X(cuFuncSetAttribute)                \
+  X(cuMemAlloc)                        \
+  X(cuMemFree)                         \
+  X(cuMemcpyHtoD)                      \
+  X(cuMemcpyDtoH)                      \
+  X(cuMemsetD8Async)                   \
+  X(cuLaunchKernelEx)                  \
+  X(cuStreamCreate)                    \
+  X(cuStreamDestroy)                   \
+  X(cuStreamBeginCapture)              \
+  X(cuStreamEndCapture)                \
+  X(cuStreamGetCaptureInfo)            \
+  X(cuStreamGetId)                     \
+  X(cuStreamWaitEvent)                 \
+  X(cuThreadExchangeStreamCaptureMode) \
+  X(cuUserObjectCreate)                \
+  X(cuUserObjectRelease)               \
+  X(cuGraphRetainUserObject)           \
+  X(cuGraphInstantiate)                \
+  X(cuGraphUpload)                     \
+  X(cuGraphLaunch)                     \
+  X(cuGraphDestroy)                    \
+  X(cuGraphExecDestroy)                \
+  X(cuEventCreate)                     \
+  X(cuEventDestroy)                    \
+  X(cuEventRecord)                     \
+  X(cuEventSynchronize)                \
+  X(cuEventElapsedTime)                \
   X(cuTensorMapEncodeTiled)
+
+/// A function's type in CUDA 12.0, which is what drivers are asked for, whatever the headers
+/// declare.
+template <class Function>
+struct TypeInCuda12 {
+  using type = Function;
+};
+template <class EdgeData>  // of cuStreamGetCaptureInfo in CUDA 13
+struct TypeInCuda12<CUresult (*)(CUstream, CUstreamCaptureStatus*, cuuint64_t*, CUgraph*,
+                                 const CUgraphNode**, const EdgeData**, std::size_t*)> {
+  using type = CUresult (*)(CUstream, CUstreamCaptureStatus*, cuuint64_t*, CUgraph*,
+                            const CUgraphNode**, std::size_t*);
+};
 
 /// The driver's functions, by their own names. Tests fill it with functions of their own.
 struct Driver {
 // NOLINTNEXTLINE(bugprone-macro-parentheses): a name that is declared cannot have them
-#define CONVTUNE_MEMBER(function) decltype(&::function) function = nullptr;
+#define CONVTUNE_MEMBER(function) TypeInCuda12<decltype(&::function)>::type function = nullptr;
   CONVTUNE_DRIVER_FUNCTIONS(CONVTUNE_MEMBER)
 #undef CONVTUNE_MEMBER
 };

@@ -12,6 +12,7 @@
 
 #include "kernels/error.hpp"
 #include "runtime/cuda/cuda_vendor.hpp"
+#include "runtime/cuda/scratch.hpp"
 #include "runtime/vendor/cudnn_graph.hpp"
 
 namespace convtune {
@@ -106,9 +107,8 @@ class CudnnExecutable final : public Executable {
     weight_ = uploaded(packed.data(), packed.size());
     if (p.has_bias)
       bias_ = uploaded(bias, static_cast<std::size_t>(p.out_channels) * size_of(p.dtype));
-    workspace_ = allocate_memory(
-        context_,
-        static_cast<std::size_t>(plan_.get_int(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE)));
+    scratch_.emplace(context_, static_cast<std::size_t>(
+                                   plan_.get_int(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE)));
   }
 
   ~CudnnExecutable() override {
@@ -125,17 +125,26 @@ class CudnnExecutable final : public Executable {
     const CudnnApi& api = cudnn_api();
     check_cudnn(api.set_stream(handle_->get(), static_cast<cudaStream_t>(stream)),
                 "setting the stream");
-    if (x != x_ || y != y_) {
-      arguments_ = arguments(x, y);
-      x_ = x;
-      y_ = y;
+    const Arrays arrays = {
+        .x = x, .y = y, .scratch = scratch_->begin(static_cast<CUstream>(stream))};
+    if (arrays != arrays_) {
+      arguments_ = arguments(arrays);
+      arrays_ = arrays;
     }
     check_cudnn(api.execute(handle_->get(), plan_.get(), arguments_->get()), "running a plan");
+    scratch_->end(static_cast<CUstream>(stream));
   }
 
   std::size_t alignment() const override { return CudnnGraph::alignment; }
 
  private:
+  struct Arrays {
+    const void* x = nullptr;
+    void* y = nullptr;
+    CUdeviceptr scratch = 0;
+    bool operator==(const Arrays&) const = default;
+  };
+
   CudaMemory uploaded(const void* host, std::size_t bytes) const {
     CudaMemory memory = allocate_memory(context_, bytes);
     const Driver& driver = context_->driver;
@@ -143,19 +152,17 @@ class CudnnExecutable final : public Executable {
     return memory;
   }
 
-  CudnnDescriptor arguments(const void* x, void* y) const {
-    const auto pointer = [](const CudaMemory& memory) {
-      return std::bit_cast<void*>(memory.get());
-    };
-    const std::array<void*, 4> pointers = {const_cast<void*>(x), pointer(weight_), y,
-                                           pointer(bias_)};
+  CudnnDescriptor arguments(const Arrays& arrays) const {
+    const auto pointer = [](CUdeviceptr memory) { return std::bit_cast<void*>(memory); };
+    const std::array<void*, 4> pointers = {const_cast<void*>(arrays.x), pointer(weight_.get()),
+                                           arrays.y, pointer(bias_.get())};
     const std::array<std::int64_t, 4> uids = {CudnnGraph::x_uid, CudnnGraph::weight_uid,
                                               CudnnGraph::y_uid, CudnnGraph::bias_uid};
     const std::int64_t count = bias_.get() != 0 ? 4 : 3;
     CudnnDescriptor made(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
     made.set(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR, count, pointers.data())
         .set(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, CUDNN_TYPE_INT64, count, uids.data())
-        .set(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, pointer(workspace_))
+        .set(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, pointer(arrays.scratch))
         .finalize();
     return made;
   }
@@ -163,10 +170,10 @@ class CudnnExecutable final : public Executable {
   std::shared_ptr<const CudaContext> context_;
   std::shared_ptr<Handle> handle_;
   CudnnDescriptor plan_{CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR};
-  CudaMemory weight_, bias_, workspace_;
+  CudaMemory weight_, bias_;
+  mutable std::optional<Scratch> scratch_;
   // Of the last run, kept so that the next with the same arrays makes nothing anew.
-  mutable const void* x_ = nullptr;
-  mutable void* y_ = nullptr;
+  mutable Arrays arrays_;
   mutable std::optional<CudnnDescriptor> arguments_;
 };
 

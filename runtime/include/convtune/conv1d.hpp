@@ -94,11 +94,12 @@ class Conv1d {
   /// `alignment` is what x and y will have at least, in bytes.
   void prepare(std::int64_t batch, std::int64_t length, std::size_t alignment = 16) const;
 
-  /// Computes y from x, both packed and in the memory of device(). On a prepared shape it allocates
-  /// nothing, reads no database and waits for nothing, so on a GPU it may be captured into a graph
-  /// (unless the CPU serves the shape). Pointers aligned to their element only are served. On a
-  /// GPU, runs of one shape on different streams may overlap only if plan() names a generated
-  /// kernel: those of cuDNN's have one scratch memory.
+  /// Computes y from x, both packed and in the memory of device(). Pointers aligned to their
+  /// element only are served. Runs on different streams may overlap. On a prepared shape it
+  /// allocates nothing, reads no database and waits for nothing, so on a GPU it may be captured
+  /// into a graph (unless the CPU serves the shape). Only a kernel of cuDNN's that needs scratch
+  /// memory allocates some: for each of the 4 streams used last (others wait for one of them, on
+  /// the GPU), and in a capture for each stream, as long as the graph or an instance of it lives.
   void run(const TensorView& x, const MutableTensorView& y, Stream stream = nullptr) const;
 
   /// The same into a new tensor in the memory of device().

@@ -122,10 +122,10 @@ convtune_status convtune_conv1d_output_length(const convtune_conv1d* conv, int64
                                               int64_t* output_length);
 
 /* Computes y from x, both in the memory of convtune_conv1d_device(). `stream` is a CUstream (the
- * runtime's cudaStream_t is the same), or null for the default one; the CPU ignores it. On a
- * prepared shape it allocates nothing and waits for nothing, so it may be captured into a CUDA
- * graph. Runs of one shape on different streams may overlap only if a generated kernel serves it:
- * those of cuDNN's have one scratch memory. */
+ * runtime's cudaStream_t is the same), or null for the default one; the CPU ignores it. Runs on
+ * different streams may overlap. On a prepared shape it waits for nothing and allocates nothing, so
+ * it may be captured into a CUDA graph; only a cuDNN kernel that needs scratch memory allocates
+ * some, once for each of 4 streams, in turns for more, and for each graph that is not destroyed. */
 convtune_status convtune_conv1d_run(const convtune_conv1d* conv, int64_t batch, int64_t length,
                                     const void* x, void* y, void* stream);
 

@@ -4,35 +4,22 @@
 
 #include <algorithm>
 #include <bit>
-#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "kernels/cuda/direct.hpp"
 #include "kernels/cuda/warpgroup_gemm.hpp"
-#include "tests/emulator/launch.hpp"
 #include "tests/emulator/tensor_map.hpp"
 #include "tests/kernels/cuda/direct_kernels.hpp"
 #include "tests/kernels/cuda/warpgroup_gemm_kernels.hpp"
+#include "tests/runtime/cuda/fake_streams.hpp"
 
 namespace convtune::fake_driver {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 State current;
-
-/// A launch, now or, recorded by a capture, later.
-struct Launch {
-  std::function<void()> thread;
-  LaunchGeometry geometry;
-};
-using Graph = std::vector<Launch>;
-Graph* capturing = nullptr;
 
 // Handles whose objects have no state.
 int something = 0;
@@ -41,13 +28,9 @@ Handle some_handle() {
   return reinterpret_cast<Handle>(&something);
 }
 
-CUresult with_context() {
-  return current.context_depth > 0 ? current.context_result : CUDA_ERROR_INVALID_CONTEXT;
-}
-
 /// Of what a capture forbids: it waits, or changes what the whole context has.
 CUresult outside_capture() {
-  return capturing == nullptr ? with_context() : CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+  return allows_what_waits() ? with_context() : CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
 }
 
 CUresult get_attribute(int* value, CUdevice_attribute which, CUdevice) {
@@ -84,11 +67,6 @@ const char* unit_of(const void* image) {
   Elf64_Ehdr header;
   std::memcpy(&header, bytes, sizeof header);
   return bytes + header.e_entry;
-}
-
-CUresult run(const Launch& launch) {
-  const emulator::Report report = emulator::launch(launch.geometry, launch.thread);
-  return report.error.empty() ? CUDA_SUCCESS : CUDA_ERROR_LAUNCH_FAILED;
 }
 
 /// What a thread of the unit's kernel does, with a copy of its parameters.
@@ -132,9 +110,7 @@ CUresult launch(const CUlaunchConfig* config, CUfunction function, void** args, 
                    .cluster = cluster_of(*config)}};
   if (launched.thread == nullptr) return CUDA_ERROR_NOT_FOUND;
   current.largest_cluster = std::max(current.largest_cluster, launched.geometry.cluster);
-  if (capturing == nullptr) return run(launched);
-  capturing->push_back(launched);
-  return CUDA_SUCCESS;
+  return run_or_capture(launched, config->hStream);
 }
 
 /// Keeps the arguments for the emulator, as far as convtune uses them.
@@ -159,58 +135,6 @@ CUresult encode_tensor_map(CUtensorMap* map, CUtensorMapDataType type, cuuint32_
   const cuda::TensorMap made = emulator::make_tensor_map(args);
   std::memcpy(map, &made, sizeof made);
   return CUDA_SUCCESS;
-}
-
-/// All that timing needs. A graph and its instance are one object, which the instance owns.
-void add_timing(Driver& driver) {
-  driver.cuStreamCreate = [](CUstream* stream, unsigned) {
-    *stream = some_handle<CUstream>();
-    return with_context();
-  };
-  driver.cuStreamDestroy = [](CUstream) { return CUDA_SUCCESS; };
-  driver.cuStreamBeginCapture = [](CUstream, CUstreamCaptureMode) {
-    capturing = new Graph;
-    return with_context();
-  };
-  driver.cuStreamEndCapture = [](CUstream, CUgraph* graph) {
-    *graph = reinterpret_cast<CUgraph>(std::exchange(capturing, nullptr));
-    return with_context();
-  };
-  driver.cuGraphInstantiate = [](CUgraphExec* instance, CUgraph graph, unsigned long long) {
-    *instance = reinterpret_cast<CUgraphExec>(graph);
-    return with_context();
-  };
-  driver.cuGraphUpload = [](CUgraphExec, CUstream) { return with_context(); };
-  driver.cuGraphLaunch = [](CUgraphExec instance, CUstream) {
-    for (const Launch& each : *reinterpret_cast<const Graph*>(instance)) {
-      if (const CUresult result = run(each); result != CUDA_SUCCESS) return result;
-    }
-    return with_context();
-  };
-  driver.cuGraphDestroy = [](CUgraph) { return CUDA_SUCCESS; };
-  driver.cuGraphExecDestroy = [](CUgraphExec instance) {
-    delete reinterpret_cast<Graph*>(instance);
-    return CUDA_SUCCESS;
-  };
-  driver.cuEventCreate = [](CUevent* event, unsigned) {
-    *event = reinterpret_cast<CUevent>(new Clock::time_point);
-    return with_context();
-  };
-  driver.cuEventDestroy = [](CUevent event) {
-    delete reinterpret_cast<Clock::time_point*>(event);
-    return CUDA_SUCCESS;
-  };
-  driver.cuEventRecord = [](CUevent event, CUstream) {
-    *reinterpret_cast<Clock::time_point*>(event) = Clock::now();
-    return with_context();
-  };
-  driver.cuEventSynchronize = [](CUevent) { return with_context(); };
-  driver.cuEventElapsedTime = [](float* milliseconds, CUevent start, CUevent end) {
-    const std::chrono::duration<float, std::milli> elapsed =
-        *reinterpret_cast<Clock::time_point*>(end) - *reinterpret_cast<Clock::time_point*>(start);
-    *milliseconds = elapsed.count();
-    return with_context();
-  };
 }
 
 Driver make_table() {
@@ -303,11 +227,15 @@ Driver make_table() {
   };
   driver.cuLaunchKernelEx = launch;
   driver.cuTensorMapEncodeTiled = encode_tensor_map;
-  add_timing(driver);
+  add_streams(driver);
   return driver;
 }
 
 }  // namespace
+
+CUresult with_context() {
+  return current.context_depth > 0 ? current.context_result : CUDA_ERROR_INVALID_CONTEXT;
+}
 
 State& state() { return current; }
 void reset() { current = {}; }

@@ -1,11 +1,20 @@
 #pragma once
 
+#include <vector>
+
 #include "generator/compiler.hpp"
 #include "runtime/cuda/driver.hpp"
 
 /// A driver whose GPUs are imaginary: device memory is the host's, and a launch runs the kernel
 /// that the host's compiler built. Its state is global and starts afresh with reset().
 namespace convtune::fake_driver {
+
+/// What a stream was told to wait for: an event, by the stream that had recorded it last, or null.
+struct Wait {
+  CUstream stream = nullptr;
+  CUstream recorded = nullptr;
+  bool operator==(const Wait&) const = default;
+};
 
 struct State {
   int gpus = 1;
@@ -23,6 +32,7 @@ struct State {
   bool running = false;     ///< launched and not waited for
   int freed_too_early = 0;  ///< memory and modules released while something runs
   int compiled = 0;
+  std::vector<Wait> waits = {};  ///< of streams outside a capture
 };
 State& state();
 void reset();

@@ -1,0 +1,92 @@
+// What cuDNN is told to run on the streams of an imaginary GPU, by an imaginary cuDNN.
+
+#include <dlfcn.h>
+#include <gmock/gmock.h>
+
+#include <cstdlib>
+#include <set>
+
+#include "runtime/cuda/context.hpp"
+#include "runtime/cuda/cuda_device.hpp"
+#include "runtime/vendor/cudnn.hpp"
+#include "tests/runtime/cuda/fake_driver.hpp"
+#include "tests/runtime/vendor/fake_cudnn.hpp"
+
+namespace convtune {
+namespace {
+
+using testing::SizeIs;
+
+class CudnnStreams : public testing::Test {
+ protected:
+  void SetUp() override {
+    setenv("CONVTUNE_CUDNN", FAKE_CUDNN, 1);  // each test is a process of its own
+    void* library = dlopen(FAKE_CUDNN, RTLD_NOW | RTLD_LOCAL);
+    ASSERT_NE(library, nullptr) << dlerror();
+    const auto state_of = reinterpret_cast<fake_cudnn::StateOf>(dlsym(library, "fake_cudnn_state"));
+    cudnn_ = state_of();
+    fake_driver::reset();
+    driver_.cuCtxPushCurrent(nullptr);
+    device_ = make_cuda_device(driver_, 0, fake_driver::compile, "13.0");
+  }
+  void TearDown() override { driver_.cuCtxPopCurrent(nullptr); }
+
+  std::unique_ptr<Executable> prepared() const {
+    const std::vector<float> weight(static_cast<std::size_t>(weight_elements(problem_)));
+    return device_->prepare(problem_, {&cudnn(), parse_config("cudnn{choice=0}")}, weight.data(),
+                            nullptr);
+  }
+
+  CudaStream stream() const { return make_stream(context_of(*device_)); }
+
+  std::set<void*> scratch_of_all_runs() const {
+    std::set<void*> scratch;
+    for (const fake_cudnn::Run& run : cudnn_->runs) scratch.insert(run.scratch);
+    return scratch;
+  }
+
+  const Problem problem_ = {.length = 100, .in_channels = 8, .out_channels = 16, .kernel_size = 3};
+  const Driver& driver_ = fake_driver::table();
+  fake_cudnn::State* cudnn_ = nullptr;
+  std::shared_ptr<Device> device_;
+  float x_[4] = {}, y_[4] = {};
+};
+
+TEST_F(CudnnStreams, OfOneShapeMayOverlap) {
+  const auto executable = prepared();
+  const CudaStream a = stream(), b = stream();
+  for (const CudaStream* each : {&a, &b, &a}) executable->run(x_, y_, each->get());
+  ASSERT_THAT(cudnn_->runs, SizeIs(3));
+  EXPECT_EQ(cudnn_->runs[1].stream, reinterpret_cast<cudaStream_t>(b.get()));
+  EXPECT_NE(cudnn_->runs[0].scratch, cudnn_->runs[1].scratch);
+  EXPECT_EQ(cudnn_->runs[0].scratch, cudnn_->runs[2].scratch);
+}
+
+TEST_F(CudnnStreams, MayBeCapturedBesideRunsAndOtherGraphs) {
+  const auto executable = prepared();
+  const CudaStream a = stream();
+  executable->run(x_, y_, a.get());
+  CUgraphExec graphs[2] = {};
+  for (CUgraphExec& graph : graphs) {
+    ASSERT_EQ(driver_.cuStreamBeginCapture(a.get(), CU_STREAM_CAPTURE_MODE_GLOBAL), CUDA_SUCCESS);
+    executable->run(x_, y_, a.get());
+    CUgraph captured = nullptr;
+    driver_.cuStreamEndCapture(a.get(), &captured);
+    driver_.cuGraphInstantiate(&graph, captured, 0);
+  }
+  EXPECT_THAT(scratch_of_all_runs(), SizeIs(3));
+  for (CUgraphExec graph : graphs) driver_.cuGraphExecDestroy(graph);
+}
+
+TEST_F(CudnnStreams, HaveNoScratchIfTheEngineNeedsNone) {
+  cudnn_->scratch_bytes = 0;
+  const auto executable = prepared();
+  const CudaStream a = stream(), b = stream();
+  const int before = fake_driver::state().live_allocations;
+  for (const CudaStream* each : {&a, &b}) executable->run(x_, y_, each->get());
+  EXPECT_EQ(scratch_of_all_runs(), std::set<void*>{nullptr});
+  EXPECT_EQ(fake_driver::state().live_allocations, before);
+}
+
+}  // namespace
+}  // namespace convtune
