@@ -34,24 +34,29 @@ void reduce_tile(const DirectReduction& r) {
   using V = hn::Vec<Floats<lanes>>;
   constexpr Floats<lanes> d;
   constexpr std::int64_t tile_c = vectors * lanes;
+  // With one vector each multiply-add needs a load: none may be spent on addresses, for which one
+  // base with a step to each row takes more registers than there are.
+  constexpr int based = vectors == 1 ? 4 : rows;
+  constexpr int bases = (rows + based - 1) / based;
   V sums[rows][vectors];
   const float* start = r.start;
   for (int row = 0; row < rows; ++row, start += r.start_step) {
     for (int v = 0; v < vectors; ++v) sums[row][v] = hn::LoadU(d, start + v * lanes);
   }
   for (std::int64_t outer = 0; outer < r.outer_count; ++outer) {
-    const float* x = r.x + outer * r.outer_x_step;
+    const float* x[bases];
+    for (int i = 0; i < bases; ++i) x[i] = r.x + outer * r.outer_x_step + i * based * r.row_step;
     const float* w = r.w + outer * r.outer_w_step;
     for (std::int64_t inner = 0; inner < r.inner_count; ++inner) {
       V weights[vectors];
       for (int v = 0; v < vectors; ++v) weights[v] = hn::LoadU(d, w + v * lanes);
       for (int row = 0; row < rows; ++row) {
-        const V value = hn::Set(d, x[row * r.row_step]);
+        const V value = hn::Set(d, x[row / based][row % based * r.row_step]);
         for (int v = 0; v < vectors; ++v) {
           sums[row][v] = hn::MulAdd(value, weights[v], sums[row][v]);
         }
       }
-      x += r.inner_x_step;
+      for (int i = 0; i < bases; ++i) x[i] += r.inner_x_step;
       w += tile_c;
     }
   }
