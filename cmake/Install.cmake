@@ -24,4 +24,5 @@ cmake_path(SET convtune_pc_prefix NORMALIZE ${convtune_pc_prefix}.)
 configure_file(cmake/convtune.pc.in ${PROJECT_BINARY_DIR}/convtune.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/convtune.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
-install(FILES README.md CHANGELOG.md LICENSE TYPE DOC)
+install(SCRIPT ${convtune_write_notices})
+install(FILES README.md CHANGELOG.md LICENSE ${convtune_notices_file} TYPE DOC)

@@ -23,6 +23,7 @@ function(convtune_add_source name)
   FetchContent_GetProperties(${name})
   FetchContent_Populate(${name})
   add_subdirectory(${${name}_SOURCE_DIR} ${${name}_BINARY_DIR} EXCLUDE_FROM_ALL)
+  set(${name}_SOURCE_DIR ${${name}_SOURCE_DIR} PARENT_SCOPE)
 endfunction()
 
 convtune_add_source(highway)

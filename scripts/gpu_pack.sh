@@ -33,10 +33,11 @@ layers=${layers:+$(from_here "$layers")} kit=${kit:+$(from_here "$kit")}
 kit=${kit:-build/gpu}
 
 scripts/setup.sh --portable
-scripts/build.sh portable convtune
+scripts/build.sh portable convtune convtune_notices
 mkdir -p "$kit"
 rm -f "$kit/layers.json" "$kit/kernels.pack"
 strip -o "$kit/convtune" build/portable/tuner/convtune
+cp build/portable/THIRD_PARTY_NOTICES LICENSE "$kit"
 if [[ -d tests/emulator/conformance ]]; then
   cmake -DCONVTUNE_BUILD_TESTS=ON build/portable >/dev/null
   cmake --build build/portable --target emulator_conformance

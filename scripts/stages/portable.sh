@@ -12,6 +12,8 @@ if [[ -n $others ]]; then
   exit 1
 fi
 env -i "$binary" devices
+/usr/bin/python3 -B tests/install/notices_test.py build/portable build/portable/THIRD_PARTY_NOTICES \
+  cmake ninja
 
 PYTHONPATH=build/auditwheel /usr/bin/python3 -B tests/python/wheel_test.py build/portable cmake -v
 wheel=$(echo build/portable/python/*.whl)

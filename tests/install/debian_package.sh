@@ -21,7 +21,7 @@ for file in bin/convtune include/convtune/conv1d.hpp include/convtune/convtune.h
   share/convtune/report/__main__.py share/convtune/report/find.js \
   share/convtune/report/templates/page.html.j2 \
   share/doc/convtune/LICENSE share/doc/convtune/copyright share/doc/convtune/CHANGELOG.md \
-  share/doc/convtune/README.md; do
+  share/doc/convtune/README.md share/doc/convtune/THIRD_PARTY_NOTICES; do
   grep -qx "./usr/$file" "$work/contents" || { echo "the package lacks usr/$file" && exit 1; }
 done
 if grep -vE '^\./usr/' "$work/contents" | grep -vx './'; then

@@ -77,6 +77,10 @@ class WheelTest(unittest.TestCase):
         found, = self.unpacked.glob("*.dist-info/**/LICENSE")
         self.assertEqual(found.read_bytes(), (Path(__file__).parents[2] / "LICENSE").read_bytes())
 
+    def test_comes_with_the_licences_of_what_is_in_it(self):  # all of which install/notices_test.py knows
+        found, = self.unpacked.glob("*.dist-info/**/THIRD_PARTY_NOTICES")
+        self.assertEqual(found.read_bytes(), Path(build, "THIRD_PARTY_NOTICES").read_bytes())
+
     def test_works_where_it_is_unpacked(self):
         environment = os.environ | {"PYTHONPATH": str(self.unpacked), "CONVTUNE_LIBRARY": ""}
         out = subprocess.run([sys.executable, "-B", "-c", USE], check=True, text=True,
