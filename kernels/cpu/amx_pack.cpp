@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <new>
 #include <vector>
 
@@ -9,25 +10,98 @@ namespace convtune {
 namespace {
 
 // The instruction has no subnormals, and the zeros of the padding no infinities.
-bool is_ordinary(float weight, DType dtype) {
-  if (dtype == DType::float32 && std::abs(weight) < amx_least_float) return weight == 0;
-  return weight == 0 || std::isnormal(weight);
+bool are_ordinary(const std::vector<float>& weights, DType dtype) {
+  const float least = dtype == DType::float32 ? amx_least_float : std::numeric_limits<float>::min();
+  int others = 0;  // counted, not looked for, as vectors can do it
+  for (const float weight : weights) {
+    const float size = std::abs(weight);
+    const bool in_range = size >= least && size <= std::numeric_limits<float>::max();
+    others += weight == 0 || in_range ? 0 : 1;
+  }
+  return others == 0;
 }
 
-// Input (tap k, channel `in`) of one group's output channels; false if a weight is not ordinary.
-bool pack_row(AmxPlan& plan, const std::vector<float>& row, std::int64_t group, std::int64_t k,
-              std::int64_t in) {
+/// Weights as sums of bfloat16, in the order in which they lie in memory: columns would be powers
+/// of two apart, and evict each other from the caches.
+class Row {
+ public:
+  Row(const Problem& problem, const void* weight) : problem_(problem), weight_(weight) {}
+
+  /// Takes `count` weights from that one on; false if one is not ordinary.
+  bool read(std::int64_t k, std::int64_t in, std::int64_t out, std::int64_t count) {
+    left_.resize(static_cast<std::size_t>(count));
+    widen(weight_, problem_.dtype,
+          {.first = weight_index(problem_, k, in, out), .step = 1, .count = count}, left_.data(),
+          1);
+    if (!are_ordinary(left_, problem_.dtype)) return false;
+    for (std::int64_t part = 0; part < amx_parts(problem_.dtype); ++part) take(parts_[part]);
+    return true;
+  }
+
+  /// Part `part` of some of them, `from.step` apart, to places `to_step` apart.
+  void put(std::int64_t part, const Elements& from, Bits16* to, std::int64_t to_step) const {
+    const Bits16* at = parts_[part].data() + from.first;
+    for (std::int64_t i = 0; i < from.count; ++i) to[i * to_step] = at[i * from.step];
+  }
+
+ private:
+  void take(std::vector<Bits16>& part) {
+    part.resize(left_.size());
+    for (std::size_t i = 0; i < left_.size(); ++i) {
+      AmxRest rest = {left_[i]};
+      part[i] = rest.take();
+      left_[i] = rest.left;
+    }
+  }
+
+  const Problem& problem_;
+  const void* weight_;
+  std::vector<float> left_;
+  std::vector<Bits16> parts_[amx_max_parts];
+};
+
+// The tile of input (tap k, channel `in`) and output channel `out` of a group, and the place in it.
+Bits16* place_of(const AmxPlan& plan, std::int64_t group, std::int64_t out, std::int64_t k,
+                 std::int64_t in) {
   const std::int64_t input = plan.taps == 1 ? k * plan.group_in + in : in;
   const std::int64_t tap = plan.taps == 1 ? 0 : k;
+  const std::int64_t tile = group * plan.tiles_c + out / amx_rows;
+  const std::int64_t step = (tile * plan.chunks + input / amx_inputs) * plan.taps + tap;
+  return plan.weights.get() + step * plan.parts * amx_elements +
+         amx_tile_index(plan.problem.layout, input % amx_inputs, out % amx_rows);
+}
+
+// A row has all output channels of an input: 16 at a time are in one tile.
+bool pack_nlc(const AmxPlan& plan, Row& row, std::int64_t group) {
+  for (std::int64_t k = 0; k < plan.problem.kernel_size; ++k) {
+    for (std::int64_t in = 0; in < plan.group_in; ++in) {
+      if (!row.read(k, in, group * plan.group_out, plan.group_out)) return false;
+      for (std::int64_t out = 0; out < plan.group_out; out += amx_rows) {
+        const Elements from = {
+            .first = out, .step = 1, .count = std::min(amx_rows, plan.group_out - out)};
+        Bits16* to = place_of(plan, group, out, k, in);
+        for (std::int64_t part = 0; part < plan.parts; ++part)
+          row.put(part, from, to + part * amx_elements, 2);
+      }
+    }
+  }
+  return true;
+}
+
+// A row has all inputs of an output channel: up to 32 of a tap are in one tile.
+bool pack_ncl(const AmxPlan& plan, Row& row, std::int64_t group) {
+  const std::int64_t taps = plan.problem.kernel_size;
   for (std::int64_t out = 0; out < plan.group_out; ++out) {
-    AmxRest weight = {row[static_cast<std::size_t>(out)]};
-    if (!is_ordinary(weight.left, plan.problem.dtype)) return false;
-    const std::int64_t tile = group * plan.tiles_c + out / amx_rows;
-    const std::int64_t step = (tile * plan.chunks + input / amx_inputs) * plan.taps + tap;
-    Bits16* to = plan.weights.get() + step * plan.parts * amx_elements +
-                 amx_tile_index(plan.problem.layout, input % amx_inputs, out % amx_rows);
-    for (std::int64_t part = 0; part < plan.parts; ++part, to += amx_elements) {
-      *to = weight.take();
+    if (!row.read(0, 0, group * plan.group_out + out, plan.group_in * taps)) return false;
+    for (std::int64_t k = 0; k < taps; ++k) {
+      for (std::int64_t in = 0, count = 0; in < plan.group_in; in += count) {
+        const std::int64_t input = plan.taps == 1 ? k * plan.group_in + in : in;
+        count = std::min(amx_inputs - input % amx_inputs, plan.group_in - in);
+        const Elements from = {.first = in * taps + k, .step = taps, .count = count};
+        Bits16* to = place_of(plan, group, out, k, in);
+        for (std::int64_t part = 0; part < plan.parts; ++part)
+          row.put(part, from, to + part * amx_elements, 1);
+      }
     }
   }
   return true;
@@ -40,19 +114,9 @@ bool pack_weights(AmxPlan& plan, const void* weight) {
   plan.weights = hwy::AllocateAligned<Bits16>(count);
   if (plan.weights == nullptr) throw std::bad_alloc();
   std::fill_n(plan.weights.get(), count, Bits16{0});
-  const std::int64_t out_step = weight_index(p, 0, 0, 1) - weight_index(p, 0, 0, 0);
-  std::vector<float> row(static_cast<std::size_t>(plan.group_out));
+  Row row(p, weight);
   for (std::int64_t group = 0; group < p.num_groups; ++group) {
-    for (std::int64_t in = 0; in < plan.group_in; ++in) {
-      for (std::int64_t k = 0; k < p.kernel_size; ++k) {
-        widen(weight, p.dtype,
-              {.first = weight_index(p, k, in, group * plan.group_out),
-               .step = out_step,
-               .count = plan.group_out},
-              row.data(), 1);
-        if (!pack_row(plan, row, group, k, in)) return false;
-      }
-    }
+    if (!(p.layout == Layout::NLC ? pack_nlc : pack_ncl)(plan, row, group)) return false;
   }
   return true;
 }
