@@ -8,6 +8,8 @@
 
 #include <hwy/highway.h>
 
+#include <algorithm>
+
 #include "kernels/cpu/direct.hpp"
 #include "kernels/cpu/simd-inl.hpp"
 
@@ -36,7 +38,7 @@ void reduce_tile(const DirectReduction& r) {
   constexpr std::int64_t tile_c = vectors * lanes;
   // With one vector each multiply-add needs a load: none may be spent on addresses, for which one
   // base with a step to each row takes more registers than there are.
-  constexpr int based = vectors == 1 ? 4 : rows;
+  constexpr int based = vectors == 1 ? std::min(4, rows) : rows;
   constexpr int bases = (rows + based - 1) / based;
   V sums[rows][vectors];
   const float* start = r.start;
@@ -45,7 +47,9 @@ void reduce_tile(const DirectReduction& r) {
   }
   for (std::int64_t outer = 0; outer < r.outer_count; ++outer) {
     const float* x[bases];
-    for (int i = 0; i < bases; ++i) x[i] = r.x + outer * r.outer_x_step + i * based * r.row_step;
+    for (std::int64_t i = 0; i < bases; ++i) {
+      x[i] = r.x + outer * r.outer_x_step + i * based * r.row_step;
+    }
     const float* w = r.w + outer * r.outer_w_step;
     for (std::int64_t inner = 0; inner < r.inner_count; ++inner) {
       V weights[vectors];
