@@ -40,8 +40,9 @@ std::int64_t covering(const Values& values, std::int64_t size) {
   return it == values.end() ? values.back() : *it;
 }
 
+// The layouts of a single channel are the same.
 bool ncl(const Problem& problem, const Config&, const DeviceProperties&) {
-  return problem.layout == Layout::NCL;
+  return problem.layout == Layout::NCL || (problem.in_channels == 1 && problem.out_channels == 1);
 }
 
 // Lanes along the channels would be used twice as well.
@@ -280,7 +281,9 @@ const Family& cpu_length() {
       .name = "cpu_length",
       .device = DeviceKind::cpu,
       .origin = Origin::generated,
-      .summary = "direct convolution, lanes along the length of a window laid out in float32; NCL",
+      .summary =
+          "direct convolution, lanes along the length of a window laid out in float32; NCL, "
+          "or a single channel",
       .parameters =
           {{"tile_l", {tiles_l.begin(), tiles_l.end()}, "output positions of a register tile"},
            {"tile_c", {tiles_c.begin(), tiles_c.end()}, "output channels of a register tile"},
@@ -291,7 +294,7 @@ const Family& cpu_length() {
             {windows.begin(), windows.end()},
             "most floats of x laid out at once; 0: x is read where it lies"}},
       .constraints =
-          {{"ncl", "the layout is NCL", ncl},
+          {{"ncl", "the layout is NCL, or x and y have one channel", ncl},
            {"enough_positions",
             "the output has half as many positions as a group has channels, or a vector lanes",
             enough_positions},

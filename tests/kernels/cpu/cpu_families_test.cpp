@@ -51,7 +51,8 @@ std::set<const Family*> families_for(const Problem& problem, std::string_view ar
   if (is_depthwise(problem) && (problem.layout == Layout::NLC || is_short)) {
     serving.insert(&cpu_depthwise());
   }
-  if (problem.layout == Layout::NCL &&
+  const bool one_channel = problem.in_channels == 1 && problem.out_channels == 1;
+  if ((problem.layout == Layout::NCL || one_channel) &&
       2 * output_length(problem) >= std::min<std::int64_t>(channels, lanes_of(arch))) {
     serving.insert(&cpu_length());
   }
@@ -95,6 +96,9 @@ std::vector<Problem> edge_shapes() {
   add([](Problem& p) { p.kernel_size = 40, p.stride = 8, p.dilation = 3, p.length = 700; });
   add([](Problem& p) { p.dilation = 1100, p.padding = {1100, 1100}, p.length = 1200; });
   add([](Problem& p) { p.has_bias = false, p.activation = Activation::relu; });
+  for (const std::int64_t length : {17, 100}) {
+    add([&](Problem& p) { p.in_channels = p.out_channels = 1, p.length = length, p.batch = 2; });
+  }
   // Windows of cpu_direct that do not hold all channels, or all taps.
   add([](Problem& p) { p.in_channels = 1500, p.length = 60; });
   add([](Problem& p) { p.in_channels = 64, p.kernel_size = 30, p.dilation = 40, p.length = 1260; });
