@@ -88,6 +88,30 @@ void store_rows(const Block<T>& block, Activation activation, const float* sums,
   }
 }
 
+// Activates the sums of a tile, which begins at position t and channel c, into y.
+template <class T, std::size_t lanes, int vectors, int rows>
+HWY_INLINE void store_tile(const DepthwisePlan& plan, const Block<T>& block, std::int64_t t,
+                           std::int64_t c, const hn::Vec<Floats<lanes>> (&sums)[rows][vectors]) {
+  constexpr Floats<lanes> d;
+  constexpr std::int64_t step = lanes;
+  const Problem& p = plan.problem;
+  const std::int64_t in_row = c - block.y_channel;
+  T* y = block.y + t * block.y_step + in_row;
+  if (p.activation == Activation::none && in_row + vectors * step <= block.y_step) {
+    CONVTUNE_UNROLL
+    for (int row = 0; row < rows; ++row, y += block.y_step) {
+      CONVTUNE_UNROLL
+      for (int v = 0; v < vectors; ++v) store(sums[row][v], d, y + v * step);
+    }
+    return;
+  }
+  HWY_ALIGN float left[std::size_t{rows} * vectors * lanes];
+  for (int row = 0; row < rows; ++row) {
+    for (int v = 0; v < vectors; ++v) hn::Store(sums[row][v], d, left + (row * vectors + v) * step);
+  }
+  store_rows<T, lanes, vectors>(block, p.activation, left, rows, y, in_row);
+}
+
 // A tile of y: `rows` positions from t. Of the taps `any` that some row may read, `all` are those
 // that every row may.
 struct TileRows {
@@ -112,7 +136,6 @@ void sum_tile(const DepthwisePlan& plan, const Block<T>& block, const TileRows& 
               std::int64_t c) {
   using V = hn::Vec<Floats<lanes>>;
   constexpr Floats<lanes> d;
-  constexpr std::int64_t step = lanes;
   const Problem& p = plan.problem;
   V sums[rows][vectors];
   for (int v = 0; v < vectors; ++v) {
@@ -135,21 +158,7 @@ void sum_tile(const DepthwisePlan& plan, const Block<T>& block, const TileRows& 
   for (std::int64_t k = tile.any.first; k < tile.all.first; ++k) add(k, std::true_type());
   for (std::int64_t k = tile.all.first; k < tile.all.last; ++k) add(k, std::false_type());
   for (std::int64_t k = tile.all.last; k < tile.any.last; ++k) add(k, std::true_type());
-  const std::int64_t in_row = c - block.y_channel;
-  T* y = block.y + tile.t * block.y_step + in_row;
-  if (p.activation == Activation::none && in_row + vectors * step <= block.y_step) {
-    CONVTUNE_UNROLL
-    for (int row = 0; row < rows; ++row, y += block.y_step) {
-      CONVTUNE_UNROLL
-      for (int v = 0; v < vectors; ++v) store(sums[row][v], d, y + v * step);
-    }
-    return;
-  }
-  HWY_ALIGN float left[std::size_t{rows} * vectors * lanes];
-  for (int row = 0; row < rows; ++row) {
-    for (int v = 0; v < vectors; ++v) hn::Store(sums[row][v], d, left + (row * vectors + v) * step);
-  }
-  store_rows<T, lanes, vectors>(block, p.activation, left, rows, y, in_row);
+  store_tile<T, lanes, vectors, rows>(plan, block, tile.t, c, sums);
 }
 
 // The next tile's rows, of which `last` is the last: too many streams for hardware to follow.
@@ -195,10 +204,72 @@ void sum_rows(const DepthwisePlan& plan, const Block<T>& block, std::int64_t t) 
   }
 }
 
+// The same where all rows may read all taps, in whole vectors, and y has one channel for each of x.
+// So it is with most tiles, and they take hardly longer than seeing to more would.
+template <class T, std::size_t lanes, int vectors, int rows>
+void sum_inside(const DepthwisePlan& plan, const Block<T>& block, std::int64_t t) {
+  using V = hn::Vec<Floats<lanes>>;
+  constexpr Floats<lanes> d;
+  constexpr std::int64_t step = lanes;
+  constexpr int based = std::min(4, rows);  // a register for each row's step would be too many
+  constexpr int bases = rows / based;
+  const Problem& p = plan.problem;
+  const std::int64_t first = window_start(p, t);
+  const std::int64_t row_step = p.stride * block.x_step;
+  const std::int64_t last = first + (rows - 1) * p.stride + (p.kernel_size - 1) * p.dilation;
+  const bool more = last + rows * p.stride < p.length;
+  for (std::int64_t c = block.first_c; c < block.last_c; c += vectors * step) {
+    const T* x[bases];
+    for (std::int64_t i = 0; i < bases; ++i) {
+      x[i] = block.x + first * block.x_step + (c - block.x_channel) + i * based * row_step;
+    }
+    const float* w = plan.weights.get() + c;
+    if (more) {
+      prefetch_rows<rows>(x[0] + (last - first) * block.x_step + rows * row_step, row_step,
+                          vectors * step);
+    }
+    V sums[rows][vectors];
+    for (int v = 0; v < vectors; ++v) {
+      sums[0][v] = hn::LoadU(d, plan.bias.get() + c + v * step);
+      for (int row = 1; row < rows; ++row) sums[row][v] = sums[0][v];
+    }
+    for (std::int64_t k = 0; k < p.kernel_size; ++k) {
+      V weights[vectors];
+      for (int v = 0; v < vectors; ++v) weights[v] = hn::LoadU(d, w + v * step);
+      for (int row = 0; row < rows; ++row) {
+        const T* at = x[row / based] + row % based * row_step;
+        for (int v = 0; v < vectors; ++v) {
+          sums[row][v] = hn::MulAdd(load(d, at + v * step), weights[v], sums[row][v]);
+        }
+      }
+      for (int i = 0; i < bases; ++i) x[i] += p.dilation * block.x_step;
+      w += plan.padded_channels;
+    }
+    store_tile<T, lanes, vectors, rows>(plan, block, t, c, sums);
+  }
+}
+
+// Whether sum_inside() may compute the rows from t on: it reads whole tiles of channels.
+template <int rows, class T>
+bool is_inside(const DepthwisePlan& plan, const Block<T>& block, std::int64_t t) {
+  const Problem& p = plan.problem;
+  const std::int64_t first = window_start(p, t);
+  const std::int64_t last = first + (rows - 1) * p.stride + (p.kernel_size - 1) * p.dilation;
+  const std::int64_t tiles = round_up(block.last_c - block.first_c, plan.config.tile_c);
+  const std::int64_t end = last * block.x_step + block.first_c - block.x_channel + tiles;
+  return plan.multiplier == 1 && first >= 0 && last < p.length && end <= block.x_left;
+}
+
 template <class T, std::size_t lanes, int vectors, int rows>
 void run_block(const DepthwisePlan& plan, const Block<T>& block) {
   std::int64_t t = block.first_l;
-  for (; t + rows <= block.last_l; t += rows) sum_rows<T, lanes, vectors, rows>(plan, block, t);
+  for (; t + rows <= block.last_l; t += rows) {
+    if (is_inside<rows>(plan, block, t)) {
+      sum_inside<T, lanes, vectors, rows>(plan, block, t);
+    } else {
+      sum_rows<T, lanes, vectors, rows>(plan, block, t);
+    }
+  }
   for (; t < block.last_l; ++t) sum_rows<T, lanes, vectors, 1>(plan, block, t);
 }
 

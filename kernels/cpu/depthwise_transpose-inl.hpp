@@ -26,7 +26,7 @@ void transpose_in(const T* from, std::int64_t channels, std::int64_t length, flo
   if (i < count) hn::Store(load_first(d, from + i, count - i), d, wide + i);
   std::int64_t c = 0;
   if (length == 4) {
-    for (; c + lanes <= channels; c += lanes) {
+    for (; 4 * (c + lanes) <= count; c += lanes) {
       hn::Vec<decltype(d)> v0, v1, v2, v3;
       hn::LoadInterleaved4(d, wide + 4 * c, v0, v1, v2, v3);
       hn::StoreU(v0, d, to + c);
