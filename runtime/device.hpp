@@ -61,6 +61,15 @@ class Device {
   /// if it is lost to new processes too.
   virtual std::unique_ptr<Executable> prepare(const Problem& problem, const Candidate& candidate,
                                               const void* weight, const void* bias) = 0;
+
+  /// The same for arrays whose contents have a name that no others have: what a device keeps of
+  /// them packed, it finds by that, and need not read them all again.
+  virtual std::unique_ptr<Executable> prepare_named(const Problem& problem,
+                                                    const Candidate& candidate, const void* weight,
+                                                    const void* bias,
+                                                    std::string_view /*contents*/) {
+    return prepare(problem, candidate, weight, bias);
+  }
 };
 
 /// "cpu", "cuda", "cuda:1", or "auto": the first GPU if one can be used, else the CPU. The same

@@ -13,6 +13,7 @@ namespace convtune {
 struct HostWeights {
   std::vector<std::byte> filter;
   std::vector<std::byte> bias;  ///< empty without one
+  std::string contents = {};    ///< names them, or empty: Device::prepare_named()
 };
 
 /// A shape that can be run.

@@ -100,16 +100,17 @@ LoadedKernel load_kernel(const SharedContext& context, const std::string& cubin,
 
 /// Names the packed weights of a problem: of any batch and length, for the packing knows neither.
 std::string packed_key(Problem problem, const Config& config, std::size_t packed_bytes,
-                       const void* weight, const void* bias) {
-  const std::size_t element = size_of(problem.dtype);
-  const auto digest_of = [&](const void* data, std::int64_t elements) {
-    const std::size_t bytes = static_cast<std::size_t>(elements) * element;
-    return data == nullptr ? "" : digest({static_cast<const char*>(data), bytes});
-  };
-  const std::string contents =
-      digest_of(weight, weight_elements(problem)) + digest_of(bias, problem.out_channels);
+                       std::string_view contents) {
   problem.batch = problem.length = 1;
   return fmt::format("{} {} {} {}", to_json(problem), to_text(config), packed_bytes, contents);
+}
+
+std::string name_of(const Problem& problem, const void* weight, const void* bias) {
+  const auto digest_of = [&](const void* data, std::int64_t elements) {
+    const std::size_t bytes = static_cast<std::size_t>(elements) * size_of(problem.dtype);
+    return data == nullptr ? "" : digest({static_cast<const char*>(data), bytes});
+  };
+  return digest_of(weight, weight_elements(problem)) + digest_of(bias, problem.out_channels);
 }
 
 class CudaExecutable final : public Executable {
@@ -202,6 +203,12 @@ class CudaDevice final : public Device {
 
   std::unique_ptr<Executable> prepare(const Problem& problem, const Candidate& candidate,
                                       const void* weight, const void* bias) override {
+    return prepare_named(problem, candidate, weight, bias, name_of(problem, weight, bias));
+  }
+
+  std::unique_ptr<Executable> prepare_named(const Problem& problem, const Candidate& candidate,
+                                            const void* weight, const void* bias,
+                                            std::string_view contents) override {
     if (const CudaVendor* vendor = candidate.family->vendor)
       return vendor->prepare(context_, properties_, problem, candidate.config, weight, bias);
     const CudaKernel* kernel = candidate.family->cuda;
@@ -215,7 +222,7 @@ class CudaDevice final : public Device {
       return load_kernel(context_, compile_(source, properties_.arch).cubin, launch.shared_bytes);
     });
     const std::size_t bytes = kernel->packed_bytes(problem, config);
-    auto packed = packed_.get(packed_key(problem, config, bytes, weight, bias), [&] {
+    auto packed = packed_.get(packed_key(problem, config, bytes, contents), [&] {
       std::vector<std::byte> host(bytes);
       kernel->pack(problem, config, weight, bias, host.data());
       CudaMemory memory = allocate_memory(context_, bytes);

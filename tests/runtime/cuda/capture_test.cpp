@@ -21,7 +21,7 @@ class CaptureTest : public testing::Test {
   Conv1d loaded(const Case& data) const {
     const Config config =
         parse_config("cuda_direct{tile_l=1,tile_c=1,threads=128,block_c=1,vec=1,bake_taps=0}");
-    const auto plans = std::make_shared<FakePlans>();
+    auto plans = std::make_shared<FakePlans>();
     plans->plans = {
         {.problem = data.problem,
          .config = to_text(config),
@@ -44,6 +44,15 @@ class CaptureTest : public testing::Test {
     std::shared_ptr<void> memory = gpu_->allocate(bytes);
     gpu_->copy_in(memory.get(), elements.data(), bytes);
     return memory;
+  }
+
+  Elements run(const Conv1d& conv, const Case& data) const {
+    Elements y(DType::float32, static_cast<std::size_t>(output_elements(data.problem)));
+    const std::shared_ptr<void> x_memory = on_gpu(data.x), y_memory = on_gpu(y);
+    conv.run({.data = x_memory.get(), .shape = x_shape(data.problem), .device = "cuda:0"},
+             {.data = y_memory.get(), .shape = y_shape(data.problem), .device = "cuda:0"});
+    gpu_->copy_out(y.data(), y_memory.get(), y.size() * size_of(DType::float32));
+    return y;
   }
 
   const Driver& driver_ = fake_driver::table();
@@ -80,6 +89,18 @@ TEST_F(CaptureTest, OfAPreparedShapeIsReplayedOnWhatLiesInXThen) {
     data.expect_right(y);
   }
   driver_.cuGraphExecDestroy(instance);
+}
+
+class CudaModuleTest : public CaptureTest {};
+
+TEST_F(CudaModuleTest, HasItsOwnWeightsBesideOthers) {
+  for (const bool same : {false, true}) {
+    Case one(problem_for(options_, 2, 40)), other = one;
+    if (!same) other.weight = random_elements(DType::float32, weight_elements(one.problem), 7);
+    const Conv1d first = loaded(one), second = loaded(other);
+    one.expect_right(run(first, one));
+    other.expect_right(run(second, other));
+  }
 }
 
 }  // namespace

@@ -243,6 +243,22 @@ TEST_F(CudaDeviceTest, SharesNothingWithOtherWeights) {
   EXPECT_EQ(fake_driver::state().live_modules, 1);
 }
 
+TEST_F(CudaDeviceTest, FindsPackedWeightsByTheirNameWithoutReadingThemAgain) {
+  const auto device = open();
+  const auto weight = random_values(weight_elements(problem_));
+  const auto prepare = [&](std::int64_t length, const float* values, std::string_view name) {
+    Problem problem = problem_;
+    problem.length = length;
+    return device->prepare_named(problem, candidate_, values, values, name);
+  };
+  const auto first = prepare(300, weight.data(), "a");
+  const int allocations = fake_driver::state().live_allocations;
+  const auto second = prepare(301, nullptr, "a");
+  EXPECT_EQ(fake_driver::state().live_allocations, allocations);
+  const auto other = prepare(302, weight.data(), "b");
+  EXPECT_EQ(fake_driver::state().live_allocations, allocations + 1);
+}
+
 /// What the sharing rests on.
 TEST(CudaFamilies, PackWeightsAlikeForEveryBatchAndLength) {
   const DeviceProperties device = properties_of_arch("sm_90a");
