@@ -27,7 +27,8 @@ class Timer {
 };
 
 /// The timer that fits the device: a monotonic clock on the CPU, where consecutive runs find the
-/// caches as they left them, whatever is asked for; events around a graph of launches on a GPU.
+/// caches as they left them, whatever is asked for, and short ones follow one that does not count;
+/// events around a graph of launches on a GPU.
 std::unique_ptr<Timer> make_timer(Device& device);
 
 }  // namespace convtune
