@@ -3,19 +3,15 @@
 #include <algorithm>
 #include <chrono>
 #include <iterator>
-#include <map>
 #include <string_view>
 #include <utility>
 
+#include "tuner/calm_rounds.hpp"
 #include "tuner/interrupt.hpp"
 
 namespace convtune {
 namespace {
 
-/// A round is disturbed if the machine was so many times slower than at its best, or most of its
-/// samples are as many times the best that their candidates ever had: in another state of the
-/// machine, such as beside a busy neighbour on the same core, another one may be the fastest.
-constexpr double disturbed = 1.25;
 /// With fewer calm rounds in the end, the disturbed ones count, too.
 constexpr int least_calm_rounds = 5;
 
@@ -25,48 +21,12 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// The best sample of each config.
-using Bests = std::map<std::string, double>;
-
-void learn(Bests& bests, std::span<const Measurement> measurements) {
-  for (const Measurement& each : measurements) {
-    if (each.outcome != Outcome::ok || each.samples.empty()) continue;
-    const double best = std::ranges::min(each.samples);
-    const auto [known, is_new] = bests.try_emplace(each.key.config, best);
-    if (!is_new) known->second = std::min(known->second, best);
-  }
-}
-
 /// Of one request. Each prepares the candidates anew, and where their memory lies then, by chance,
 /// turns some round where it fits into the nearest caches: more of these requests, not more rounds,
 /// tell them apart. Larger problems also take longer to check.
 int rounds_a_request(const Problem& problem) {
   constexpr std::int64_t near_bytes = 1 << 20;
   return compulsory_bytes(problem) <= near_bytes ? 2 : 10;
-}
-
-/// Samples of the disturbed rounds, of each config.
-using Disturbed = std::map<std::string, std::vector<double>>;
-
-/// The same rounds of all, the disturbed ones put aside.
-void put_disturbed_aside(TrialReply& reply, const Bests& bests, Disturbed& aside) {
-  std::vector<bool> keep;
-  for (std::size_t round = 0; round < reply.slowdowns.size(); ++round) {
-    std::vector<double> slowdowns;
-    for (const Measurement& each : reply.measurements) {
-      if (each.outcome != Outcome::ok || each.samples.size() <= round) continue;
-      slowdowns.push_back(each.samples[round] / bests.at(each.key.config));
-    }
-    keep.push_back(reply.slowdowns[round] <= disturbed && !slowdowns.empty() &&
-                   median(std::move(slowdowns)) <= disturbed);
-  }
-  for (Measurement& each : reply.measurements) {
-    std::vector<double> kept;
-    for (std::size_t round = 0; round < each.samples.size(); ++round) {
-      (keep[round] ? kept : aside[each.key.config]).push_back(each.samples[round]);
-    }
-    each.samples = std::move(kept);
-  }
 }
 
 void disqualify(Finals& finals, std::size_t index, Outcome outcome, std::string reason) {
@@ -118,14 +78,6 @@ Decision decide_on(std::span<const Measurement> standing, const DecisionRule& ru
   std::vector<std::vector<double>> samples;
   for (const Measurement& each : standing) samples.push_back(each.samples);
   return decide(samples, rule);
-}
-
-void take_disturbed_back(Finals& finals, const Disturbed& aside) {
-  for (Measurement& each : finals.standing) {
-    if (const auto found = aside.find(each.key.config); found != aside.end()) {
-      std::ranges::copy(found->second, std::back_inserter(each.samples));
-    }
-  }
 }
 
 /// Takes those out of the finals who are proven slower: they need no more rounds.
@@ -220,19 +172,17 @@ std::vector<Measurement> choose_finalists(std::span<const Measurement> screened,
 
 Finals play_finals(Worker& worker, const Problem& problem, std::vector<Measurement> finalists,
                    double seconds, const SweepOptions& options) {
-  Bests bests;
-  learn(bests, finalists);
+  CalmRounds calm(finalists);
   for (Measurement& each : finalists) each.samples.clear();
   Finals finals{.standing = std::move(finalists)};
   std::vector<Measurement> beaten;
-  Disturbed aside;
 
   const Clock::time_point start = Clock::now();
   const auto rounds = [&] { return static_cast<int>(finals.standing.front().samples.size()); };
   // Looks at 20, 80, 320, 1280 rounds: few, since each look is one more chance to be misled.
   int look = options.least_rounds;
   while (!finals.standing.empty() && rounds() < options.most_rounds && interrupted() == 0) {
-    const bool has_samples = rounds() > 0 || !aside.empty();
+    const bool has_samples = rounds() > 0 || calm.has_others();
     if (has_samples && seconds_since(start) > seconds) break;
     TrialRequest request{
         .problem = problem, .seed = options.seed, .rounds = rounds_a_request(problem)};
@@ -242,11 +192,11 @@ Finals play_finals(Worker& worker, const Problem& problem, std::vector<Measureme
       if (!disqualify_culprits(worker, finals, request, options)) break;
       continue;
     }
-    learn(bests, answer.reply.measurements);
-    put_disturbed_aside(answer.reply, bests, aside);
+    calm.keep(answer.reply);
     add_rounds(finals, std::move(answer.reply.measurements));
     if (finals.standing.empty() || rounds() < look) continue;
     finals.decision = decide_on(finals.standing);
+    calm.doubt(finals.decision, finals.standing);
     // What was alike for a moment only is told apart by the second look.
     const bool is_first_look = look == options.least_rounds;
     if (finals.decision.settled && !(is_first_look && !finals.decision.tied.empty())) break;
@@ -255,12 +205,15 @@ Finals play_finals(Worker& worker, const Problem& problem, std::vector<Measureme
   }
   DecisionRule rule;
   if (!finals.standing.empty() && rounds() < least_calm_rounds) {
-    take_disturbed_back(finals, aside);
+    calm.add_others(finals.standing);
     rule.indifference = 0;  // whoever is alike then may not be so otherwise
   }
   // Without a round, nobody has won.
   std::erase_if(finals.standing, [](const Measurement& each) { return each.samples.empty(); });
-  if (!finals.standing.empty()) finals.decision = decide_on(finals.standing, rule);
+  if (!finals.standing.empty()) {
+    finals.decision = decide_on(finals.standing, rule);
+    calm.doubt(finals.decision, finals.standing);
+  }
   put_back_beaten(finals, std::move(beaten));
   return finals;
 }

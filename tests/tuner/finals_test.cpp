@@ -213,6 +213,15 @@ TEST(PlayFinals, ATieIsLookedAtTwice) {
   EXPECT_THAT(finals.decision.tied, testing::ElementsAre(1U));
 }
 
+TEST(PlayFinals, AreNotOverWhileTheirWinnerWasSlowerThanALoserAtBest) {
+  Worker worker = told_worker(reply(ten_rounds("a{}", 1, 1) + "," + ten_rounds("b{}", 1.1, 1.1)));
+  const Finals finals =
+      play_finals(worker, problem, {measured("a{}", 1), measured("b{}", 0.95)}, 100, {});
+  EXPECT_EQ(finals.decision.winner, 0U);
+  EXPECT_THAT(finals.decision.beaten, testing::IsEmpty()) << "it once took 0.94";
+  EXPECT_GE(finals.standing[1].samples.size(), 1280U);
+}
+
 TEST(PlayFinals, ArePreparedAnewMoreOftenWhereMemoryIsNear) {
   for (const auto& [length, rounds] : {std::pair(10, 2), std::pair(1'000'000, 10)}) {
     Problem p = problem;
