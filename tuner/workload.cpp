@@ -62,11 +62,13 @@ Workload make_workload(const Problem& problem, std::uint64_t seed) {
 std::int64_t workload_bytes(const Problem& problem) {
   const auto element = static_cast<std::int64_t>(size_of(problem.dtype));
   constexpr std::int64_t oracle_element = sizeof(double);
+  constexpr std::int64_t placement_bytes = 3 << 20;  // among which a timer places x and y
   constexpr std::int64_t checked_bytes = sizeof(std::int64_t) + sizeof(ReferenceValue);
   const Checked bytes = Checked(input_elements(problem)) * (5 * element + oracle_element) +
                         Checked(weight_elements(problem)) * (4 * element + oracle_element) +
                         Checked(output_elements(problem)) * (3 * element) +
-                        Checked(most_outputs_to_check(problem)) * (2 * checked_bytes);
+                        Checked(most_outputs_to_check(problem)) * (2 * checked_bytes) +
+                        Checked(placement_bytes);
   return bytes.value().value_or(INT64_MAX);
 }
 

@@ -4,6 +4,9 @@
 
 #include <array>
 #include <chrono>
+#include <cstdint>
+#include <cstdlib>
+#include <set>
 #include <thread>
 
 namespace convtune {
@@ -26,6 +29,19 @@ class Sleeper final : public Executable {
   mutable int runs_ = 0;
 };
 
+/// Says how far behind x its y lay last.
+class Surveyor final : public Executable {
+ public:
+  void run(const void* x, void* y, Stream) const override {
+    distance_ = reinterpret_cast<std::intptr_t>(y) - reinterpret_cast<std::intptr_t>(x);
+  }
+  std::size_t alignment() const override { return 1; }
+  std::intptr_t distance() const { return distance_; }
+
+ private:
+  mutable std::intptr_t distance_ = 0;
+};
+
 double seconds_of(const Sleeper& sleeper, int runs) {
   const std::shared_ptr<Device> cpu = open_device("cpu");
   const std::unique_ptr<Timer> timer = make_timer(*cpu);
@@ -43,6 +59,20 @@ TEST(Timer, ALongRunIsNotRepeated) {
   const Sleeper sleeper(1);
   EXPECT_GE(seconds_of(sleeper, 1), std::chrono::duration<double>(long_time).count());
   EXPECT_EQ(sleeper.runs(), 1);
+}
+
+TEST(Timer, XAndYLieOnOtherPagesEachTimeAndHalfAPageApart) {
+  const std::shared_ptr<Device> cpu = open_device("cpu");
+  const Surveyor surveyor;
+  std::set<std::intptr_t> distances;
+  for (int i = 0; i < 20; ++i) {
+    const std::unique_ptr<Timer> timer = make_timer(*cpu);
+    timer->load(std::array<std::byte, 64>{}, 64);
+    timer->seconds(surveyor, 1, Cache::cold);
+    EXPECT_EQ(std::abs(surveyor.distance()) % 4096, 2048);
+    distances.insert(surveyor.distance());
+  }
+  EXPECT_GT(distances.size(), 10U);
 }
 
 }  // namespace
