@@ -40,13 +40,15 @@ Interval median_interval(std::vector<double> values, double confidence);
 double positive_confidence(std::span<const double> values);
 
 /// samples[finalist][round]: seconds, taken in turns, so that equal rounds saw equal conditions; at
-/// least one round, equally many for all. The fastest has the lowest median. With each other comes
-/// the interval of the median of log(its sample / the fastest one's sample of the same round):
-/// where that lies within ± log(1 + indifference), it is tied, though it may be slower; else, where
-/// it lies above log(1 + least_difference), it is beaten, so that what is about as fast is tied in
-/// one final as in the next; else the rounds do not suffice, and that it loses is a guess,
-/// whose confidence is the sign test's. The fastest wins a tie:
-/// who won it by another rule would lose the next final in which it is hardly beaten.
+/// least one round, equally many for all. The fastest has the lowest median, and wins ties: who won
+/// them by another rule would lose the next final in which it is hardly beaten. With each other
+/// comes the interval of the median of log(its sample / the fastest one's sample of the same
+/// round):
+/// - where that lies within ± log(1 + indifference), it is tied, though it may be slower;
+/// - else, where it lies above log(1 + least_difference), it is beaten, so that what is about as
+///   fast is tied in one final as in the next;
+/// - else the rounds do not suffice, and that it loses is a guess, whose confidence is the sign
+///   test's.
 Decision decide(std::span<const std::vector<double>> samples, const DecisionRule& rule = {});
 
 double median(std::vector<double> values);
