@@ -25,6 +25,7 @@ class CudnnStreams : public testing::Test {
     ASSERT_NE(library, nullptr) << dlerror();
     const auto state_of = reinterpret_cast<fake_cudnn::StateOf>(dlsym(library, "fake_cudnn_state"));
     cudnn_ = state_of();
+    *cudnn_ = {};
     fake_driver::reset();
     driver_.cuCtxPushCurrent(nullptr);
     device_ = make_cuda_device(driver_, 0, fake_driver::compile, "13.0");
