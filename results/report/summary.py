@@ -6,7 +6,7 @@ a generated result. A ratio of times that scatter widely is shown, but enters no
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import words
 from compare import Comparison, Standing, apart, earlier, in_turns
@@ -169,6 +169,18 @@ class Summary:
         return sorted((name, rows) for name, rows in groups.items() if name)
 
 
+def _told_apart(rows):
+    """The rows, those that share a name also named by how they differ."""
+    named = {}
+    for r in rows:
+        named.setdefault(r.name, []).append(r)
+    return [
+        replace(r, name=f"{name} {difference}".rstrip())
+        for name, same in named.items()
+        for r, difference in zip(same, words.differences([r.layer.problem for r in same]))
+    ]
+
+
 def summarise(device, then=None):
     """The Summary of a device; `then` is the same device in an earlier database."""
     decided_then = [layer for layer in then.layers if layer.verdict] if then else []
@@ -177,6 +189,7 @@ def summarise(device, then=None):
     for layer in device.layers:
         was = before.get(problem_key(layer.problem))
         rows.append(row(layer, was and was.verdict))
+    rows = _told_apart(rows)
     rows.sort(key=lambda r: (-((r.verdict and r.verdict.seconds) or 0), r.name,
                              words.describe(r.layer.problem)))
     decided = {problem_key(r.layer.problem) for r in rows if r.verdict}

@@ -232,6 +232,16 @@ class SummaryTest(unittest.TestCase):
         self.assertEqual([r.verdict and r.verdict.seconds for r in found.rows], [2.0, 1.0, None])
         self.assertEqual(len(found.undecided), 1)
 
+    def test_layers_of_one_name_are_told_apart(self):
+        def named(name, **fields):
+            return load.Layer(example.problem(**fields), [{"model": "net", "layer": name}])
+
+        found = summarised(named("a", dtype="float16"), named("a"), named("b", length=256),
+                           named("b", length=512, dtype="bfloat16"), named("b", length=512), named("c"))
+        self.assertEqual([r.name for r in found.rows], [
+            "net a float16", "net a float32", "net b bfloat16 length 512", "net b float32 length 256",
+            "net b float32 length 512", "net c"])
+
     def test_nothing_gives_no_mean(self):
         self.assertIsNone(summarised().over_default.mean)
 
