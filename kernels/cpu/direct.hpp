@@ -24,6 +24,10 @@ struct DirectConfig {
 inline constexpr std::int64_t direct_max_sums = 8192;
 inline constexpr std::int64_t direct_max_window = 65536;
 
+/// Floats of y (64 MiB) from which on rows that lie on whole cache lines are stored past the
+/// caches: they would fetch what is overwritten, and not hold y for the next layer.
+inline constexpr std::int64_t direct_uncached_floats = std::int64_t{1} << 24;
+
 /// A problem made ready. Taps are summed in passes of pass_taps, channels in passes of
 /// pass_channels. With G groups and tiles of output channels within a group, weights are
 /// [G][tiles_c][passes of channels] of [taps][channels][tile_c], or of [channels][taps][tile_c] if
@@ -46,6 +50,7 @@ struct DirectPlan {
   std::int64_t blocks_l = 0;
   std::int64_t tiles_c = 0;                   ///< of a group
   std::int64_t task_tiles = 0, blocks_c = 0;  ///< tiles that share a window, and their number
+  bool past_caches = false;                   ///< how y is stored where it lies on whole lines
   bool channels_first = false;  ///< the next task has other channels, not other positions
   PackedFloats weights, bias;
   Task task = nullptr;

@@ -2,10 +2,12 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/direct_kernel.cpp"
+#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <type_traits>
 
 #include "kernels/cpu/activation-inl.hpp"
@@ -212,6 +214,8 @@ bool is_plain(const DirectPlan& plan, const Block& block, std::int64_t row, std:
          valid_taps(p, window_start(p, first + rows - 1)).last == p.kernel_size;
 }
 
+bool lies_on_line(const float* y) { return reinterpret_cast<std::uintptr_t>(y) % 64 == 0; }
+
 // NLC in one pass: a register tile at a time, stored while its sums are in the nearest cache or, in
 // float32, without any.
 template <class T, std::size_t lanes, int vectors>
@@ -226,6 +230,7 @@ void run_rows(const DirectPlan& plan, const Block& block, const Pass& pass, T* y
         r.start = bias_of(plan, block);
         r.to_step = plan.problem.out_channels;
         r.to = y + (block.n * plan.length_out + block.first_l + row) * r.to_step + block.first_c;
+        r.past_caches = plan.past_caches && lies_on_line(r.to);
         reduce<lanes, vectors>(rows, r);
         continue;
       }
@@ -288,6 +293,8 @@ void run_task(const DirectPlan& plan, const void* x, void* y, std::int64_t task)
     run_width<T, lanes, vectors>(plan, with_tile(plan, block, tile), input, whole,
                                  static_cast<T*>(y));
   }
+  // No lock makes other threads see such stores in time.
+  if (plan.past_caches) hwy::FlushStream();
 }
 
 template <class T>

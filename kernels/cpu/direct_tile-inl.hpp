@@ -6,6 +6,7 @@
 #define CONVTUNE_CPU_DIRECT_TILE_INL
 #endif
 
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include <algorithm>
@@ -25,6 +26,7 @@ struct DirectReduction {
   std::int64_t start_step;
   float* to;
   std::int64_t to_step;
+  bool past_caches;       ///< store to memory itself, in vectors that do not cross one of its lines
   std::int64_t row_step;  ///< in x, from one output position to the next
   std::int64_t outer_count, outer_x_step, outer_w_step;
   std::int64_t inner_count, inner_x_step;
@@ -65,6 +67,14 @@ void reduce_tile(const DirectReduction& r) {
     }
   }
   float* to = r.to;
+  if (r.past_caches) {
+    CONVTUNE_UNROLL
+    for (int row = 0; row < rows; ++row, to += r.to_step) {
+      CONVTUNE_UNROLL
+      for (int v = 0; v < vectors; ++v) hn::Stream(sums[row][v], d, to + v * lanes);
+    }
+    return;
+  }
   CONVTUNE_UNROLL
   for (int row = 0; row < rows; ++row, to += r.to_step) {
     CONVTUNE_UNROLL

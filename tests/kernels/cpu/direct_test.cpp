@@ -1,0 +1,54 @@
+#include "tests/kernels/cpu/simd_targets.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+#include <vector>
+
+#include "kernels/cpu/direct.hpp"
+#include "kernels/cpu/families.hpp"
+#include "kernels/cpu/packed.hpp"
+
+namespace convtune {
+namespace {
+
+class DirectStores : public testing::TestWithParam<std::int64_t> {};
+
+// From that size on y is stored past the caches where it lies on whole lines, and not elsewhere.
+TEST_P(DirectStores, AllOfALargeOutputWhereverItLies) {
+  const ForcedTarget forced(GetParam());
+  constexpr std::int64_t channels = 48;
+  const Problem p = {.length = direct_uncached_floats / channels + 5,
+                     .in_channels = 1,
+                     .out_channels = channels,
+                     .kernel_size = 1};
+  ASSERT_GE(output_elements(p), direct_uncached_floats);
+  std::vector<float> x(static_cast<std::size_t>(p.length));
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i % 1000);
+  std::vector<float> weight(channels);
+  std::iota(weight.begin(), weight.end(), 1.0F);
+  ThreadPool pool(2);
+  const PackedFloats room = zeroed_floats(output_elements(p) + 1);
+  DeviceProperties device;
+  device.arch = cpu_target();
+  const Config config = cpu_direct().default_config(p, device);
+  const auto plan = cpu_direct().cpu->prepare(p, config, weight.data(), nullptr);
+  for (float* y : {room.get(), room.get() + 1}) {
+    std::fill_n(y, output_elements(p), std::numeric_limits<float>::quiet_NaN());
+    cpu_direct().cpu->run(plan.get(), x.data(), y, pool);
+    std::int64_t wrong = 0;
+    for (std::int64_t i = 0; i < output_elements(p); ++i) {
+      const auto position = static_cast<float>(i / channels % 1000);
+      wrong += y[i] != position * static_cast<float>(i % channels + 1);
+    }
+    EXPECT_EQ(wrong, 0);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(, DirectStores, testing::ValuesIn(runnable_targets()),
+                         [](const auto& param_info) { return hwy::TargetName(param_info.param); });
+
+}  // namespace
+}  // namespace convtune
