@@ -65,15 +65,6 @@ std::vector<Layer> shipped_list(const std::string& name) {
   });
 }
 
-/// What most models are known by: "Whisper" for "Whisper-tiny", each once.
-std::set<std::string> first_words_of_models() {
-  std::set<std::string> words;
-  for (const ListInfo& list : shipped_lists()) {
-    words.insert(list.name.substr(0, list.name.find_first_of(" -")));
-  }
-  return words;
-}
-
 }  // namespace
 
 std::string title(const Layer& layer) {
@@ -101,8 +92,8 @@ std::vector<Layer> load_layers(std::string_view name_or_file) {
   }
   throw Error(Status::invalid,
               fmt::format("there is neither a list of layers nor a file called '{}'; give a path, "
-                          "quickstart, core, all, or the beginning of a model's name: {}",
-                          name_or_file, fmt::join(first_words_of_models(), ", ")));
+                          "the name of a list, or the beginning of a model's: {}",
+                          name_or_file, fmt::join(first_words_of_lists(), ", ")));
 }
 
 std::vector<Layer> read_grid(const std::filesystem::path& file) {
@@ -132,6 +123,14 @@ std::vector<ListInfo> shipped_lists() {
     lists.push_back({model, "the layers of this model", layers});
   }
   return lists;
+}
+
+std::set<std::string> first_words_of_lists() {
+  std::set<std::string> words;
+  for (const ListInfo& list : shipped_lists()) {
+    words.insert(lower_case(list.name.substr(0, list.name.find_first_of(" -"))));
+  }
+  return words;
 }
 
 }  // namespace convtune

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,5 +46,8 @@ struct ListInfo {
   std::size_t layers = 0;
 };
 std::vector<ListInfo> shipped_lists();
+
+/// What most of them are known by, in lower case: "whisper" for "Whisper-tiny", each once.
+std::set<std::string> first_words_of_lists();
 
 }  // namespace convtune

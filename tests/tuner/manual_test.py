@@ -4,12 +4,14 @@
 Usage: manual_test.py CONVTUNE. Exit codes: 0 all as it should be, 1 not.
 """
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
 from help_test import commands_of
 
@@ -25,8 +27,10 @@ printf '%s\\n' "${COMPREPLY[@]}"
 
 
 # What options take besides a file's name.
-VALUES = {"--device": {"auto", "cpu", "cuda"}, "--layers": {"quickstart", "core", "all"},
-          "--grid": {"default"}}
+MODELS = json.loads((Path(__file__).parents[2] / "tuner/layers/models.json").read_text())
+VALUES = {"--device": {"auto", "cpu", "cuda"}, "--grid": {"default"},
+          "--layers": {"quickstart", "core", "all"} | {
+              re.split("[ -]", each["model"].lower())[0] for each in MODELS}}
 
 
 class Program:

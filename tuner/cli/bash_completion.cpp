@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "tuner/cli/commands.hpp"
+#include "tuner/layers.hpp"
 
 namespace convtune::cli {
 namespace {
@@ -23,12 +24,15 @@ complete -o default -F _convtune convtune
 )";
 
 /// What options take besides a file's name.
-constexpr std::string_view values = R"(declare -gA _convtune_values=(
+std::string values() {
+  return fmt::format(R"(declare -gA _convtune_values=(
   ["--device"]="auto cpu cuda"
-  ["--layers"]="quickstart core all"
+  ["--layers"]="{}"
   ["--grid"]="default"
 )
-)";
+)",
+                     fmt::join(first_words_of_lists(), " "));
+}
 
 std::vector<std::string> names_of(const CLI::Option& option) {
   std::vector<std::string> names;
@@ -69,7 +73,7 @@ std::string bash_completion(const CLI::App& app) {
   // Global, for bash-completion reads the file inside a function.
   return fmt::format(
       "declare -gA _convtune_words=(\n{})\ndeclare -gA _convtune_valued=(\n{})\n{}{}", tables.words,
-      tables.valued, values, walker);
+      tables.valued, values(), walker);
 }
 
 }  // namespace
