@@ -193,6 +193,13 @@ class Conv1DTest(unittest.TestCase):
         self.assertEqual(conv.bias, convtune.Weight("encoder.bias", "float16", (8,)))
         self.assertIsNone(loaded().bias)
 
+    def test_prints_the_call_that_makes_its_like(self):
+        for text in ("Conv1D(3, 2, 4, 'float32')",
+                     "Conv1D(3, 8, 4, 'float16', stride=2, padding=(2, 0), num_groups=4, has_bias=True, "
+                     "permute=True, name='up', activation='relu')"):
+            made = eval(text, {"Conv1D": convtune.Conv1D})
+            self.assertEqual(repr(made), text)
+
     def test_applies_the_activation(self):
         conv = loaded(activation="relu")
         self.assertEqual(conv(stored([[[-5], [0], [1]]], "float32"))[0, :, 0].tolist(), [0, 10])
@@ -293,7 +300,10 @@ class RefusalsTest(unittest.TestCase):
         def load(**changed):
             return lambda: conv.load_state_dict(good | {f"up.{k}": v for k, v in changed.items()})
 
-        self.refused("no array named up.weight", lambda: conv.load_state_dict({}))
+        self.refused("no array named up.weight among the weights, which are: none",
+                     lambda: conv.load_state_dict({}))
+        self.refused("which are: w0, w1, w2, w3, w4 and 2 more",
+                     lambda: conv.load_state_dict({f"w{i}": None for i in range(7)}))
         self.refused("no array named up.bias",
                      lambda: conv.load_state_dict({"up.weight": good["up.weight"]}))
         self.refused("up.weight has the shape (8, 4, 3); it must be (3, 4, 8)",

@@ -31,6 +31,19 @@ def _sides(padding):
     return tuple(_library.integer("padding", side) for side in padding)
 
 
+def _call_text(function, positional, named):
+    """"f(3, stride=2)"; `named` has (value, default), and a default is left out."""
+    given = [f"{name}={value!r}" for name, (value, default) in named.items() if value != default]
+    return f"{function}({', '.join([*map(repr, positional), *given])})"
+
+
+def _listed(names):
+    """"a, b, c, d, e and 3 more"."""
+    names = [str(name) for name in names]
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(names[:5]) + more or "none"
+
+
 class Conv1D:
     """y = activation(conv(x, filter) + bias), by the fastest kernel known for each shape.
 
@@ -62,12 +75,22 @@ class Conv1D:
             permute=self.permute, activation=activation, math=math, policy=policy,
             device="cpu" if device is None else str(device), name=name or "")
         self._handle = _library.Handle(self._options)
+        self._text = _call_text(
+            "Conv1D", (kernel_size, in_channels, out_channels, self._dtype),
+            {"stride": (stride, 1), "padding": (padding, 0), "dilation": (dilation, 1),
+             "num_groups": (num_groups, 1), "device": (device, None),
+             "has_bias": (bool(has_bias), False), "permute": (self.permute, False),
+             "name": (name, None), "activation": (activation, "none"), "math": (math, "ieee"),
+             "policy": (policy, "nearest_or_heuristic")})
         prefix = f"{name}." if name else ""
         inner = (in_channels // num_groups,)
         shape = ((out_channels, *inner, kernel_size) if self.permute
                  else (kernel_size, *inner, out_channels))
         self.filter = Weight(f"{prefix}weight", self._dtype, shape)
         self.bias = Weight(f"{prefix}bias", self._dtype, (out_channels,)) if has_bias else None
+
+    def __repr__(self):
+        return self._text
 
     @property
     def device(self):
@@ -131,7 +154,8 @@ class Conv1D:
         if weight is None:
             return None
         if weight.name not in state:
-            raise Error(f"there is no array named {weight.name} among the weights")
+            raise Error(f"there is no array named {weight.name} among the weights, which are: "
+                        f"{_listed(state)}")
         found = self._checked(_arrays.borrow(state[weight.name], weight.name), weight.name, "cpu")
         if found.shape != weight.shape:
             raise Error(f"{weight.name} has the shape {found.shape}; it must be {weight.shape}")
