@@ -3,7 +3,9 @@
 #include <cstdio>
 #include <iostream>
 #include <new>
+#include <string>
 #include <system_error>
+#include <vector>
 
 #include "generator/compiler.hpp"
 #include "kernels/error.hpp"
@@ -30,6 +32,23 @@ std::string version_text() {
       nvrtc_text());
 }
 
+/// What is wrong with a command line, by the command that it came to.
+std::string usage_error(const CLI::App* at, const CLI::Error& error) {
+  std::string command = at->get_name();
+  while (!at->get_subcommands().empty()) {
+    at = at->get_subcommands().front();
+    command += " " + at->get_name();
+  }
+  const std::vector<std::string> unknown = at->remaining();
+  const bool no_command = !convtune::cli::listed_commands(*at).empty() && !unknown.empty() &&
+                          !unknown.front().starts_with('-');
+  if (no_command) {
+    return fmt::format("convtune: there is no command {} {}; {} --help lists those there are\n",
+                       command, unknown.front(), command);
+  }
+  return fmt::format("convtune: {}; see {} --help\n", error.what(), command);
+}
+
 int output_failed() {
   convtune::say("convtune: standard output could not be written; check where it goes");
   return static_cast<int>(convtune::Status::storage);
@@ -43,14 +62,7 @@ int main(int argc, char** argv) {
   CLI::App app("Autotuner, kernel generator and run-time library for Conv1D", "convtune");
   app.set_version_flag("--version", version_text, "What this program was built from and with");
   app.require_subcommand(0, 1);
-  app.failure_message([](const CLI::App* at, const CLI::Error& error) {
-    std::string command = at->get_name();
-    while (!at->get_subcommands().empty()) {
-      at = at->get_subcommands().front();
-      command += " " + at->get_name();
-    }
-    return fmt::format("convtune: {}; see {} --help\n", error.what(), command);
-  });
+  app.failure_message(usage_error);
   app.get_formatter()->column_width(36);
   app.footer(
       "Exit codes: 0 done, 1 a check failed, 2 usage or invalid problem, 3 no such device, driver\n"
