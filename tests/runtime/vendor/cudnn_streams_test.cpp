@@ -89,5 +89,10 @@ TEST_F(CudnnStreams, HaveNoScratchIfTheEngineNeedsNone) {
   EXPECT_EQ(fake_driver::state().live_allocations, before);
 }
 
+TEST_F(CudnnStreams, SayWhatTheirWeightsTake) {
+  EXPECT_EQ(prepared()->bytes(), 8U * 16 * 3 * sizeof(float))
+      << "each shape has weights of its own, which bound how many are kept";
+}
+
 }  // namespace
 }  // namespace convtune
