@@ -67,6 +67,7 @@ void CalmRounds::doubt(Decision& decision, std::span<const Measurement> standing
   };
   if (std::erase_if(decision.tied, is_unlike) + std::erase_if(decision.beaten, is_better) > 0) {
     decision.settled = false;
+    decision.confidence = 0;  // the samples contradict each other
   }
 }
 

@@ -28,8 +28,9 @@ class CalmRounds {
   /// Adds the samples that were put aside.
   void add_others(std::span<Measurement> standing) const;
 
-  /// Makes guesses of what a decision calls tied or beaten where the best samples contradict: they
-  /// differ by over 2 %, or the loser's is the better one by rule.least_difference.
+  /// Makes guesses, with no confidence, of what a decision calls tied or beaten where the best
+  /// samples contradict: they differ by over 2 %, or the loser's is the better one by
+  /// rule.least_difference.
   void doubt(Decision& decision, std::span<const Measurement> standing,
              const DecisionRule& rule = {}) const;
 

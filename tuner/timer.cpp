@@ -21,11 +21,6 @@ std::byte* on_a_random_page(std::byte* memory) {
   return memory + alike * (random() % (spread / alike));
 }
 
-/// The first run after another candidate's finds the caches full of that one's data: it takes some
-/// microseconds more, which told apart what was alike by who ran before whom. Runs up to this long
-/// follow one that does not count.
-constexpr double short_seconds = 1e-3;
-
 class ClockTimer final : public Timer {
  public:
   explicit ClockTimer(Device& device) : device_(device) {}
@@ -41,8 +36,10 @@ class ClockTimer final : public Timer {
   }
 
   double seconds(const Executable& executable, int runs, Cache /*cache*/) override {
+    // The first run after another candidate's finds the caches full of that one's data: it takes
+    // some microseconds more, which told apart what was alike by who ran before whom.
     const double first = stretch(executable, 1);
-    if (runs == 1 && first > short_seconds) return first;
+    if (runs == 1 && first > short_run_seconds) return first;
     return stretch(executable, runs);
   }
 

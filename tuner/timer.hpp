@@ -26,6 +26,9 @@ class Timer {
   virtual double seconds(const Executable& executable, int runs, Cache cache) = 0;
 };
 
+/// Runs on a CPU up to this long follow one that does not count.
+inline constexpr double short_run_seconds = 1e-3;
+
 /// The timer that fits the device: a monotonic clock on the CPU, where consecutive runs find the
 /// caches as they left them, whatever is asked for, and short ones follow one that does not count;
 /// events around a graph of launches on a GPU.

@@ -220,7 +220,8 @@ std::vector<Entrant> prepare_all(Device& device, const TrialRequest& request,
 double sample_seconds(double run_seconds, DeviceKind kind) {
   const Sampling sampling = sampling_of(kind);
   const double stretch = std::max(run_seconds, sampling.stretch_seconds);
-  return stretch *
+  const bool is_led = kind == DeviceKind::cpu && run_seconds <= short_run_seconds;
+  return (stretch + (is_led ? run_seconds : 0)) *
          std::clamp<double>(std::ceil(long_sample_seconds / stretch), 1, sampling.stretches);
 }
 

@@ -6,7 +6,6 @@
 #define CONVTUNE_CPU_DIRECT_TILE_INL
 #endif
 
-#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include <algorithm>

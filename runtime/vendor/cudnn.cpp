@@ -105,11 +105,12 @@ class CudnnExecutable final : public Executable {
     plan_ = make_plan(p, engine, handle_->get());
     const std::vector<std::byte> packed = packed_weights(p, weight);
     weight_ = uploaded(packed.data(), packed.size());
-    weight_bytes_ = packed.size();
     if (p.has_bias)
       bias_ = uploaded(bias, static_cast<std::size_t>(p.out_channels) * size_of(p.dtype));
-    scratch_.emplace(context_, static_cast<std::size_t>(
-                                   plan_.get_int(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE)));
+    const auto scratch_bytes =
+        static_cast<std::size_t>(plan_.get_int(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE));
+    scratch_.emplace(context_, scratch_bytes);
+    bytes_ = packed.size() + scratch_bytes;  // of one stream
   }
 
   ~CudnnExecutable() override {
@@ -137,7 +138,7 @@ class CudnnExecutable final : public Executable {
   }
 
   std::size_t alignment() const override { return CudnnGraph::alignment; }
-  std::size_t bytes() const override { return weight_bytes_; }
+  std::size_t bytes() const override { return bytes_; }
 
  private:
   struct Arrays {
@@ -173,7 +174,7 @@ class CudnnExecutable final : public Executable {
   std::shared_ptr<Handle> handle_;
   CudnnDescriptor plan_{CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR};
   CudaMemory weight_, bias_;
-  std::size_t weight_bytes_ = 0;
+  std::size_t bytes_ = 0;
   mutable std::optional<Scratch> scratch_;
   // Of the last run, kept so that the next with the same arrays makes nothing anew.
   mutable Arrays arrays_;

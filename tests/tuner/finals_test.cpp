@@ -219,6 +219,7 @@ TEST(PlayFinals, AreNotOverWhileTheirWinnerWasSlowerThanALoserAtBest) {
       play_finals(worker, problem, {measured("a{}", 1), measured("b{}", 0.95)}, 100, {});
   EXPECT_EQ(finals.decision.winner, 0U);
   EXPECT_THAT(finals.decision.beaten, testing::IsEmpty()) << "it once took 0.94";
+  EXPECT_LT(finals.decision.confidence, 0.99) << "b{} is no more than guessed to be slower";
   EXPECT_GE(finals.standing[1].samples.size(), 1280U);
 }
 

@@ -88,10 +88,10 @@ class Conv1d {
 
   /// Does all that is slow for a shape: chooses a plan, packs the weights, compiles and loads. What
   /// has been prepared here stays so; of shapes that run() had to prepare itself, the 64 used last
-  /// do, and up to 4,096 as long as their packed weights have at most 64 MiB. Shapes of nearly one
-  /// size (batch and output length within 19 %, length aligned alike) share one choice of a plan,
-  /// unless one is tuned for them or the cost model expects them to lose more than 10 % by it.
-  /// `alignment` is what x and y will have at least, in bytes.
+  /// do, and up to 4,096 as long as their packed weights, and the scratch memory of cuDNN's, have
+  /// at most 64 MiB. Shapes of nearly one size (batch and output length within 19 %, length aligned
+  /// alike) share one choice of a plan, unless one is tuned for them or the cost model expects them
+  /// to lose more than 10 % by it. `alignment` is what x and y will have at least, in bytes.
   void prepare(std::int64_t batch, std::int64_t length, std::size_t alignment = 16) const;
 
   /// Computes y from x, both packed and in the memory of device(). Pointers aligned to their

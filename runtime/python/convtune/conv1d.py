@@ -78,7 +78,7 @@ class Conv1D:
         self._text = _call_text(
             "Conv1D", (kernel_size, in_channels, out_channels, self._dtype),
             {"stride": (stride, 1), "padding": (padding, 0), "dilation": (dilation, 1),
-             "num_groups": (num_groups, 1), "device": (device, None),
+             "num_groups": (num_groups, 1), "device": (device and str(device), None),
              "has_bias": (bool(has_bias), False), "permute": (self.permute, False),
              "name": (name, None), "activation": (activation, "none"), "math": (math, "ieee"),
              "policy": (policy, "nearest_or_heuristic")})
