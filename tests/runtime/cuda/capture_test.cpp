@@ -89,6 +89,7 @@ TEST_F(CaptureTest, OfAPreparedShapeIsReplayedOnWhatLiesInXThen) {
     data.expect_right(y);
   }
   driver_.cuGraphExecDestroy(instance);
+  driver_.cuStreamDestroy(stream);
 }
 
 class CudaModuleTest : public CaptureTest {};
