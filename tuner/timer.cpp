@@ -15,6 +15,7 @@ constexpr std::size_t alike = 4096;
 /// On some pages of the machine's memory, by chance, a candidate takes up to 30 % longer and
 /// another does not: x and y lie on others each time, among so many bytes.
 constexpr std::size_t spread = std::size_t{1} << 20;
+static_assert(2 * spread + alike <= placement_bytes);
 
 std::byte* on_a_random_page(std::byte* memory) {
   thread_local std::minstd_rand random;

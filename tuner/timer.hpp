@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 
@@ -28,6 +29,9 @@ class Timer {
 
 /// Runs on a CPU up to this long follow one that does not count.
 inline constexpr double short_run_seconds = 1e-3;
+
+/// Bytes beside x and y that the CPU's timer takes, to place them among.
+inline constexpr std::int64_t placement_bytes = std::int64_t{3} << 20;
 
 /// The timer that fits the device: a monotonic clock on the CPU, where consecutive runs find the
 /// caches as they left them, whatever is asked for, and short ones follow one that does not count;
