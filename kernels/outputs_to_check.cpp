@@ -1,7 +1,6 @@
 #include "kernels/outputs_to_check.hpp"
 
 #include <algorithm>
-#include <array>
 #include <numeric>
 #include <random>
 
@@ -33,12 +32,19 @@ struct Edge {
   }
 };
 
+/// Of a box, what lies in one batch row.
+Box row_of(Box box, std::int64_t row) {
+  box.first.batch = row;
+  box.last.batch = row + 1;
+  return box;
+}
+
 Box all_outputs(const Problem& problem) {
   return {.first = {}, .last = {problem.batch, output_length(problem), problem.out_channels}};
 }
 
 /// The borders and tails of y, as outputs_to_check() names them.
-std::array<Edge, 5> edges_of(const Problem& problem) {
+std::vector<Edge> edges_of(const Problem& problem) {
   constexpr std::int64_t tail = 128;
   const std::int64_t length = output_length(problem);
   const auto ceil_div = [](std::int64_t a, std::int64_t b) { return a / b + (a % b != 0 ? 1 : 0); };
@@ -57,16 +63,23 @@ std::array<Edge, 5> edges_of(const Problem& problem) {
   positions.first.position = std::max<std::int64_t>(0, length - tail);
   Box channels = all;
   channels.first.channel = std::max<std::int64_t>(0, problem.out_channels - tail);
-  Box batch = all;
-  batch.first.batch = problem.batch - 1;
 
   const std::int64_t n = products_per_output(problem);
   const std::int64_t of_border =
-      std::clamp(most_multiply_adds_checked_whole / n, outputs_drawn, std::int64_t{1} << 20);
+      std::clamp(most_multiply_adds_of_a_border / n, outputs_drawn, std::int64_t{1} << 23);
   const std::int64_t of_tail =
       std::clamp(most_multiply_adds_of_a_tail / n, outputs_drawn, std::int64_t{1} << 17);
-  return {Edge{left, of_border}, Edge{right, of_border}, Edge{positions, of_tail},
-          Edge{channels, of_tail}, Edge{batch, of_tail}};
+  std::vector<Edge> edges = {{row_of(positions, problem.batch - 1), of_border},
+                             {positions, of_tail},
+                             {channels, of_tail},
+                             {row_of(all, problem.batch - 1), of_tail}};
+  for (const Edge& border : {Edge{left, of_border}, Edge{right, of_border}}) {
+    edges.push_back(border);
+    if (border.is_whole()) continue;
+    edges.push_back({row_of(border.box, 0), of_border});
+    edges.push_back({row_of(border.box, problem.batch - 1), of_border});
+  }
+  return edges;
 }
 
 /// Output `i` of a box, channels fastest.

@@ -1,65 +1,97 @@
 #include "kernels/reference.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <numbers>
 
 #include "kernels/coordinates.hpp"
+#include "kernels/cpu/thread_pool.hpp"
 
 namespace convtune {
 namespace {
 
-/// An array as float32: itself, or a widened copy, so that no loop branches on the dtype.
-class WidenedArray {
- public:
-  WidenedArray(const void* array, DType dtype, std::int64_t elements) {
-    if (dtype == DType::float32) {
-      data_ = static_cast<const float*>(array);
-      return;
-    }
-    copy_.resize(static_cast<std::size_t>(elements));
-    for (std::int64_t i = 0; i < elements; ++i) {
-      copy_[static_cast<std::size_t>(i)] = load_element(array, dtype, i);
-    }
-    data_ = copy_.data();
-  }
-  const float* data() const { return data_; }
-
- private:
-  std::vector<float> copy_;
-  const float* data_ = nullptr;
+/// x as (N, G, L, Cin/G) and the weights as (Cout, K, Cin/G), in float32: what one output sums lies
+/// side by side.
+struct Operands {
+  std::vector<float> x;
+  std::vector<float> weight;
 };
 
-ReferenceValue before_activation(const Problem& problem, const float* x, const float* weight,
-                                 double bias, const Coordinates& out) {
-  const bool nlc = problem.layout == Layout::NLC;
-  const Coordinates x_step = strides(problem.layout, problem.length, problem.in_channels);
+Operands side_by_side(const Problem& problem, const void* x, const void* weight) {
   const std::int64_t depth = in_channels_per_group(problem);
-  const std::int64_t first_channel = out.channel / out_channels_per_group(problem) * depth;
-  const std::int64_t w_step = nlc ? problem.out_channels : problem.kernel_size;
-
-  // Eight sums side by side: one alone would wait out the latency of every addition.
-  std::array<ReferenceValue, 8> partials = {};
-  for (std::int64_t k = 0; k < problem.kernel_size; ++k) {
-    const std::int64_t position =
-        out.position * problem.stride + k * problem.dilation - problem.padding.left;
-    if (position < 0 || position >= problem.length) continue;
-    const float* x_k =
-        x + out.batch * x_step.batch + position * x_step.position + first_channel * x_step.channel;
-    const float* w_k = weight + (nlc ? k * depth * problem.out_channels + out.channel
-                                     : out.channel * depth * problem.kernel_size + k);
-    for (std::int64_t ci = 0; ci < depth; ++ci) {
-      const double product = double{x_k[ci * x_step.channel]} * double{w_k[ci * w_step]};
-      ReferenceValue& partial = partials[static_cast<std::size_t>((k + ci) % 8)];
-      partial.value += product;
-      partial.magnitude += std::abs(product);
+  const Coordinates step = strides(problem.layout, problem.length, problem.in_channels);
+  Operands operands;
+  operands.x.reserve(static_cast<std::size_t>(input_elements(problem)));
+  for (std::int64_t n = 0; n < problem.batch; ++n) {
+    for (std::int64_t group = 0; group < problem.num_groups; ++group) {
+      for (std::int64_t position = 0; position < problem.length; ++position) {
+        for (std::int64_t channel = group * depth; channel < (group + 1) * depth; ++channel) {
+          operands.x.push_back(
+              load_element(x, problem.dtype,
+                           n * step.batch + position * step.position + channel * step.channel));
+        }
+      }
     }
   }
-  ReferenceValue sum{.value = bias, .magnitude = std::abs(bias)};
-  for (const ReferenceValue& partial : partials) {
-    sum.value += partial.value;
-    sum.magnitude += partial.magnitude;
+  operands.weight.reserve(static_cast<std::size_t>(weight_elements(problem)));
+  for (std::int64_t out = 0; out < problem.out_channels; ++out) {
+    for (std::int64_t k = 0; k < problem.kernel_size; ++k) {
+      for (std::int64_t in = 0; in < depth; ++in) {
+        operands.weight.push_back(
+            load_element(weight, problem.dtype, weight_index(problem, k, in, out)));
+      }
+    }
   }
+  return operands;
+}
+
+/// Sums side by side: one alone would wait out the latency of every addition.
+struct Sums {
+  static constexpr std::int64_t lanes = 16;
+  std::array<double, lanes> value = {};
+  std::array<double, lanes> magnitude = {};
+
+  void add(float x, float weight, std::int64_t lane) {
+    const double product = double{x} * double{weight};
+    value[static_cast<std::size_t>(lane)] += product;
+    magnitude[static_cast<std::size_t>(lane)] += std::abs(product);
+  }
+
+  /// Σ x[i]·weight[i], `lane` that of the first product left over by whole rows of lanes.
+  void add(const float* x, const float* weight, std::int64_t count, std::int64_t lane) {
+    std::int64_t i = 0;
+    for (; i + lanes <= count; i += lanes) {
+      for (std::int64_t j = 0; j < lanes; ++j) add(x[i + j], weight[i + j], j);
+    }
+    for (; i < count; ++i) add(x[i], weight[i], lane++ % lanes);
+  }
+};
+
+ReferenceValue before_activation(const Problem& problem, const Operands& operands, double bias,
+                                 const Coordinates& out) {
+  const std::int64_t depth = in_channels_per_group(problem);
+  const std::int64_t group = out.channel / out_channels_per_group(problem);
+  const float* x =
+      operands.x.data() + (out.batch * problem.num_groups + group) * problem.length * depth;
+  const float* weight = operands.weight.data() + out.channel * problem.kernel_size * depth;
+
+  const auto position = [&](std::int64_t tap) {
+    return out.position * problem.stride + tap * problem.dilation - problem.padding.left;
+  };
+  std::int64_t first = 0;
+  while (first < problem.kernel_size && position(first) < 0) ++first;
+  std::int64_t last = problem.kernel_size;
+  while (last > first && position(last - 1) >= problem.length) --last;
+
+  Sums sums;
+  const std::int64_t taps_side_by_side = problem.dilation == 1 ? last - first : 1;
+  for (std::int64_t k = first; k < last; k += taps_side_by_side) {
+    sums.add(x + position(k) * depth, weight + k * depth, taps_side_by_side * depth, k);
+  }
+  ReferenceValue sum{.value = bias, .magnitude = std::abs(bias)};
+  for (const double value : sums.value) sum.value += value;
+  for (const double magnitude : sums.magnitude) sum.magnitude += magnitude;
   return sum;
 }
 
@@ -87,18 +119,27 @@ double activate(Activation activation, double value) {
 
 std::vector<ReferenceValue> reference_at(const Problem& problem, const void* x, const void* weight,
                                          const void* bias, std::span<const std::int64_t> indices) {
-  const WidenedArray wide_x(x, problem.dtype, input_elements(problem));
-  const WidenedArray wide_weight(weight, problem.dtype, weight_elements(problem));
-  std::vector<ReferenceValue> values;
-  values.reserve(indices.size());
-  for (const std::int64_t index : indices) {
-    const Coordinates out = output_at(problem, index);
+  const Operands operands = side_by_side(problem, x, weight);
+  std::vector<ReferenceValue> values(indices.size());
+  const auto compute = [&](std::size_t i) {
+    const Coordinates out = output_at(problem, indices[i]);
     const double start =
         bias == nullptr ? 0 : double{load_element(bias, problem.dtype, out.channel)};
-    ReferenceValue sum = before_activation(problem, wide_x.data(), wide_weight.data(), start, out);
-    sum.value = activate(problem.activation, sum.value);
-    values.push_back(sum);
-  }
+    values[i] = before_activation(problem, operands, start, out);
+    values[i].value = activate(problem.activation, values[i].value);
+  };
+
+  constexpr std::int64_t outputs_of_a_task = 64;
+  const auto outputs = static_cast<std::int64_t>(indices.size());
+  const std::int64_t operations = outputs * products_per_output(problem);
+  const bool is_short = operations < 100 * ThreadPool::work_of_a_thread;
+  ThreadPool threads(is_short ? 1 : default_threads());
+  const std::int64_t tasks = (outputs + outputs_of_a_task - 1) / outputs_of_a_task;
+  threads.parallel_for(tasks, operations, [&](std::int64_t task) {
+    const std::int64_t first = task * outputs_of_a_task;
+    const std::int64_t last = std::min(outputs, first + outputs_of_a_task);
+    for (std::int64_t i = first; i < last; ++i) compute(static_cast<std::size_t>(i));
+  });
   return values;
 }
 

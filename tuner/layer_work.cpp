@@ -13,7 +13,7 @@ namespace convtune {
 namespace {
 
 // Seconds as they were seen on two threads of a server. Eta corrects what they have in common.
-constexpr double oracle_multiply_add = 1.5e-9;
+constexpr double oracle_multiply_add = 0.4e-9;
 constexpr double random_element = 5e-9;
 constexpr double copied_byte = 1e-9;
 constexpr double checked_output = 20e-9;

@@ -62,7 +62,7 @@ Workload make_workload(const Problem& problem, std::uint64_t seed) {
 
 std::int64_t workload_bytes(const Problem& problem) {
   const auto element = static_cast<std::int64_t>(size_of(problem.dtype));
-  constexpr std::int64_t oracle_element = sizeof(double);
+  constexpr std::int64_t oracle_element = sizeof(float);
   constexpr std::int64_t checked_bytes = sizeof(std::int64_t) + sizeof(ReferenceValue);
   const Checked bytes = Checked(input_elements(problem)) * (5 * element + oracle_element) +
                         Checked(weight_elements(problem)) * (4 * element + oracle_element) +

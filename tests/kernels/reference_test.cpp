@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -56,6 +57,23 @@ TEST(Reference, MagnitudeIsTheSumOfAbsoluteProductsAndBias) {
   ASSERT_EQ(values.size(), 1);
   EXPECT_EQ(values[0].value, -9 + 5 - 12 - 21 + 32);
   EXPECT_EQ(values[0].magnitude, 9 + 5 + 12 + 21 + 32);
+}
+
+// Large enough for several threads.
+TEST(Reference, OfOnesIsHowManyProductsLieInsideX) {
+  const Problem problem{.length = 2000,
+                        .in_channels = 64,
+                        .out_channels = 64,
+                        .kernel_size = 5,
+                        .padding = {.left = 2, .right = 2}};
+  const std::vector<float> x(static_cast<std::size_t>(input_elements(problem)), 1);
+  const std::vector<float> weight(static_cast<std::size_t>(weight_elements(problem)), 1);
+  const auto values = reference_at(problem, x.data(), weight.data(), nullptr, all_outputs(problem));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const auto position = static_cast<std::int64_t>(i) / problem.out_channels;
+    const std::int64_t from_an_end = std::min(position, problem.length - 1 - position);
+    ASSERT_EQ(values[i].value, 64 * (3 + std::min<std::int64_t>(from_an_end, 2))) << i;
+  }
 }
 
 TEST(Reference, AnswersInTheOrderAskedFor) {
