@@ -101,13 +101,14 @@ def describe(problem):
 def differences(problems):
     """For each of the problems what sets it apart from the others: "float16", "length 300"."""
     complete = [{**_DEFAULTS, **p} for p in problems]
-    named = {"dtype": "", "math": "", "layout": "", "activation": "", "batch": "batch ", "length": "length "}
+    named = {"dtype": "", "math": "", "layout": "", "activation": "",
+             "batch": "batch ", "length": "length "}
     telling = [key for key in named if len({p.get(key) for p in complete}) > 1]
     return [" ".join(f"{named[key]}{p.get(key)}" for key in telling) for p in complete]
 
 
 def shell(command, problem, **options):
-    """A shell line that runs `convtune command` on the problem; an option that is True is a flag."""
+    """A shell line to run `convtune command` on the problem; an option that is True is a flag."""
     flags = "".join(f" --{name}" + ("" if value is True else f" {shlex.quote(str(value))}")
                     for name, value in options.items())
     return f"convtune {command} --problem {shlex.quote(essential(problem))}{flags}"
