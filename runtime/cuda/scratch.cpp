@@ -75,8 +75,8 @@ Scratch::Place Scratch::of_stream(CUstream stream) {
   return longest_ago;
 }
 
-CUdeviceptr Scratch::begin(CUstream stream) {
-  if (bytes_ == 0) return 0;
+Scratch::Piece* Scratch::piece_for(CUstream stream) {
+  if (bytes_ == 0) return nullptr;
   const Driver& driver = context_->driver;
   User user;
   check(driver, driver.cuStreamGetId(stream, &user.stream), "cuStreamGetId");
@@ -95,13 +95,16 @@ CUdeviceptr Scratch::begin(CUstream stream) {
     piece->user = user;
   }
   pieces_.splice(pieces_.begin(), pieces_, piece);
-  return piece->memory.get();
+  return &*piece;
 }
 
-void Scratch::end(CUstream stream) {
-  if (bytes_ == 0 || pieces_.front().user->capture != 0) return;
-  const Driver& driver = context_->driver;
-  check(driver, driver.cuEventRecord(pieces_.front().ended.get(), stream), "cuEventRecord");
+Scratch::Loan::Loan(Scratch& scratch, CUstream stream)
+    : scratch_(scratch), stream_(stream), piece_(scratch.piece_for(stream)) {}
+
+Scratch::Loan::~Loan() {
+  if (piece_ == nullptr || piece_->user->capture != 0) return;
+  // The driver refuses only after a fault, and whoever calls next is told of that.
+  scratch_.context_->driver.cuEventRecord(piece_->ended.get(), stream_);
 }
 
 }  // namespace convtune

@@ -16,16 +16,11 @@ class Scratch {
  public:
   static constexpr std::size_t most_streams = 4;
 
-  /// Makes the first piece. If `bytes` is 0, neither this nor anything below asks the driver for
-  /// anything. All throw as check() does.
+  /// Makes the first piece. If `bytes` is 0, neither this nor a loan asks the driver for anything.
+  /// Throws as check() does.
   Scratch(std::shared_ptr<const CudaContext> context, std::size_t bytes);
 
-  /// The piece for what will be started on `stream` until ended(), in the scratch's context: 256
-  /// bytes aligned, or 0 if there are no bytes.
-  CUdeviceptr begin(CUstream stream);
-
-  /// After the run has been started on that stream.
-  void end(CUstream stream);
+  class Loan;
 
  private:
   /// A stream, or a stream of a capture, by numbers that the driver never gives twice.
@@ -45,10 +40,30 @@ class Scratch {
   Place make();
   Place free_piece();
   Place of_stream(CUstream stream);
+  Piece* piece_for(CUstream stream);
 
   std::shared_ptr<const CudaContext> context_;
   std::size_t bytes_;
   std::list<Piece> pieces_;  ///< the one used last in front
+};
+
+/// A piece, lent to what is started on a stream while this lives, in the scratch's context: whoever
+/// gets the piece next waits for that, and if an exception ends the loan, for what was started.
+class Scratch::Loan {
+ public:
+  /// Throws as check() does.
+  Loan(Scratch& scratch, CUstream stream);
+  ~Loan();
+  Loan(const Loan&) = delete;
+  Loan& operator=(const Loan&) = delete;
+
+  /// 256 bytes aligned, or 0 if there are no bytes.
+  CUdeviceptr memory() const { return piece_ == nullptr ? 0 : piece_->memory.get(); }
+
+ private:
+  const Scratch& scratch_;
+  CUstream stream_;
+  const Piece* piece_;
 };
 
 }  // namespace convtune

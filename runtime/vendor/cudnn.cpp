@@ -127,14 +127,13 @@ class CudnnExecutable final : public Executable {
     const CudnnApi& api = cudnn_api();
     check_cudnn(api.set_stream(handle_->get(), static_cast<cudaStream_t>(stream)),
                 "setting the stream");
-    const Arrays arrays = {
-        .x = x, .y = y, .scratch = scratch_->begin(static_cast<CUstream>(stream))};
+    const Scratch::Loan scratch(*scratch_, static_cast<CUstream>(stream));
+    const Arrays arrays = {.x = x, .y = y, .scratch = scratch.memory()};
     if (arrays != arrays_) {
       arguments_ = arguments(arrays);
       arrays_ = arrays;
     }
     check_cudnn(api.execute(handle_->get(), plan_.get(), arguments_->get()), "running a plan");
-    scratch_->end(static_cast<CUstream>(stream));
   }
 
   std::size_t alignment() const override { return CudnnGraph::alignment; }

@@ -38,11 +38,10 @@ class ScratchTest : public testing::Test {
 
   /// The piece of a run, which is in full use then.
   CUdeviceptr run(CUstream on) {
-    const CUdeviceptr piece = scratch().begin(on);
-    EXPECT_EQ(piece % 256, 0);
-    driver_.cuMemsetD8Async(piece, 1, 1000, on);
-    scratch().end(on);
-    return piece;
+    const Scratch::Loan piece(scratch(), on);
+    EXPECT_EQ(piece.memory() % 256, 0);
+    driver_.cuMemsetD8Async(piece.memory(), 1, 1000, on);
+    return piece.memory();
   }
 
   /// An instance of what `runs` starts on a captured stream.
@@ -158,8 +157,7 @@ TEST_F(ScratchTest, SaysThatThereIsNoMemory) {
 
 TEST_F(ScratchTest, WithoutBytesAsksTheDriverNothing) {
   Scratch empty(nullptr, 0);  // no context, and so no driver
-  EXPECT_EQ(empty.begin(nullptr), 0);
-  empty.end(nullptr);
+  EXPECT_EQ(Scratch::Loan(empty, nullptr).memory(), 0);
 }
 
 }  // namespace

@@ -6,8 +6,10 @@
 #include <cstdlib>
 #include <set>
 
+#include "kernels/error.hpp"
 #include "runtime/cuda/context.hpp"
 #include "runtime/cuda/cuda_device.hpp"
+#include "runtime/cuda/scratch.hpp"
 #include "runtime/vendor/cudnn.hpp"
 #include "tests/runtime/cuda/fake_driver.hpp"
 #include "tests/runtime/vendor/fake_cudnn.hpp"
@@ -15,6 +17,7 @@
 namespace convtune {
 namespace {
 
+using testing::ElementsAre;
 using testing::SizeIs;
 
 class CudnnStreams : public testing::Test {
@@ -77,6 +80,19 @@ TEST_F(CudnnStreams, MayBeCapturedBesideRunsAndOtherGraphs) {
   }
   EXPECT_THAT(scratch_of_all_runs(), SizeIs(3));
   for (CUgraphExec graph : graphs) driver_.cuGraphExecDestroy(graph);
+}
+
+// What it has started of the plan by then uses the scratch memory all the same.
+TEST_F(CudnnStreams, WaitForARunThatFailed) {
+  const auto executable = prepared();
+  std::vector<CudaStream> streams;
+  for (std::size_t i = 0; i <= Scratch::most_streams; ++i) streams.push_back(stream());
+  cudnn_->answer = CUDNN_STATUS_EXECUTION_FAILED;
+  EXPECT_THROW(executable->run(x_, y_, streams[0].get()), Error);
+  for (std::size_t i = 1; i < streams.size(); ++i) executable->run(x_, y_, streams[i].get());
+  EXPECT_EQ(cudnn_->runs.back().scratch, cudnn_->runs.front().scratch);
+  EXPECT_THAT(fake_driver::state().waits,
+              ElementsAre(fake_driver::Wait{streams.back().get(), streams.front().get()}));
 }
 
 TEST_F(CudnnStreams, HaveNoScratchIfTheEngineNeedsNone) {

@@ -17,6 +17,7 @@ struct Run {
 struct State {
   std::int64_t scratch_bytes = 1000;  ///< that plans ask for
   std::vector<Run> runs = {};
+  cudnnStatus_t answer = CUDNN_STATUS_SUCCESS;  ///< to the next of them
 };
 
 /// The library's, by `fake_cudnn_state`.
