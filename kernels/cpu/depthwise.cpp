@@ -100,12 +100,14 @@ Cost cost(const Problem& problem, const Config&) {
 
 void pack(DepthwisePlan& plan, const void* weight, const void* bias) {
   const Problem& p = plan.problem;
-  plan.weights = zeroed_floats(p.kernel_size * plan.padded_channels);
-  plan.bias = zeroed_floats(plan.padded_channels);
+  const std::int64_t tile_c = plan.config.tile_c;
+  const std::int64_t padded_channels = round_up(p.out_channels, tile_c);
+  plan.weights = zeroed_floats(p.kernel_size * padded_channels);
+  plan.bias = zeroed_floats(padded_channels);
   for (std::int64_t c = 0; c < p.out_channels; ++c) {
     if (bias != nullptr) plan.bias[c] = load_element(bias, p.dtype, c);
     for (std::int64_t k = 0; k < p.kernel_size; ++k) {
-      plan.weights[k * plan.padded_channels + c] =
+      plan.weights[(c / tile_c * p.kernel_size + k) * tile_c + c % tile_c] =
           load_element(weight, p.dtype, weight_index(p, k, 0, c));
     }
   }
@@ -125,7 +127,6 @@ std::shared_ptr<const void> prepare(const Problem& problem, const Config& config
   }
   plan->length_out = output_length(problem);
   plan->multiplier = out_channels_per_group(problem);
-  plan->padded_channels = round_up(problem.out_channels, plan->config.tile_c);
   plan->blocks_l = ceil_div(plan->length_out, plan->config.block_l);
   plan->blocks_c = ceil_div(problem.out_channels, plan->config.block_c);
   for (std::int64_t i = 0; i < plan->multiplier + plan->config.tile_c; ++i) {

@@ -22,16 +22,15 @@ struct DepthwiseConfig {
 /// Most elements of a task's x, and of its y, in NCL: both are turned on its stack.
 inline constexpr std::int64_t depthwise_max_turned = 6144;
 
-/// A problem made ready. Weights are [K][padded_channels], bias is [padded_channels]; what pads
-/// them is 0.
+/// A problem made ready. Weights are [channels / tile_c][K][tile_c], so that those of a tile lie
+/// side by side, bias is [channels], the channels rounded up to tile_c; what pads them is 0.
 struct DepthwisePlan {
   using Task = void (*)(const DepthwisePlan&, const void* x, void* y, std::int64_t task);
 
   Problem problem;
   DepthwiseConfig config;
   std::int64_t length_out = 0;
-  std::int64_t multiplier = 0;       ///< output channels of one input channel
-  std::int64_t padded_channels = 0;  ///< round_up(Cout, tile_c)
+  std::int64_t multiplier = 0;  ///< output channels of one input channel
   std::int64_t blocks_l = 0, blocks_c = 0;
   PackedFloats weights, bias;
   std::vector<std::int32_t> inputs;  ///< i / multiplier

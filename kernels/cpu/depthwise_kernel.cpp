@@ -112,6 +112,11 @@ HWY_INLINE void store_tile(const DepthwisePlan& plan, const Block<T>& block, std
   store_rows<T, lanes, vectors>(block, p.activation, left, rows, y, in_row);
 }
 
+// Of the tile of channels from c on, tap by tap.
+inline const float* weights_from(const DepthwisePlan& plan, std::int64_t c) {
+  return plan.weights.get() + c * plan.problem.kernel_size;
+}
+
 // A tile of y: `rows` positions from t. Of the taps `any` that some row may read, `all` are those
 // that every row may.
 struct TileRows {
@@ -142,11 +147,12 @@ void sum_tile(const DepthwisePlan& plan, const Block<T>& block, const TileRows& 
     sums[0][v] = hn::LoadU(d, plan.bias.get() + c + v * lanes);
     for (int row = 1; row < rows; ++row) sums[row][v] = sums[0][v];
   }
+  const float* weights = weights_from(plan, c);
   const auto add = [&](std::int64_t k, auto at_border) HWY_ATTR {
     const std::int64_t first = window_start(p, tile.t) + k * p.dilation;
     const T* position = block.x + first * block.x_step;
     for (int v = 0; v < vectors; ++v) {
-      const V w = hn::LoadU(d, plan.weights.get() + k * plan.padded_channels + c + v * lanes);
+      const V w = hn::LoadU(d, weights + (k * vectors + v) * lanes);
       for (int row = 0; row < rows; ++row) {
         if (at_border && !is_inside(p, first + row * p.stride)) continue;
         const T* at = position + row * p.stride * block.x_step;
@@ -204,46 +210,83 @@ void sum_rows(const DepthwisePlan& plan, const Block<T>& block, std::int64_t t) 
   }
 }
 
-// The same where all rows may read all taps, in whole vectors, and y has one channel for each of x.
-// So it is with most tiles, and they take hardly longer than seeing to more would.
-template <class T, std::size_t lanes, int vectors, int rows>
-void sum_inside(const DepthwisePlan& plan, const Block<T>& block, std::int64_t t) {
-  using V = hn::Vec<Floats<lanes>>;
+// Adds to the sums of `rows` neighbouring positions all that their windows, of stride and dilation
+// 1 and at least as many taps, share: row j of x, read and widened once, is tap j - row of each.
+template <class T, std::size_t lanes, int rows, int vectors>
+HWY_INLINE void slide(const T* x, std::int64_t x_step, const float* weights, std::int64_t taps,
+                      hn::Vec<Floats<lanes>> (&sums)[rows][vectors]) {
+  constexpr Floats<lanes> d;
+  constexpr std::int64_t step = lanes;
+  const auto take = [&](std::int64_t j, int first, int last) HWY_ATTR {
+    for (int v = 0; v < vectors; ++v) {
+      const auto at = load(d, x + j * x_step + v * step);
+      CONVTUNE_UNROLL
+      for (int row = first; row < last; ++row) {
+        const float* w = weights + ((j - row) * vectors + v) * step;
+        sums[row][v] = hn::MulAdd(at, hn::LoadU(d, w), sums[row][v]);
+      }
+    }
+  };
+  CONVTUNE_UNROLL
+  for (int j = 0; j < rows - 1; ++j) take(j, 0, j + 1);
+  for (std::int64_t j = rows - 1; j < taps; ++j) take(j, 0, rows);
+  CONVTUNE_UNROLL
+  for (int j = 0; j < rows - 1; ++j) take(taps + j, j + 1, rows);
+}
+
+// Adds to the sums of `rows` positions their windows, tap by tap: from one tap to the next it is
+// tap_step elements, from one position's to the next one's row_step.
+template <class T, std::size_t lanes, int rows, int vectors>
+HWY_INLINE void add_taps(const T* from, std::int64_t row_step, std::int64_t tap_step,
+                         const float* weights, std::int64_t taps,
+                         hn::Vec<Floats<lanes>> (&sums)[rows][vectors]) {
   constexpr Floats<lanes> d;
   constexpr std::int64_t step = lanes;
   constexpr int based = std::min(4, rows);  // a register for each row's step would be too many
   constexpr int bases = rows / based;
+  const T* x[bases];
+  for (std::int64_t i = 0; i < bases; ++i) x[i] = from + i * based * row_step;
+  for (std::int64_t k = 0; k < taps; ++k, weights += vectors * step) {
+    hn::Vec<Floats<lanes>> w[vectors];
+    for (int v = 0; v < vectors; ++v) w[v] = hn::LoadU(d, weights + v * step);
+    for (int row = 0; row < rows; ++row) {
+      const T* at = x[row / based] + row % based * row_step;
+      for (int v = 0; v < vectors; ++v) {
+        sums[row][v] = hn::MulAdd(load(d, at + v * step), w[v], sums[row][v]);
+      }
+    }
+    for (int i = 0; i < bases; ++i) x[i] += tap_step;
+  }
+}
+
+// The same as sum_rows() where all rows may read all taps, in whole vectors, and y has one channel
+// for each of x. So it is with most tiles, and they take hardly longer than seeing to more would.
+template <class T, std::size_t lanes, int vectors, int rows>
+void sum_inside(const DepthwisePlan& plan, const Block<T>& block, std::int64_t t) {
+  constexpr Floats<lanes> d;
+  constexpr std::int64_t step = lanes;
   const Problem& p = plan.problem;
   const std::int64_t first = window_start(p, t);
   const std::int64_t row_step = p.stride * block.x_step;
   const std::int64_t last = first + (rows - 1) * p.stride + (p.kernel_size - 1) * p.dilation;
   const bool more = last + rows * p.stride < p.length;
+  const bool slides = rows > 1 && p.kernel_size >= rows && p.stride == 1 && p.dilation == 1;
   for (std::int64_t c = block.first_c; c < block.last_c; c += vectors * step) {
-    const T* x[bases];
-    for (std::int64_t i = 0; i < bases; ++i) {
-      x[i] = block.x + first * block.x_step + (c - block.x_channel) + i * based * row_step;
-    }
-    const float* w = plan.weights.get() + c;
+    const T* x = block.x + first * block.x_step + (c - block.x_channel);
     if (more) {
-      prefetch_rows<rows>(x[0] + (last - first) * block.x_step + rows * row_step, row_step,
+      prefetch_rows<rows>(x + (last - first) * block.x_step + rows * row_step, row_step,
                           vectors * step);
     }
-    V sums[rows][vectors];
+    hn::Vec<Floats<lanes>> sums[rows][vectors];
     for (int v = 0; v < vectors; ++v) {
       sums[0][v] = hn::LoadU(d, plan.bias.get() + c + v * step);
       for (int row = 1; row < rows; ++row) sums[row][v] = sums[0][v];
     }
-    for (std::int64_t k = 0; k < p.kernel_size; ++k) {
-      V weights[vectors];
-      for (int v = 0; v < vectors; ++v) weights[v] = hn::LoadU(d, w + v * step);
-      for (int row = 0; row < rows; ++row) {
-        const T* at = x[row / based] + row % based * row_step;
-        for (int v = 0; v < vectors; ++v) {
-          sums[row][v] = hn::MulAdd(load(d, at + v * step), weights[v], sums[row][v]);
-        }
-      }
-      for (int i = 0; i < bases; ++i) x[i] += p.dilation * block.x_step;
-      w += plan.padded_channels;
+    const float* weights = weights_from(plan, c);
+    if (slides) {
+      slide<T, lanes>(x, block.x_step, weights, p.kernel_size, sums);
+    } else {
+      add_taps<T, lanes>(x, row_step, p.dilation * block.x_step, weights, p.kernel_size, sums);
     }
     store_tile<T, lanes, vectors, rows>(plan, block, t, c, sums);
   }
