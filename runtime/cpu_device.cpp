@@ -127,7 +127,8 @@ class CpuDevice : public Device {
   void synchronize() override {}
 
   std::unique_ptr<Executable> prepare(const Problem& problem, const Candidate& candidate,
-                                      const void* weight, const void* bias) override {
+                                      const void* weight, const void* bias,
+                                      std::string_view /*contents*/) override {
     if (candidate.family->cpu == nullptr) {
       throw Error(Status::failed,
                   fmt::format("{} was asked to run on the CPU; it is a family for {}",

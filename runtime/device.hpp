@@ -59,17 +59,11 @@ class Device {
   /// dtype and layout, bias null without one, neither kept. Throws Error{failed} if this candidate
   /// cannot be had here or the device is no longer usable(), Error{no_memory}, Error{unavailable}
   /// if it is lost to new processes too.
+  /// `contents` may be a name of what the arrays hold that no other arrays have: what a device
+  /// keeps of them packed, it finds by that, and need not read them all again.
   virtual std::unique_ptr<Executable> prepare(const Problem& problem, const Candidate& candidate,
-                                              const void* weight, const void* bias) = 0;
-
-  /// The same for arrays whose contents have a name that no others have: what a device keeps of
-  /// them packed, it finds by that, and need not read them all again.
-  virtual std::unique_ptr<Executable> prepare_named(const Problem& problem,
-                                                    const Candidate& candidate, const void* weight,
-                                                    const void* bias,
-                                                    std::string_view /*contents*/) {
-    return prepare(problem, candidate, weight, bias);
-  }
+                                              const void* weight, const void* bias,
+                                              std::string_view contents = {}) = 0;
 };
 
 /// "cpu", "cuda", "cuda:1", or "auto": the first GPU if one can be used, else the CPU. The same

@@ -79,17 +79,6 @@ Plan explained(const Backend& backend, Plan plan) {
   return explained_on_cpu(std::move(plan), backend.fallback_reason);
 }
 
-const void* data_or_null(const std::vector<std::byte>& bytes) {
-  return bytes.empty() ? nullptr : bytes.data();
-}
-
-std::unique_ptr<Executable> prepare(Device& device, const Plan& plan, const HostWeights& weights) {
-  const void* filter = weights.filter.data();
-  const void* bias = data_or_null(weights.bias);
-  if (weights.contents.empty()) return device.prepare(plan.problem, plan.candidate, filter, bias);
-  return device.prepare_named(plan.problem, plan.candidate, filter, bias, weights.contents);
-}
-
 /// The first attempt that can be prepared; `failures` collects why the others could not.
 std::optional<Served> prepare_first(Device& device, std::vector<Plan> plans,
                                     const HostWeights& weights, std::size_t alignment,
@@ -97,7 +86,8 @@ std::optional<Served> prepare_first(Device& device, std::vector<Plan> plans,
   for (Plan& plan : plans) {
     std::string failure;
     try {
-      auto executable = prepare(device, plan, weights);
+      auto executable = device.prepare(plan.problem, plan.candidate, weights.filter.data(),
+                                       weights.bias_data(), weights.contents);
       if (executable->alignment() <= alignment) {
         plan.why += failures;
         return Served{.plan = std::move(plan), .executable = std::move(executable)};

@@ -13,7 +13,9 @@ namespace convtune {
 struct HostWeights {
   std::vector<std::byte> filter;
   std::vector<std::byte> bias;  ///< empty without one
-  std::string contents = {};    ///< names them, or empty: Device::prepare_named()
+  std::string contents = {};    ///< names them, or empty: Device::prepare()
+
+  const void* bias_data() const { return bias.empty() ? nullptr : bias.data(); }
 };
 
 /// A shape that can be run.

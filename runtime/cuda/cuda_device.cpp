@@ -202,13 +202,8 @@ class CudaDevice final : public Device {
   }
 
   std::unique_ptr<Executable> prepare(const Problem& problem, const Candidate& candidate,
-                                      const void* weight, const void* bias) override {
-    return prepare_named(problem, candidate, weight, bias, name_of(problem, weight, bias));
-  }
-
-  std::unique_ptr<Executable> prepare_named(const Problem& problem, const Candidate& candidate,
-                                            const void* weight, const void* bias,
-                                            std::string_view contents) override {
+                                      const void* weight, const void* bias,
+                                      std::string_view contents) override {
     if (const CudaVendor* vendor = candidate.family->vendor)
       return vendor->prepare(context_, properties_, problem, candidate.config, weight, bias);
     const CudaKernel* kernel = candidate.family->cuda;
@@ -222,7 +217,9 @@ class CudaDevice final : public Device {
       return load_kernel(context_, compile_(source, properties_.arch).cubin, launch.shared_bytes);
     });
     const std::size_t bytes = kernel->packed_bytes(problem, config);
-    auto packed = packed_.get(packed_key(problem, config, bytes, contents), [&] {
+    const std::string name =
+        contents.empty() ? name_of(problem, weight, bias) : std::string(contents);
+    auto packed = packed_.get(packed_key(problem, config, bytes, name), [&] {
       std::vector<std::byte> host(bytes);
       kernel->pack(problem, config, weight, bias, host.data());
       CudaMemory memory = allocate_memory(context_, bytes);

@@ -28,8 +28,8 @@ class NoOpDevice final : public Device {
     cpu_->copy_out(host, device, bytes);
   }
   void synchronize() override {}
-  std::unique_ptr<Executable> prepare(const Problem&, const Candidate&, const void*,
-                                      const void*) override {
+  std::unique_ptr<Executable> prepare(const Problem&, const Candidate&, const void*, const void*,
+                                      std::string_view) override {
     return std::make_unique<NoOp>();
   }
 

@@ -266,8 +266,8 @@ class StreamNoter final : public Device {
     gpu_.copy_out(to, from, bytes);
   }
   void synchronize() override {}
-  std::unique_ptr<Executable> prepare(const Problem&, const Candidate&, const void*,
-                                      const void*) override {
+  std::unique_ptr<Executable> prepare(const Problem&, const Candidate&, const void*, const void*,
+                                      std::string_view) override {
     return std::make_unique<Noter>(seen);
   }
 

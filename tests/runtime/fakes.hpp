@@ -185,7 +185,8 @@ class FakeDevice final : public Device {
   void synchronize() override {}
 
   std::unique_ptr<Executable> prepare(const Problem& problem, const Candidate& candidate,
-                                      const void* weight, const void* bias) override {
+                                      const void* weight, const void* bias,
+                                      std::string_view /*contents*/) override {
     ++prepares;
     before_prepare();
     if (failing.contains(std::string(candidate.family->name))) {

@@ -124,7 +124,8 @@ class MutantCpu final : public Device {
   }
   void synchronize() override {}
   std::unique_ptr<Executable> prepare(const Problem& problem, const Candidate& candidate,
-                                      const void* weight, const void* bias) override {
+                                      const void* weight, const void* bias,
+                                      std::string_view /*contents*/) override {
     Problem mutated = problem;
     if (mutation_.problem) mutation_.problem(mutated);
     const auto* from = static_cast<const std::byte*>(weight);

@@ -48,7 +48,8 @@ class SabotagedCpu : public Device {
   }
   void synchronize() override { cpu_->synchronize(); }
   std::unique_ptr<Executable> prepare(const Problem& problem, const Candidate& candidate,
-                                      const void* weight, const void* bias) override {
+                                      const void* weight, const void* bias,
+                                      std::string_view /*contents*/) override {
     return std::make_unique<SabotagedExecutable>(cpu_->prepare(problem, candidate, weight, bias),
                                                  sabotage_);
   }

@@ -249,7 +249,7 @@ TEST_F(CudaDeviceTest, FindsPackedWeightsByTheirNameWithoutReadingThemAgain) {
   const auto prepare = [&](std::int64_t length, const float* values, std::string_view name) {
     Problem problem = problem_;
     problem.length = length;
-    return device->prepare_named(problem, candidate_, values, values, name);
+    return device->prepare(problem, candidate_, values, values, name);
   };
   const auto first = prepare(300, weight.data(), "a");
   const int allocations = fake_driver::state().live_allocations;
