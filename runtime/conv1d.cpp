@@ -6,7 +6,6 @@
 #include <chrono>
 #include <future>
 
-#include "kernels/digest.hpp"
 #include "kernels/error.hpp"
 #include "kernels/problem.hpp"
 #include "runtime/check_tensor.hpp"
@@ -37,10 +36,6 @@ Shape output_shape_of(const Problem& p) {
 
 std::string weight_name(const Conv1dOptions& options, std::string_view suffix) {
   return options.name.empty() ? std::string(suffix) : fmt::format("{}.{}", options.name, suffix);
-}
-
-std::string_view text_of(const std::vector<std::byte>& bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
 TensorView read_only(const MutableTensorView& view) {
@@ -213,7 +208,7 @@ void Conv1d::load_state_dict(
   if (impl_->options.has_bias) weights->bias = copy("bias", {impl_->options.out_channels});
   // The CPU packs for each shape anew.
   if (impl_->backend.device != impl_->backend.cpu) {
-    weights->contents = digest(text_of(weights->filter)) + digest(text_of(weights->bias));
+    weights->contents = contents_name(impl_->module, weights->filter.data(), weights->bias_data());
   }
   impl_->wait_for_background();
   impl_->shapes.clear();

@@ -59,12 +59,16 @@ class Device {
   /// dtype and layout, bias null without one, neither kept. Throws Error{failed} if this candidate
   /// cannot be had here or the device is no longer usable(), Error{no_memory}, Error{unavailable}
   /// if it is lost to new processes too.
-  /// `contents` may be a name of what the arrays hold that no other arrays have: what a device
-  /// keeps of them packed, it finds by that, and need not read them all again.
+  /// `contents` may be their contents_name(), made once for all problems: what a device keeps of
+  /// them packed, it finds by that, and need not read them all again.
   virtual std::unique_ptr<Executable> prepare(const Problem& problem, const Candidate& candidate,
                                               const void* weight, const void* bias,
                                               std::string_view contents = {}) = 0;
 };
+
+/// Names what the host arrays hold as no others do, by digests; bias null without one. Batch and
+/// length of the problem do not matter.
+std::string contents_name(const Problem& problem, const void* weight, const void* bias);
 
 /// "cpu", "cuda", "cuda:1", or "auto": the first GPU if one can be used, else the CPU. The same
 /// object for the same name. Throws Error{unavailable} saying what is missing.

@@ -13,7 +13,7 @@ namespace convtune {
 struct HostWeights {
   std::vector<std::byte> filter;
   std::vector<std::byte> bias;  ///< empty without one
-  std::string contents = {};    ///< names them, or empty: Device::prepare()
+  std::string contents = {};    ///< contents_name() of both, or empty
 
   const void* bias_data() const { return bias.empty() ? nullptr : bias.data(); }
 };

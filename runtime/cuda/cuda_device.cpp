@@ -7,7 +7,6 @@
 
 #include "generator/cubin_cache.hpp"
 #include "kernels/cuda/cuda_kernel.hpp"
-#include "kernels/digest.hpp"
 #include "kernels/error.hpp"
 #include "kernels/problem_json.hpp"
 #include "runtime/cuda/context.hpp"
@@ -103,14 +102,6 @@ std::string packed_key(Problem problem, const Config& config, std::size_t packed
                        std::string_view contents) {
   problem.batch = problem.length = 1;
   return fmt::format("{} {} {} {}", to_json(problem), to_text(config), packed_bytes, contents);
-}
-
-std::string name_of(const Problem& problem, const void* weight, const void* bias) {
-  const auto digest_of = [&](const void* data, std::int64_t elements) {
-    const std::size_t bytes = static_cast<std::size_t>(elements) * size_of(problem.dtype);
-    return data == nullptr ? "" : digest({static_cast<const char*>(data), bytes});
-  };
-  return digest_of(weight, weight_elements(problem)) + digest_of(bias, problem.out_channels);
 }
 
 class CudaExecutable final : public Executable {
@@ -218,7 +209,7 @@ class CudaDevice final : public Device {
     });
     const std::size_t bytes = kernel->packed_bytes(problem, config);
     const std::string name =
-        contents.empty() ? name_of(problem, weight, bias) : std::string(contents);
+        contents.empty() ? contents_name(problem, weight, bias) : std::string(contents);
     auto packed = packed_.get(packed_key(problem, config, bytes, name), [&] {
       std::vector<std::byte> host(bytes);
       kernel->pack(problem, config, weight, bias, host.data());
