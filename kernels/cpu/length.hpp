@@ -39,6 +39,7 @@ struct LengthTile {
   const float* bias = nullptr;  ///< where the sums start; null: where an earlier pass left them
   float* sums = nullptr;
   std::int64_t sums_step = 0;  ///< from one output channel to the next
+  bool sums_in_y = false;      ///< perhaps in no near cache: the next tile's are fetched ahead
 
   using Code = void (*)(const LengthTile&);
 };

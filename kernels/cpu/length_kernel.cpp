@@ -2,6 +2,7 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/length_kernel.cpp"
+#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
@@ -59,6 +60,7 @@ struct Pass {
 struct Sums {
   float* tiles;
   std::int64_t step;  // from one output channel to the next
+  bool in_y;
 };
 
 template <class T>
@@ -83,7 +85,8 @@ void sum_pass(const LengthPlan& plan, const Block<T>& block, const Pass& pass, c
                  .w_channel_step = k * tile_c,
                  .bias = pass.first ? plan.bias.get() + index * tile_c : nullptr,
                  .sums = sums.tiles + (i - block.first_tile) * tile_c * sums.step + t,
-                 .sums_step = sums.step});
+                 .sums_step = sums.step,
+                 .sums_in_y = sums.in_y});
     }
   }
 }
@@ -123,7 +126,9 @@ void finish(const LengthPlan& plan, const Block<T>& block, const Sums& sums) {
   for (std::int64_t c = first_c; c < last_c; ++c) {
     const float* from = sums.tiles + (c - first_c) * sums.step;
     T* to = block.y + c * plan.length_out + block.first_l;
+    const T* next = to + (c + 1 < last_c ? plan.length_out : 0);
     for (std::int64_t t = 0; t < count; t += max_lanes) {
+      hwy::Prefetch(next + t);
       store_up_to(activate(d, hn::LoadU(d, from + t), plan.problem.activation), d, to + t,
                   count - t);
     }
@@ -168,11 +173,12 @@ void run_with_sums(const LengthPlan& plan, const Block<T>& block, const SumAll& 
   if constexpr (std::is_same_v<T, float>) {
     if (sums_in_y(plan, block)) {
       const std::int64_t first_c = block.first_tile * plan.config.tile_c;
-      return sum_all(Sums{block.y + first_c * plan.length_out + block.first_l, plan.length_out});
+      return sum_all(
+          Sums{block.y + first_c * plan.length_out + block.first_l, plan.length_out, true});
     }
   }
   HWY_ALIGN float buffer[length_max_sums];
-  const Sums sums = {buffer, plan.config.block_l};
+  const Sums sums = {buffer, plan.config.block_l, false};
   sum_all(sums);
   finish(plan, block, sums);
 }
