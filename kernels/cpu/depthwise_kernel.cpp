@@ -167,6 +167,9 @@ void sum_tile(const DepthwisePlan& plan, const Block<T>& block, const TileRows& 
   store_tile<T, lanes, vectors, rows>(plan, block, tile.t, c, sums);
 }
 
+// With so many, tiles wait for y's lines to be fetched; with more, for x's to come again.
+constexpr std::int64_t few_taps = 8;
+
 // The next tile's rows, of which `last` is the last: too many streams for hardware to follow.
 template <int rows, class T>
 void prefetch_rows(const T* last, std::int64_t step, std::int64_t channels) {
@@ -276,6 +279,10 @@ void sum_inside(const DepthwisePlan& plan, const Block<T>& block, std::int64_t t
     if (more) {
       prefetch_rows<rows>(x + (last - first) * block.x_step + rows * row_step, row_step,
                           vectors * step);
+    }
+    if (p.kernel_size <= few_taps) {
+      prefetch_rows<rows>(block.y + (t + 2 * rows - 1) * block.y_step + (c - block.y_channel),
+                          block.y_step, vectors * step);
     }
     hn::Vec<Floats<lanes>> sums[rows][vectors];
     for (int v = 0; v < vectors; ++v) {
