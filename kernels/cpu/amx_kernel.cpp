@@ -2,6 +2,7 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/amx_kernel.cpp"
+#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
@@ -162,8 +163,16 @@ void store_rows(const float* sums, std::int64_t sums_row, std::int64_t rows, std
   }
 }
 
+// Where the outputs of a place lie: `rows` rows of `count` side by side.
 template <class T>
-void finish(const AmxPlan& plan, const Block& block, const Place& place, const float* sums, T* y) {
+struct Outputs {
+  T* at;
+  std::int64_t rows, count;
+  std::int64_t step;  // from one row to the next
+};
+
+template <class T>
+Outputs<T> outputs_of(const AmxPlan& plan, const Block& block, const Place& place, T* y) {
   const Problem& p = plan.problem;
   const std::int64_t l = place.l * amx_rows;
   const std::int64_t c = (block.first_tile + place.c) * amx_rows;
@@ -173,11 +182,26 @@ void finish(const AmxPlan& plan, const Block& block, const Place& place, const f
   const std::int64_t channel = block.group * plan.group_out + c;
   y += block.n * plan.length_out * p.out_channels;
   if (p.layout == Layout::NLC) {
-    store_rows(sums, place.c_tiles * amx_rows, positions, channels, p.activation,
-               y + position * p.out_channels + channel, p.out_channels);
-  } else {
-    store_rows(sums, place.l_tiles * amx_rows, channels, positions, p.activation,
-               y + channel * plan.length_out + position, plan.length_out);
+    return {y + position * p.out_channels + channel, positions, channels, p.out_channels};
+  }
+  return {y + channel * plan.length_out + position, channels, positions, plan.length_out};
+}
+
+template <class T>
+void finish(const AmxPlan& plan, const Block& block, const Place& place, const float* sums, T* y) {
+  const Outputs<T> to = outputs_of(plan, block, place, y);
+  const bool nlc = plan.problem.layout == Layout::NLC;
+  store_rows(sums, (nlc ? place.c_tiles : place.l_tiles) * amx_rows, to.rows, to.count,
+             plan.problem.activation, to.at, to.step);
+}
+
+// Ahead of the sums, so that they need not wait for the lines that they will be stored to.
+template <class T>
+void fetch(const Outputs<T>& outputs) {
+  constexpr std::int64_t line = 64 / sizeof(T);
+  for (std::int64_t row = 0; row < outputs.rows; ++row) {
+    const T* at = outputs.at + row * outputs.step;
+    for (std::int64_t i = 0; i < outputs.count; i += line) hwy::Prefetch(at + i);
   }
 }
 
@@ -199,6 +223,7 @@ void sum_pass(const AmxPlan& plan, const Block& block, const Pass& pass, float* 
   for (std::int64_t c = 0; c < tiles_c; c += tile_c) {
     for (std::int64_t l = 0; l < tiles_l; l += tile_l) {
       const Place place = {l, std::min(tile_l, tiles_l - l), c, std::min(tile_c, tiles_c - c)};
+      if (last) fetch(outputs_of(plan, block, place, y));
       sum(plan, block, pass, place, to);
       if (last && done != nullptr) finish(plan, block, before, done, y);
       before = place;
