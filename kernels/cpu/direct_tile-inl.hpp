@@ -6,6 +6,7 @@
 #define CONVTUNE_CPU_DIRECT_TILE_INL
 #endif
 
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include <algorithm>
@@ -41,6 +42,13 @@ void reduce_tile(const DirectReduction& r) {
   // base with a step to each row takes more registers than there are.
   constexpr int based = vectors == 1 ? std::min(4, rows) : rows;
   constexpr int bases = (rows + based - 1) / based;
+  // So short sums would wait for the lines that they are stored to.
+  constexpr std::int64_t short_sum = 16;
+  if (r.outer_count * r.inner_count <= short_sum && !r.past_caches) {
+    for (int row = 0; row < rows; ++row) {
+      for (int v = 0; v < vectors; ++v) hwy::Prefetch(r.to + row * r.to_step + v * lanes);
+    }
+  }
   V sums[rows][vectors];
   const float* start = r.start;
   for (int row = 0; row < rows; ++row, start += r.start_step) {
