@@ -98,6 +98,7 @@ Compiled compile_here(const Source& source, const std::string& arch) {
 
 CompilerInfo compiler_info() {
   const Nvrtc& api = nvrtc();
+  compile_limit();  // a wrong one would fail every kernel, which a sweep stores for good
   return {.version = fmt::format("{}.{}", api.major, api.minor), .path = api.path};
 }
 

@@ -18,7 +18,8 @@ struct Compiled {
   double seconds = 0;  ///< spent compiling; 0 if it came from the cache
 };
 
-/// The compiler that compile() uses. Throws Error{unavailable} saying what is missing.
+/// The compiler that compile() uses. Throws Error{unavailable} saying what is missing, and what
+/// compile_limit() throws.
 struct CompilerInfo {
   std::string version;  ///< "13.0"
   std::string path;

@@ -190,6 +190,13 @@ class Gpu(Program):
         self.database = self.folder / "b.db"
         self.assertIn("NVRTC was not found", self.sweep(code=3, **absent))
 
+    def test_wrong_compile_limit(self):
+        """It fails no candidate: what is stored as failed is not tried again."""
+        message = self.sweep(code=2, CONVTUNE_COMPILE_LIMIT="soon")
+        self.assertIn('CONVTUNE_COMPILE_LIMIT is "soon": set it to a number of seconds', message)
+        self.sweep()
+        self.assertEqual({ended for ended, _ in self.outcomes().values()}, {"ok"})
+
     def test_compiler_crashes(self):
         self.sweep(CONVTUNE_FAKE_NVRTC=f"crash:{THREADS_256}")
         self.expect_half_lost("crashed", "killed by signal 11, twice")
