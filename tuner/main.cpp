@@ -101,7 +101,9 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
     if (!action) throw Error(Status::invalid, "no command was given; convtune --help lists them");
     const int exit_code = action();
-    return std::fflush(stdout) == 0 ? exit_code : output_failed();
+    // What was lost on the way, as by a benchmark's lines, leaves only the mark of an error.
+    const bool written = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
+    return written ? exit_code : output_failed();
   } catch (const CLI::ParseError& error) {
     const bool is_help = app.exit(error) == 0;
     if (!is_help) return static_cast<int>(Status::invalid);

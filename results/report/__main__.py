@@ -28,6 +28,10 @@ import page
 import tables
 
 
+class Unwritten(Exception):
+    """An output that could not be written, and why."""
+
+
 def arguments():
     parser = argparse.ArgumentParser(prog="report", description=__doc__.partition("\n")[0])
     parser.add_argument("export", nargs="?", default="-", help="export file; - is standard input")
@@ -44,12 +48,32 @@ def arguments():
     return parser.parse_args()
 
 
-def write(path, text):
-    """Whoever reads the file meanwhile sees it as it was or as it will be."""
-    if path == Path("-"):
+def tell(text):
+    """Writes to standard output at once: at Python's end nobody could be told that it failed."""
+    try:
         sys.stdout.reconfigure(encoding="utf-8")
         sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left in it
+        raise Unwritten(f"standard output cannot be written ({error.strerror}); check where it "
+                        "goes")
+
+
+def write(path, text):
+    """To a file, or to standard output if it is called -."""
+    if path == Path("-"):
+        tell(text)
         return
+    try:
+        write_file(path, text)
+    except OSError as error:
+        raise Unwritten(f"{path} cannot be written ({error.strerror}); check its folder and the "
+                        "free space, or name another file")
+
+
+def write_file(path, text):
+    """Whoever reads the file meanwhile sees it as it was or as it will be."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and (not path.is_file() or path.is_relative_to("/dev")):
         path.write_text(text, encoding="utf-8")  # a device or pipe cannot be replaced
@@ -78,17 +102,20 @@ def main():
             write(options.csv, tables.to_csv(summaries))
         if options.json:
             write(options.json, tables.to_json(export, summaries))
+        if options.reload:
+            return 0
+        files = [path for path in (options.output, options.csv, options.json) if path]
+        if Path("-") not in files:
+            tell("".join(f"{path.absolute()}\n" for path in files))
+    except Unwritten as error:
+        print(f"convtune: {error}", file=sys.stderr)
+        return 4
     except (load.BadExport, OSError) as error:
         print(f"convtune: no report was made: {error}", file=sys.stderr)
         return 4
     except Exception:  # 1, with which Python would end, says that a layer became slower
         traceback.print_exc()
         return 4
-    if options.reload:
-        return 0
-    files = [path for path in (options.output, options.csv, options.json) if path]
-    if Path("-") not in files:
-        print(*(path.absolute() for path in files), sep="\n")
     return against.exit_code(summaries) if earlier else 0
 
 

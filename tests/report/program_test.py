@@ -96,7 +96,18 @@ class ProgramTest(unittest.TestCase):
         (self.folder / "file").write_text("")
         done = self.run_program("--output", "file/page.html", text=json.dumps(example.export(1)))
         self.assertEqual(done.returncode, 4)
-        self.assertIn("file", done.stderr)
+        self.assertIn("file/page.html cannot be written (File exists); check its folder",
+                      done.stderr)
+
+    def test_a_full_standard_output_ends_with_4(self):
+        for arguments in ([], ["--output", "-"]):
+            with open("/dev/full", "w") as full:
+                done = subprocess.run([sys.executable, "-B", PROGRAM, *arguments], cwd=self.folder,
+                                      input=json.dumps(example.export(1)), text=True, stdout=full,
+                                      stderr=subprocess.PIPE)
+            self.assertEqual(done.returncode, 4, done.stderr)
+            self.assertIn("standard output cannot be written (No space left", done.stderr)
+            self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
 
     def test_a_page_is_replaced_whole_and_nothing_is_left_beside_it(self):
         page = self.folder / "report.html"

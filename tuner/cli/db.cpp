@@ -40,19 +40,33 @@ std::string read_whole(const std::string& path) {
   return text;
 }
 
-/// Readers of `path` see the old content or the new one, never a part.
-void replace_file(const std::string& path, std::string_view text) {
-  require_no_database(path);
-  const std::string temporary = fmt::format("{}.{}.tmp", path, getpid());
-  std::error_code error;
-  std::ofstream file(temporary, std::ios::binary);
+bool write_whole(const fs::path& path, std::string_view text) {
+  std::ofstream file(path, std::ios::binary);
   file << text;
   file.close();
-  if (file) fs::rename(temporary, path, error);
-  if (!file || error) {
-    fs::remove(temporary, error);
-    fail(path, "could not be written; check its folder and the free space");
+  return !file.fail();
+}
+
+/// Readers of `path` see the old content or the new one, never a part. A link stays one; a device
+/// or a pipe, which cannot be replaced, is written into.
+void write_output(const std::string& path, std::string_view text) {
+  std::error_code error;
+  const fs::file_status present = fs::status(path, error);
+  const bool in_place =
+      path.starts_with("/dev/") || (fs::exists(present) && !fs::is_regular_file(present));
+  bool written = false;
+  if (in_place) {
+    written = write_whole(path, text);
+  } else {
+    require_no_database(path);
+    const fs::path target = fs::exists(present) ? fs::canonical(path) : fs::path(path);
+    const fs::path temporary = fmt::format("{}.{}.tmp", target.string(), getpid());
+    written = write_whole(temporary, text);
+    if (written) fs::rename(temporary, target, error);
+    written = written && !error;
+    if (!written) fs::remove(temporary, error);
   }
+  if (!written) fail(path, "could not be written; check its folder and the free space");
 }
 
 int info(const Options& options) {
@@ -77,7 +91,7 @@ int check(const Options& options) {
 int export_to(const Options& options) {
   const std::string text = Store(options.database, Store::Access::read).export_json();
   if (options.output != "-") {
-    replace_file(options.output, text);
+    write_output(options.output, text);
   } else if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() ||
              std::fflush(stdout) != 0) {
     fail("standard output", "could not be written");

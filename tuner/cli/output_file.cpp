@@ -4,12 +4,15 @@
 
 #include <fstream>
 #include <string>
+#include <system_error>
 
 #include "kernels/error.hpp"
 
 namespace convtune::cli {
 
 void require_no_database(const std::filesystem::path& path) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored)) return;  // to open a pipe is to wait
   const std::string magic = "SQLite format 3";
   std::string start(magic.size(), '\0');
   std::ifstream(path, std::ios::binary)
