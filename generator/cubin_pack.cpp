@@ -33,8 +33,9 @@ constexpr std::size_t block_bytes = std::size_t{8} << 20;
 constexpr std::uint64_t most_block_bytes = std::uint64_t{1} << 30;
 constexpr int compression_level = 19;
 
-[[noreturn]] void fail(const fs::path& file, const std::string& why) {
-  throw Error(Status::storage, fmt::format("the pack {}: {}", file.string(), why));
+[[noreturn]] void fail(const fs::path& file, std::string_view why,
+                       std::string_view remedy = "write one with convtune compile --pack") {
+  throw Error(Status::storage, fmt::format("the pack {}: {}; {}", file.string(), why, remedy));
 }
 
 std::string compress(const std::string& bytes) {
@@ -63,7 +64,7 @@ std::optional<std::string> decompress(const std::string& packed, std::uint64_t b
 CubinPack::CubinPack(fs::path file)
     : file_(std::move(file)), unpacked_(std::make_unique<Unpacked>()) {
   std::ifstream in(file_, std::ios::binary);
-  if (!in) fail(file_, "it cannot be read");
+  if (!in) fail(file_, "it cannot be read", "name a file that convtune compile --pack wrote");
   std::error_code error;
   const std::uint64_t file_bytes = fs::file_size(file_, error);
   std::string found_magic, index_digest;
@@ -74,7 +75,7 @@ CubinPack::CubinPack(fs::path file)
   std::string index(index_bytes, '\0');
   if (!in.read(index.data(), static_cast<std::streamsize>(index_bytes)) ||
       digest(compiler_ + index) != index_digest)
-    fail(file_, "its index is damaged; write it again with convtune compile --pack");
+    fail(file_, "its index is damaged");
   auto begin = static_cast<std::uint64_t>(in.tellg());
   std::istringstream lines(index);
   for (std::string kind; lines >> kind;) {

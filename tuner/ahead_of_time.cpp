@@ -1,13 +1,17 @@
 #include "tuner/ahead_of_time.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <set>
+#include <system_error>
 #include <thread>
 
 #include "generator/candidates.hpp"
@@ -88,6 +92,18 @@ CompileResult compile_one(const CompileUnit& unit) {
   return result;
 }
 
+/// The pack that is there already, or null.
+std::unique_ptr<const CubinPack> pack_to_extend(const std::filesystem::path& file) {
+  if (!std::filesystem::exists(file)) return nullptr;
+  auto present = std::make_unique<const CubinPack>(file);
+  if (const std::string compiler = compiler_info().version; present->compiler() != compiler) {
+    throw Error(Status::storage,
+                fmt::format("the pack {} has kernels of NVRTC {}, this is {}: name another file",
+                            file.string(), present->compiler(), compiler));
+  }
+  return present;
+}
+
 }  // namespace
 
 std::vector<CompileUnit> compile_units(std::span<const Layer> layers,
@@ -148,9 +164,19 @@ std::vector<CompileResult> compile_ahead(std::span<const CompileUnit> units, uns
   return results;
 }
 
+void require_pack_can_grow(const std::filesystem::path& file) {
+  pack_to_extend(file);
+  const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
+  if (access(folder.c_str(), W_OK) != 0) {
+    throw Error(Status::storage,
+                fmt::format("the pack {} cannot be written ({}): check its folder, or name another "
+                            "file",
+                            file.string(), std::generic_category().message(errno)));
+  }
+}
+
 std::size_t add_to_pack(const std::filesystem::path& file, std::span<const CompileUnit> units,
                         std::span<const CompileResult> results) {
-  const std::string compiler = compiler_info().version;
   std::map<std::string, Compiled> kernels;
   std::map<std::pair<std::string, std::string>, std::string> order;  // those alike, side by side
   for (std::size_t i = 0; i < units.size(); ++i) {
@@ -163,19 +189,14 @@ std::size_t add_to_pack(const std::filesystem::path& file, std::span<const Compi
     order[{unit.arch, unit.source.text}] = key;
   }
   std::vector<std::pair<std::string, Compiled>> entries;
-  if (std::filesystem::exists(file)) {
-    const CubinPack present(file);
-    if (present.compiler() != compiler)
-      throw Error(Status::storage,
-                  fmt::format("the pack {} has kernels of NVRTC {}, this is {}: name another file",
-                              file.string(), present.compiler(), compiler));
-    for (const std::string& key : present.keys()) {
+  if (const auto present = pack_to_extend(file)) {
+    for (const std::string& key : present->keys()) {
       if (kernels.contains(key)) continue;
-      if (auto kernel = present.find(key)) entries.emplace_back(key, *std::move(kernel));
+      if (auto kernel = present->find(key)) entries.emplace_back(key, *std::move(kernel));
     }
   }
   for (const auto& [likeness, key] : order) entries.emplace_back(key, std::move(kernels.at(key)));
-  write_pack(file, compiler, entries);
+  write_pack(file, compiler_info().version, entries);
   return entries.size();
 }
 

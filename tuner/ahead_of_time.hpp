@@ -53,6 +53,9 @@ std::vector<CompileResult> compile_ahead(std::span<const CompileUnit> units, uns
                                          double budget_seconds, const std::function<bool()>& stop,
                                          const std::function<void(const CompileResult&)>& done);
 
+/// Throws what add_to_pack() would for this file, as far as that is known beforehand.
+void require_pack_can_grow(const std::filesystem::path& file);
+
 /// Adds the units that compiled to the pack `file`, which is made if it is not there. Returns how
 /// many kernels it holds then. Throws Error{storage}, also for a pack of another compiler.
 std::size_t add_to_pack(const std::filesystem::path& file, std::span<const CompileUnit> units,

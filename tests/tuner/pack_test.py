@@ -59,6 +59,15 @@ class PackTest(ProgramCase):
         said = self.run_convtune("compile", "--db", self.database, code=2)
         self.assertIn("has no CUDA kernel that won: tune on a GPU first, or name layers", said)
 
+    def test_where_no_pack_can_be_is_told_before_anything_is_compiled(self):
+        self.database.write_text("no pack")
+        for pack, says in ((self.folder / "nowhere/a.pack", "No such file or directory"),
+                           (self.database, "is no pack of this version; write one with")):
+            said = self.run_convtune("compile", "--problem", PROBLEMS[0], "--pack", pack, code=4)
+            self.assertIn(says, said)
+            self.assertFalse((self.folder / "cache").exists())
+        self.assertEqual(self.database.read_text(), "no pack")
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -150,6 +150,7 @@ Work work_of(const CompileOptions& options) {
 }
 
 int compile(const CompileOptions& options) {
+  if (!options.pack.empty()) require_pack_can_grow(options.pack);  // known now, not in an hour
   const auto [units, of] = work_of(options);
   note_interrupts();
   Tally tally(units.size(), options.quiet || !progress_is_read());
