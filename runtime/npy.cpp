@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cerrno>
 #include <charconv>
 #include <fstream>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 #include "kernels/checked.hpp"
 #include "kernels/dtype.hpp"
@@ -230,17 +232,21 @@ std::vector<float> in_c_order(const std::vector<float>& fortran,
   return values;
 }
 
-std::string shape_text(const std::vector<std::int64_t>& shape) {
-  return fmt::format("({}{})", fmt::join(shape, ", "), shape.size() == 1 ? "," : "");
-}
-
 }  // namespace
+
+std::string shape_text(const NpyArray& array) {
+  return fmt::format("({}{})", fmt::join(array.shape, ", "), array.shape.size() == 1 ? "," : "");
+}
 
 NpyArray read_npy(const std::filesystem::path& path) {
   std::error_code unreadable;
   const std::uint64_t file_bytes = std::filesystem::file_size(path, unreadable);
   std::ifstream file(path, std::ios::binary);
-  if (unreadable || !file) refuse(Status::storage, path, "it cannot be opened for reading");
+  if (unreadable || !file) {
+    if (!unreadable) unreadable.assign(errno, std::generic_category());
+    refuse(Status::storage, path,
+           fmt::format("it cannot be read ({}); name a .npy file", unreadable.message()));
+  }
 
   std::uint64_t data_begins = 0;
   const std::string text = read_header(path, file, data_begins);
@@ -256,7 +262,7 @@ NpyArray read_npy(const std::filesystem::path& path) {
   if (file_bytes - data_begins != static_cast<std::uint64_t>(data_bytes)) {
     refuse(Status::storage, path,
            fmt::format("it holds {} bytes of data, but its shape {} needs {}; {}",
-                       file_bytes - data_begins, shape_text(array.shape), data_bytes, write_again));
+                       file_bytes - data_begins, shape_text(array), data_bytes, write_again));
   }
   array.values.resize(static_cast<std::size_t>(data_bytes / element->bytes));
   if (!element->read(file, array.values)) {
@@ -267,15 +273,19 @@ NpyArray read_npy(const std::filesystem::path& path) {
 }
 
 void write_npy(const std::filesystem::path& path, const NpyArray& array) {
-  std::string header = fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': {}, }}",
-                                   shape_text(array.shape));
+  std::string header =
+      fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': {}, }}", shape_text(array));
   const std::size_t start = magic.size() + 4;
   header.append(alignment - (start + header.size() + 1) % alignment, ' ');
   header += '\n';
   const auto length = static_cast<std::uint16_t>(header.size());
 
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  if (!file) refuse(Status::storage, path, "it cannot be opened for writing");
+  if (!file) {
+    refuse(Status::storage, path,
+           fmt::format("it cannot be written ({}); check its folder, or name another file",
+                       std::generic_category().message(errno)));
+  }
   file.write(magic.data(), static_cast<std::streamsize>(magic.size()));
   file.write("\x01\x00", 2);
   file.write(reinterpret_cast<const char*>(&length), sizeof length);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <vector>
 
 namespace convtune {
@@ -11,6 +12,9 @@ struct NpyArray {
   std::vector<std::int64_t> shape;
   std::vector<float> values;
 };
+
+/// "(1, 10, 2)", or "(2,)", as NumPy prints a shape.
+std::string shape_text(const NpyArray& array);
 
 /// Reads a .npy file of format 1.0, 2.0 or 3.0 (numpy.lib.format) holding little-endian float16,
 /// float32 or float64, the last rounded to float32. Fortran order becomes C order. Throws

@@ -65,6 +65,19 @@ Label take_labels(Json& object) {
   return label;
 }
 
+/// Throws Error{invalid} for a key that no entry has, once its labels and `dtypes` are taken.
+void require_keys_of_problem(const Json& object) {
+  static const auto known = nlohmann::ordered_json::parse(to_json(Problem{}));
+  for (const auto& member : object.items()) {
+    if (known.contains(member.key())) continue;
+    std::string keys;
+    for (const auto& each : known.items()) keys += each.key() + ", ";
+    refuse(fmt::format("it has no key {}; its keys are {}dtypes, {}, {}, {}",
+                       quotation(member.key()), keys, fmt::join(text_keys, ", "),
+                       fmt::join(flag_keys, ", "), fmt::join(count_keys, ", ")));
+  }
+}
+
 /// The values of `dtypes`; one null, meaning what `dtype` says, where it is left out.
 Json take_dtypes(Json& object) {
   if (!object.contains("dtypes")) return Json::array({nullptr});
@@ -85,7 +98,9 @@ void append_entry(const Json& entry, const std::string& list, std::vector<Layer>
   Json object = entry;
   Label label = take_labels(object);
   label.list = list;
-  for (const Json& dtype : take_dtypes(object)) {
+  const Json dtypes = take_dtypes(object);
+  require_keys_of_problem(object);
+  for (const Json& dtype : dtypes) {
     if (!dtype.is_null()) object["dtype"] = dtype;
     label.problem = problem_from_json(object);
     layers.push_back({.problem = label.problem, .label = label});

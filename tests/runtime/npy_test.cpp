@@ -134,10 +134,11 @@ TEST_F(Npy, RefusesDamagedFiles) {
 }
 
 TEST_F(Npy, NamesAFileThatIsNotThere) {
-  EXPECT_THAT(refusal([&] { read_npy("no/such.npy"); }, Status::storage), HasSubstr("no/such.npy"));
+  EXPECT_THAT(refusal([&] { read_npy("no/such.npy"); }, Status::storage),
+              HasSubstr("no/such.npy: it cannot be read (No such file or directory)"));
   EXPECT_THAT(
       refusal([&] { write_npy("no/such.npy", {.shape = {1}, .values = {1}}); }, Status::storage),
-      HasSubstr("no/such.npy"));
+      HasSubstr("no/such.npy: it cannot be written (No such file or directory)"));
 }
 
 }  // namespace

@@ -12,6 +12,7 @@ from pathlib import Path
 
 INVALID, UNAVAILABLE, STORAGE = 2, 3, 4
 PROBLEM = '{"length":9,"in_channels":2,"out_channels":2,"kernel_size":3}'
+RUN = ["run", "--problem", PROBLEM, "--input", "text", "--weight", "nowhere.npy"]
 UNTUNED = "{database}: nothing has been tuned yet; run convtune tune first"
 
 DEEP = "[" * 100_000 + "]" * 100_000
@@ -28,6 +29,9 @@ REFUSALS = [
     (["report", "--output", "data"], INVALID, "data is a database"),
     (["compile", "--layers", ""], INVALID, "a list of layers nor a file called ''"),
     (["compile", "--layers", "nested.json"], INVALID, "nested.json: it is nested deeper than 64"),
+    (["compile", "--layers", "modell.json"], INVALID,
+     "no key \"modell\"; its keys are batch,"),
+    (["compile", "--layers", "modell.json"], INVALID, "activation, dtypes, model, layer,"),
     (["check", "--grid", "huge"], INVALID, "huge: a number in it is too large"),
     (["tune", "--grid", "nowhere"], STORAGE, "nowhere cannot be read; name a layers file or a grid"),
     (["check", "--problem", ""], INVALID, "the problem: it is no valid JSON: line 1"),
@@ -39,11 +43,14 @@ REFUSALS = [
     (["plan", "--arch", "", "--problem", PROBLEM], INVALID, "'' is no known architecture"),
     (["plan", "--arch", "sm_80", "--device", "cpu", "--problem", PROBLEM], INVALID, "--arch"),
     (["tune", "--device", "cuda", "--problem", PROBLEM], UNAVAILABLE, "; convtune devices lists"),
-    (["tune", "--seed", "-1"], INVALID, "--seed: '-1' is no number from 0 up"),
+    (["tune", "--seed", "-1"], INVALID, "--seed: '-1' is no whole number from 0 up"),
+    (["tune", "--seed", "1e3"], INVALID, "--seed: '1e3' is no whole number from 0 up"),
     (["tune", "--seed", "99999999999999999999"], INVALID, "or too large"),
     (["tune", "--budget", "ten"], INVALID, "--budget: 'ten' is no number from 0 up"),
-    (["compile", "--jobs", "0"], INVALID, "--jobs: '0' is no number from 1 to 1024"),
+    (["compile", "--jobs", "0"], INVALID, "--jobs: '0' is no whole number from 1 to 1024"),
     (["run", "--list", "."], STORAGE, ". cannot be read"),
+    ([*RUN, "--output", "y.npy"], STORAGE,
+     "nowhere.npy: it cannot be read (No such file or directory); name a .npy file"),
     (["run", "--list", "empty"], INVALID, "empty lists no run"),
     (["run", "--list", "twice"], INVALID, 'twice line 2: the key "input" stands twice'),
     (["run", "--list", "empty", "--input", "x"], INVALID, "--list"),
@@ -70,6 +77,7 @@ FILES = {
     "twice": '\n{"problem":{},"input":"a","input":"b"}',
     "nested.json": DEEP,
     "huge": '{"stride":[1e999]}',
+    "modell.json": f'[{PROBLEM[:-1]},"modell":"x"}}]',
 }
 
 

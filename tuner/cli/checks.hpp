@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 #include <string>
+#include <type_traits>
 
 namespace convtune::cli {
 
@@ -20,9 +21,10 @@ CLI::Validator number_from(T least, T most = std::numeric_limits<T>::max()) {
         const auto [rest, error] = std::from_chars(text.data(), end, value);
         const bool is_number = error == std::errc() && rest == end;
         if (is_number && value >= least && value <= most) return std::string();
+        const char* const kind = std::is_integral_v<T> ? "whole number" : "number";
         return most == std::numeric_limits<T>::max()
-                   ? fmt::format("'{}' is no number from {} up, or too large", text, least)
-                   : fmt::format("'{}' is no number from {} to {}", text, least, most);
+                   ? fmt::format("'{}' is no {} from {} up, or too large", text, kind, least)
+                   : fmt::format("'{}' is no {} from {} to {}", text, kind, least, most);
       },
       "");
 }

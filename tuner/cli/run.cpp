@@ -37,8 +37,8 @@ std::vector<std::byte> read_rounded(const std::string& path, const Shape& expect
   bool same = array.shape.size() == expected.rank();
   for (std::size_t i = 0; same && i < expected.rank(); ++i) same = array.shape[i] == expected[i];
   if (!same) {
-    throw Error(Status::invalid, fmt::format("{} has the shape ({}); the problem needs {}", path,
-                                             fmt::join(array.shape, ", "), to_text(expected)));
+    throw Error(Status::invalid, fmt::format("{} has the shape {}; the problem needs {}", path,
+                                             shape_text(array), to_text(expected)));
   }
   std::vector<std::byte> rounded(array.values.size() * size_of(dtype));
   for (std::size_t i = 0; i < array.values.size(); ++i) {
