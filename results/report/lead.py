@@ -20,7 +20,7 @@ def verdict_sentence(device, summary):
         text += (f" {words.ratio(vendor.mean)} that of the vendor’s ({', '.join(summary.vendors)}), "
                  f"to which they lose on {vendor.slower} of {words.count(vendor.layers, 'layer')}")
         if vendor.open:
-            text += f", {vendor.open} of them measured too briefly to tell"
+            text += f", with {vendor.open:,} more measured too briefly to tell"
     elif default.layers and not vendor.unreliable:
         text += "; no vendor library was measured"
     text += " (geometric means)." if default.layers or vendor.layers else "."

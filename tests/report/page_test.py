@@ -127,7 +127,7 @@ class VerdictTest(unittest.TestCase):
             if row["problem"] == document["verdicts"][0]["problem"]:
                 row["samples"] = row["samples"][:5]
         text = Reader(rendered(document)).text
-        self.assertIn("of 2 layers, 1 of them measured too briefly to tell (geometric means)", text)
+        self.assertIn("of 2 layers, with 1 more measured too briefly to tell (geometric means)", text)
         self.assertIn("1 open, of 2", text)
 
     def test_says_that_no_vendor_was_measured(self):
