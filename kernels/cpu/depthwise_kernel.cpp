@@ -281,7 +281,7 @@ void sum_inside(const DepthwisePlan& plan, const Block<T>& block, std::int64_t t
                           vectors * step);
     }
     if (p.kernel_size <= few_taps) {
-      prefetch_rows<rows>(block.y + (t + 2 * rows - 1) * block.y_step + (c - block.y_channel),
+      prefetch_rows<rows>(block.y + (t + rows + rows - 1) * block.y_step + (c - block.y_channel),
                           block.y_step, vectors * step);
     }
     hn::Vec<Floats<lanes>> sums[rows][vectors];
