@@ -66,6 +66,11 @@ double estimated_seconds(const Cost& cost, const DeviceProperties& device) {
   return std::max(cost.flops / rates.flops, cost.bytes / rates.bytes);
 }
 
+double estimated_seconds(const Problem& problem, const Candidate& candidate,
+                         const DeviceProperties& device) {
+  return estimated_seconds(candidate.family->cost(problem, candidate.config), device);
+}
+
 double least_seconds(const Cost& cost, const DeviceProperties& device) {
   constexpr double flops_margin = 4;  // clocks, and vectors wider than the rates know of
   const bool on_cpu = device.kind == DeviceKind::cpu;

@@ -21,11 +21,6 @@ double octaves(std::int64_t a, std::int64_t b) {
   return std::abs(std::log2(static_cast<double>(a)) - std::log2(static_cast<double>(b)));
 }
 
-double estimate(const Problem& problem, const Candidate& candidate,
-                const DeviceProperties& device) {
-  return estimated_seconds(candidate.family->cost(problem, candidate.config), device);
-}
-
 /// The entry of the quarantine that is about the candidate, or null.
 const Quarantined* find(std::span<const Quarantined> quarantine, const Problem& problem,
                         const Candidate& candidate, const DeviceProperties& device) {
@@ -71,15 +66,15 @@ double expected_default_seconds(const Problem& problem, const TunedPlan& tuned,
   const std::vector<Candidate> here = ranked_defaults(problem, device, families, {});
   const std::vector<Candidate> there = ranked_defaults(tuned.problem, device, families, {});
   if (here.empty() || there.empty()) return 0;
-  return tuned.default_seconds * estimate(problem, here.front(), device) /
-         estimate(tuned.problem, there.front(), device);
+  return tuned.default_seconds * estimated_seconds(problem, here.front(), device) /
+         estimated_seconds(tuned.problem, there.front(), device);
 }
 
 Plan borrowed_plan(const Problem& problem, const TunedPlan& tuned, Candidate candidate,
                    const DeviceProperties& device) {
   const double apart = distance(problem, tuned.problem);
-  const double there = estimate(tuned.problem, candidate, device);
-  const double here = estimate(problem, candidate, device);
+  const double there = estimated_seconds(tuned.problem, candidate, device);
+  const double here = estimated_seconds(problem, candidate, device);
   const double loss = expected_loss(problem, tuned.problem, candidate, device);
   const std::string stale = reason_of_staleness(tuned, candidate, device);
   Plan plan{.problem = problem,
@@ -208,7 +203,7 @@ std::optional<Candidate> cheapest(const Family& family, const Problem& problem,
   });
   if (all.empty()) return std::nullopt;
   return *std::ranges::min_element(
-      all, {}, [&](const Candidate& each) { return estimate(problem, each, device); });
+      all, {}, [&](const Candidate& each) { return estimated_seconds(problem, each, device); });
 }
 
 std::vector<Candidate> ranked_defaults(const Problem& problem, const DeviceProperties& device,
@@ -227,7 +222,7 @@ std::vector<Candidate> ranked_defaults(const Problem& problem, const DevicePrope
       candidate = cheapest(*family, problem, device, quarantine, [](const auto&) { return true; });
       if (!candidate) continue;
     }
-    const double seconds = estimate(problem, *candidate, device);
+    const double seconds = estimated_seconds(problem, *candidate, device);
     ranked.push_back({*std::move(candidate), seconds});
   }
   std::vector<Candidate> candidates;
@@ -249,7 +244,7 @@ Plan heuristic_plan(const Problem& problem, const DeviceProperties& device,
                     std::span<const Family* const> families, std::vector<Quarantined> quarantine) {
   std::vector<Candidate> candidates = ranked_defaults(problem, device, families, quarantine);
   if (candidates.empty()) refuse(problem, device, families, quarantine);
-  const double seconds = estimate(problem, candidates.front(), device);
+  const double seconds = estimated_seconds(problem, candidates.front(), device);
   return {.problem = problem,
           .candidate = std::move(candidates.front()),
           .match = Match::heuristic,

@@ -41,15 +41,11 @@ bool is_valid(const Problem& problem) {
   }
 }
 
-double estimate(const Problem& problem, const Candidate& candidate,
-                const DeviceProperties& device) {
-  return estimated_seconds(candidate.family->cost(problem, candidate.config), device);
-}
-
 /// A bucket's plan as the plan of one of its problems, on which it is expected to lose that much.
 Plan transferred(Plan plan, const Problem& problem, double loss, const DeviceProperties& device) {
-  const double there = estimate(plan.problem, plan.candidate, device);
-  if (there > 0) plan.expected_seconds *= estimate(problem, plan.candidate, device) / there;
+  const double there = estimated_seconds(plan.problem, plan.candidate, device);
+  if (there > 0)
+    plan.expected_seconds *= estimated_seconds(problem, plan.candidate, device) / there;
   if (plan.expected_loss) plan.expected_loss = (1 + *plan.expected_loss) * (1 + loss) - 1;
   if (plan.match == Match::exact) {
     plan.match = Match::nearest;

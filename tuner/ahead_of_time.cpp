@@ -42,9 +42,8 @@ std::vector<Ranked> ranked_candidates(std::span<const Layer> layers, const Devic
           enumerate(layer.problem, device, std::span(&family, 1)).candidates;
       if (candidates.empty()) continue;
       std::ranges::stable_sort(
-          candidates.begin() + 1, candidates.end(), {}, [&](const Candidate& each) {
-            return estimated_seconds(family->cost(layer.problem, each.config), device);
-          });
+          candidates.begin() + 1, candidates.end(), {},
+          [&](const Candidate& each) { return estimated_seconds(layer.problem, each, device); });
       if (shortlist > 0) candidates.resize(std::min(candidates.size(), shortlist));
       for (std::size_t rank = 0; rank < candidates.size(); ++rank)
         ranked.push_back({rank, &layer.problem, std::move(candidates[rank])});

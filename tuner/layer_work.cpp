@@ -39,9 +39,7 @@ double search_length(std::size_t space, const SweepOptions& options) {
 double roofline_seconds(const Problem& problem, const DeviceProperties& device,
                         std::span<const Candidate> space) {
   double sum = 0;
-  for (const Candidate& each : space) {
-    sum += estimated_seconds(each.family->cost(problem, each.config), device);
-  }
+  for (const Candidate& each : space) sum += estimated_seconds(problem, each, device);
   return sum / static_cast<double>(space.size());
 }
 
