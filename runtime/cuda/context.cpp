@@ -1,5 +1,7 @@
 #include "runtime/cuda/context.hpp"
 
+#include "kernels/error.hpp"
+
 namespace convtune {
 
 CudaContext::CudaContext(const Driver& driver_table, int ordinal) : driver(driver_table) {
@@ -10,6 +12,15 @@ CudaContext::CudaContext(const Driver& driver_table, int ordinal) : driver(drive
 void CudaContext::synchronize() const {
   const CurrentContext current(*this);
   check(driver, driver.cuCtxSynchronize(), "cuCtxSynchronize");
+}
+
+bool CudaContext::try_synchronize() const {
+  try {
+    synchronize();
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 CudaMemory allocate_memory(const std::shared_ptr<const CudaContext>& context, std::size_t bytes) {

@@ -22,6 +22,9 @@ class CudaContext {
   /// Waits for all that was started. Throws as check() does.
   void synchronize() const;
 
+  /// Likewise; false after a fault: nothing runs then, and whoever calls next is told of it.
+  bool try_synchronize() const;
+
  private:
   CUdevice device_ = 0;
   CUcontext handle_ = nullptr;

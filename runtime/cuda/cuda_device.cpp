@@ -119,13 +119,8 @@ class CudaExecutable final : public Executable {
     if (maps) maps_.emplace(context_->driver, *maps, args.packed);
   }
 
-  ~CudaExecutable() override {
-    try {
-      context_->synchronize();  // a kernel still running needs its code and weights
-    } catch (const Error&) {
-      // No kernel runs after a fault, and whoever calls next is told of it.
-    }
-  }
+  // A kernel still running needs its code and weights.
+  ~CudaExecutable() override { context_->try_synchronize(); }
 
   void run(const void* x, void* y, Stream stream) const override {
     const CurrentContext current(*context_);
@@ -183,14 +178,7 @@ class CudaDevice final : public Device {
   void synchronize() override { context_->synchronize(); }
 
   // The driver answers every call after such a fault with the fault.
-  bool usable() const override {
-    try {
-      context_->synchronize();
-      return true;
-    } catch (const Error&) {
-      return false;
-    }
-  }
+  bool usable() const override { return context_->try_synchronize(); }
 
   std::unique_ptr<Executable> prepare(const Problem& problem, const Candidate& candidate,
                                       const void* weight, const void* bias,

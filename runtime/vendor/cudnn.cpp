@@ -113,13 +113,8 @@ class CudnnExecutable final : public Executable {
     bytes_ = packed.size() + scratch_bytes;  // of one stream
   }
 
-  ~CudnnExecutable() override {
-    try {
-      context_->synchronize();  // a kernel still running needs its weights
-    } catch (const Error&) {
-      // No kernel runs after a fault, and whoever calls next is told of it.
-    }
-  }
+  // A kernel still running needs its weights.
+  ~CudnnExecutable() override { context_->try_synchronize(); }
 
   void run(const void* x, void* y, Stream stream) const override {
     const CurrentContext current(*context_);
