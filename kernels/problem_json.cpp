@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <nlohmann/json.hpp>
 
+#include "kernels/all_values.hpp"
 #include "kernels/error.hpp"
 #include "kernels/strict_json.hpp"
 
@@ -43,32 +43,18 @@ void read(const Json& value, std::string_view key, Padding& out) {
   }
 }
 
-template <typename Enum, std::size_t n>
-void read_name(const Json& value, std::string_view key, Enum& out, const std::array<Enum, n>& all) {
-  std::string names;
-  for (const Enum each : all) {
-    if (value.is_string() && value.get_ref<const std::string&>() == name(each)) {
-      out = each;
-      return;
+template <typename Enum>
+void read(const Json& value, std::string_view key, Enum& out) {
+  std::optional<Enum> named;
+  if (value.is_string()) named = value_named<Enum>(value.get_ref<const std::string&>());
+  if (!named) {
+    std::string names;
+    for (const Enum each : all_values(Enum{})) {
+      names += (names.empty() ? "" : ", ") + std::string(name(each));
     }
-    names += (names.empty() ? "" : ", ") + std::string(name(each));
+    refuse(key, quotation(value), "one of " + names);
   }
-  refuse(key, quotation(value), "one of " + names);
-}
-
-void read(const Json& value, std::string_view key, DType& out) {
-  read_name(value, key, out, std::array{DType::float32, DType::float16, DType::bfloat16});
-}
-void read(const Json& value, std::string_view key, Math& out) {
-  read_name(value, key, out, std::array{Math::ieee, Math::tf32x3, Math::tf32});
-}
-void read(const Json& value, std::string_view key, Layout& out) {
-  read_name(value, key, out, std::array{Layout::NLC, Layout::NCL});
-}
-void read(const Json& value, std::string_view key, Activation& out) {
-  read_name(value, key, out,
-            std::array{Activation::none, Activation::relu, Activation::gelu, Activation::gelu_tanh,
-                       Activation::silu, Activation::tanh});
+  out = *named;
 }
 
 void append(std::string& text, std::int64_t value) { text += std::to_string(value); }

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <type_traits>
 
+#include "kernels/all_values.hpp"
 #include "results/record.hpp"
 
 namespace convtune {
@@ -190,16 +191,7 @@ void for_each_field(R&& r, Visit&& visit) {
   visit("run", r.run);
 }
 
-/// The values of each enumeration that a field can have; name() spells them.
-constexpr auto all_values(DType) {
-  return std::array{DType::float32, DType::float16, DType::bfloat16};
-}
-constexpr auto all_values(Math) { return std::array{Math::ieee, Math::tf32x3, Math::tf32}; }
-constexpr auto all_values(Layout) { return std::array{Layout::NLC, Layout::NCL}; }
-constexpr auto all_values(Activation) {
-  return std::array{Activation::none,      Activation::relu, Activation::gelu,
-                    Activation::gelu_tanh, Activation::silu, Activation::tanh};
-}
+/// The values of each other enumeration that a field can have; name() spells them.
 constexpr auto all_values(DeviceKind) { return std::array{DeviceKind::cpu, DeviceKind::cuda}; }
 constexpr auto all_values(Origin) { return std::array{Origin::generated, Origin::vendor}; }
 constexpr auto all_values(Outcome) {

@@ -52,13 +52,9 @@ void make_utf8(const T& /*no text*/) {}
 
 template <Enumeration T>
 void read_name(std::string_view text, T& value) {
-  for (const T each : all_values(T{})) {
-    if (text == name(each)) {
-      value = each;
-      return;
-    }
-  }
-  refuse_json(text, "one of the names that the format lists");
+  const std::optional<T> named = value_named<T>(text);
+  if (!named) refuse_json(text, "one of the names that the format lists");
+  value = *named;
 }
 
 template <std::integral T>

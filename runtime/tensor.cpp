@@ -1,14 +1,12 @@
 #include <fmt/format.h>
 #include <convtune/tensor.hpp>
 
-#include "kernels/dtype.hpp"
+#include "kernels/all_values.hpp"
 
 namespace convtune {
 
 DType dtype_from_name(std::string_view wanted) {
-  for (const DType dtype : {DType::float32, DType::float16, DType::bfloat16}) {
-    if (wanted == name(dtype)) return dtype;
-  }
+  if (const auto dtype = value_named<DType>(wanted)) return *dtype;
   throw Error(Status::invalid,
               fmt::format("dtype is \"{}\"; it must be float32, float16 or bfloat16 (quantised "
                           "weights have to be dequantised first)",
