@@ -16,15 +16,20 @@ function(convtune_add_notice name package)
 endfunction()
 
 convtune_add_notice(Highway libhwy-dev)
-convtune_add_notice(SQLite libsqlite3-dev)
 convtune_add_notice(CLI11 libcli11-dev)
 convtune_add_notice(fmt libfmt-dev)
 convtune_add_notice(nlohmann-json nlohmann-json3-dev)
 convtune_add_notice(xxHash libxxhash-dev)
-convtune_add_notice(zstd libzstd-dev)
 convtune_add_notice(Benchmark libbenchmark-dev)
 if(TARGET DNNL::dnnl)
   convtune_add_notice(oneDNN libdnnl-dev)
+endif()
+# The headers of these only declare, so that nothing of a shared library is built in.
+if(SQLite3_LIBRARIES MATCHES "\\.a$")
+  convtune_add_notice(SQLite libsqlite3-dev)
+endif()
+if(zstd_LINK_LIBRARIES MATCHES "\\.a$")
+  convtune_add_notice(zstd libzstd-dev)
 endif()
 
 # Written when something is made to be passed on, so that a build alone does not need the texts.
