@@ -69,6 +69,17 @@ def geometric_mean(values):
     return math.exp(statistics.fmean(map(math.log, values)))
 
 
+def described(f):
+    """Like "1x3000x80 -> 384, K3 s2 p1,1", of which the strides, … of 1 and paddings of 0 are left out."""
+    parts = [f"K{f['kernel_size']}"]
+    parts += [f"{letter}{f[key]}" for letter, key in (("s", "stride"), ("d", "dilation"),
+                                                      ("g", "num_groups")) if f[key] != 1]
+    if any(f["padding"]):
+        parts.append("p{},{}".format(*f["padding"]))
+    return (f"{f['batch']}x{f['length']}x{f['in_channels']} -> {f['out_channels']}, "
+            f"{' '.join(parts)}")
+
+
 def table(lines):
     classes = {}
     for line in lines:
@@ -76,15 +87,15 @@ def table(lines):
             f = line["problem"]
             key = (line["threads"], line["shape_class"] or "no class", f["dtype"], f["layout"])
             classes.setdefault(key, []).append((*row, f))
-    text = [f"{'threads, class, dtype, layout':<52} {'layers':>6} {'generated':>10} "
+    text = [f"{'threads, class, dtype, layout':<44} {'layers':>6} {'generated':>10} "
             f"{'with oneDNN':>12} {'of limit':>9} {'worst':>7}  worst layer, its best peer"]
     for key, rows in sorted(classes.items()):
         worst = min(rows, key=lambda row: row[0])
         name = "{} {}, {}, {}".format(*key)
-        text.append(f"{name:<52} {len(rows):>6} {geometric_mean([r[0] for r in rows]):>9.2f}x "
+        text.append(f"{name:<44} {len(rows):>6} {geometric_mean([r[0] for r in rows]):>9.2f}x "
                     f"{geometric_mean([r[1] for r in rows]):>11.2f}x "
                     f"{geometric_mean([r[2] for r in rows]):>9.0%} {worst[0]:>6.2f}x  "
-                    f"{json.dumps(worst[4])}, {worst[3]}")
+                    f"{described(worst[4])}; {worst[3]}")
     return "\n".join(text)
 
 
