@@ -41,12 +41,33 @@ std::string take_text(Json& object, const char* key) {
   return value.get<std::string>();
 }
 
+/// Whether UTF-8 text has one of Unicode's control characters, U+0000 to U+001F and U+007F to
+/// U+009F.
+bool has_control_character(std::string_view text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
+    if (byte(i) < 0x20 || byte(i) == 0x7F) return true;
+    if (byte(i) == 0xC2 && i + 1 < text.size() && byte(i + 1) < 0xA0) return true;
+  }
+  return false;
+}
+
+/// The text of a key that is shown in tables, which a newline breaks and a terminal may obey.
+std::string take_name(Json& object, const char* key) {
+  std::string name = take_text(object, key);
+  if (has_control_character(name)) {
+    refuse(fmt::format("{} is {}; it must have no control characters, such as a newline", key,
+                       quotation(name)));
+  }
+  return name;
+}
+
 /// Removes the labels, checking their types, so that what is left is a problem.
 Label take_labels(Json& object) {
   Label label;
-  label.model = take_text(object, "model");
-  label.layer = take_text(object, "layer");
-  label.shape_class = take_text(object, "shape_class");
+  label.model = take_name(object, "model");
+  label.layer = take_name(object, "layer");
+  label.shape_class = take_name(object, "shape_class");
   for (const char* key : text_keys) take_text(object, key);
   for (const char* key : flag_keys) {
     if (!object.contains(key)) continue;
@@ -107,13 +128,14 @@ void append_entry(const Json& entry, const std::string& list, std::vector<Layer>
   }
 }
 
-/// How an entry is named in an error: its number, and model and layer where it has them.
+/// How an entry is named in an error: its number, and model and layer where it has them and they
+/// can be shown.
 std::string entry_name(const Json& entry, std::size_t number) {
   std::vector<std::string> names;
   for (const char* key : {"model", "layer"}) {
-    if (entry.is_object() && entry.contains(key) && entry[key].is_string()) {
-      names.push_back(entry[key].get<std::string>());
-    }
+    if (!entry.is_object() || !entry.contains(key) || !entry[key].is_string()) continue;
+    const std::string name = entry[key].get<std::string>();
+    if (!has_control_character(name)) names.push_back(name);
   }
   if (names.empty()) return fmt::format("entry {}", number);
   return fmt::format("entry {} ({})", number, fmt::join(names, " "));

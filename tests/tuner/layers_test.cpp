@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -86,6 +87,8 @@ TEST_F(LayerFiles, RefuseWhatTheSchemasRefuse) {
     });
     EXPECT_THAT(message, HasSubstr(file.string()));
     EXPECT_THAT(message, HasSubstr(bad.at("says").get<std::string>()));
+    EXPECT_TRUE(std::ranges::none_of(message, [](unsigned char c) { return std::iscntrl(c); }))
+        << "it would reach the terminal";
   }
 }
 
