@@ -84,7 +84,7 @@ std::optional<Compiled> CubinCache::find(const std::string& key) const {
 }
 
 void CubinCache::insert(const std::string& key, const Compiled& compiled) const {
-  publish(path_of(key), entry_text(key, compiled));
+  publish(path_of(key), entry_text(key, compiled), Readers::user);
 }
 
 fs::path default_cache_folder() {

@@ -141,8 +141,10 @@ void write_pack(const fs::path& file, const std::string& compiler,
     if (block.size() >= block_bytes) close_block();
   }
   close_block();
-  publish(file, fmt::format("{} {} {} {}\n{}{}", magic, compiler, index.size(),
-                            digest(compiler + index), index, blocks));
+  publish(file,
+          fmt::format("{} {} {} {}\n{}{}", magic, compiler, index.size(), digest(compiler + index),
+                      index, blocks),
+          Readers::as_usual);
 }
 
 std::string pack_key(const Source& source, std::string_view arch) {

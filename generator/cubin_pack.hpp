@@ -54,7 +54,7 @@ class CubinPack {
 };
 
 /// Writes a pack of kernels, by key; neighbours in the list that resemble each other make it small.
-/// A temporary file is written, synced and renamed. Throws Error{storage}.
+/// It is published as publish() says, for readers as usual. Throws Error{storage}.
 void write_pack(const std::filesystem::path& file, const std::string& compiler,
                 const std::vector<std::pair<std::string, Compiled>>& entries);
 

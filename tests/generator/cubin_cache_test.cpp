@@ -109,6 +109,9 @@ TEST_F(CubinCacheTest, CreatesItsFolderForThisUserAlone) {
   const CubinCache cache(folder_ / "new" / "deep");
   cache.insert(key_, compiled_);
   EXPECT_EQ(fs::status(folder_ / "new" / "deep").permissions(), fs::perms::owner_all);
+  for (const auto& entry : fs::directory_iterator(folder_ / "new" / "deep")) {
+    EXPECT_EQ(entry.status().permissions(), fs::perms::owner_read | fs::perms::owner_write);
+  }
 }
 
 TEST_F(CubinCacheTest, RefusesAFolderThatOthersMayWriteTo) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cstdlib>
 #include <fstream>
@@ -111,6 +112,16 @@ TEST_F(CubinPackTest, GivesNoKernelOtherThanWhatWasWrittenWhateverIsDamaged) {
     look(damaged, "byte " + std::to_string(i) + " changed");
     EXPECT_EQ(look(whole.substr(0, i), "cut at " + std::to_string(i)), 0U);
   }
+}
+
+TEST_F(CubinPackTest, IsReadByWhomTheUmaskLeavesAndKeepsTheModeThatItWasGiven) {
+  const mode_t umask_before = umask(0027);
+  write_pack(file_, "13.0", {});
+  umask(umask_before);
+  EXPECT_EQ(fs::status(file_).permissions(), fs::perms(0640));
+  fs::permissions(file_, fs::perms(0604));
+  write_pack(file_, "13.0", {{key(0), kernel(0, 60)}});
+  EXPECT_EQ(fs::status(file_).permissions(), fs::perms(0604));
 }
 
 TEST_F(CubinPackTest, RefusesWhatIsNoPack) {

@@ -39,6 +39,23 @@ class OutputsTest(ProgramCase):
             self.assertEqual(reader.read(), "earlier", "written into the file that is being read")
         self.assertEqual(json.loads(self.output.read_text()), EMPTY)
 
+    def mode_of_output(self):
+        return stat.S_IMODE(self.output.stat().st_mode)
+
+    def test_a_new_file_has_the_mode_that_the_umask_leaves(self):
+        for umask in (0o027, 0o002):
+            self.addCleanup(os.umask, os.umask(umask))
+            self.export(self.output)
+            self.assertEqual(self.mode_of_output(), 0o666 & ~umask)
+            self.output.unlink()
+
+    def test_a_replaced_file_keeps_its_mode(self):
+        for mode in (0o600, 0o664):
+            self.output.touch()
+            self.output.chmod(mode)
+            self.export(self.output)
+            self.assertEqual(self.mode_of_output(), mode)
+
     def test_a_link_stays_one(self):
         target = self.folder / "target.json"
         target.touch()
@@ -46,6 +63,12 @@ class OutputsTest(ProgramCase):
         self.export(self.output)
         self.assertTrue(self.output.is_symlink())
         self.assertEqual(json.loads(target.read_text()), EMPTY)
+
+    def test_where_none_can_be_is_told(self):
+        done = self.finish(program, "db", "export", "--db", self.database, "--output",
+                           self.folder / "none" / "x.json", code=STORAGE)
+        self.assertIn("none/x.json cannot be written (open: No such file or directory); check its "
+                      "folder", done.stderr)
 
     def test_a_pipe_is_written_into(self):
         os.mkfifo(self.output)

@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
@@ -9,6 +8,7 @@
 #include <memory>
 #include <system_error>
 
+#include "generator/publish.hpp"
 #include "kernels/error.hpp"
 #include "results/store.hpp"
 #include "tuner/cli/commands.hpp"
@@ -40,13 +40,6 @@ std::string read_whole(const std::string& path) {
   return text;
 }
 
-bool write_whole(const fs::path& path, std::string_view text) {
-  std::ofstream file(path, std::ios::binary);
-  file << text;
-  file.close();
-  return !file.fail();
-}
-
 /// Readers of `path` see the old content or the new one, never a part. A link stays one; a device
 /// or a pipe, which cannot be replaced, is written into.
 void write_output(const std::string& path, std::string_view text) {
@@ -54,19 +47,15 @@ void write_output(const std::string& path, std::string_view text) {
   const fs::file_status present = fs::status(path, error);
   const bool in_place =
       path.starts_with("/dev/") || (fs::exists(present) && !fs::is_regular_file(present));
-  bool written = false;
-  if (in_place) {
-    written = write_whole(path, text);
-  } else {
+  if (!in_place) {
     require_no_database(path);
-    const fs::path target = fs::exists(present) ? fs::canonical(path) : fs::path(path);
-    const fs::path temporary = fmt::format("{}.{}.tmp", target.string(), getpid());
-    written = write_whole(temporary, text);
-    if (written) fs::rename(temporary, target, error);
-    written = written && !error;
-    if (!written) fs::remove(temporary, error);
+    publish(fs::exists(present) ? fs::canonical(path) : fs::path(path), text, Readers::as_usual);
+    return;
   }
-  if (!written) fail(path, "could not be written; check its folder and the free space");
+  std::ofstream file(path, std::ios::binary);
+  file << text;
+  file.close();
+  if (file.fail()) fail(path, "could not be written; check where it goes");
 }
 
 int info(const Options& options) {
