@@ -84,7 +84,8 @@ TunedPlan plan_of(const Verdict& verdict, const Run& run) {
           .seconds = verdict.seconds,
           .default_seconds = verdict.default_seconds,
           .driver = run.driver,
-          .compiler = run.nvrtc};
+          .compiler = run.nvrtc,
+          .best_vendor = verdict.best_vendor};
 }
 
 /// Problems with a verdict on the device and of the problem's kind, nearest first.

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""`convtune bench` of a problem that fits and one that no memory holds: the first is timed, of the
-second the reason is told, and the exit code says that not all was done.
+"""`convtune bench`: of what no memory holds the reason is told and the rest is timed; what was tuned
+is found in the databases in which `plan` finds it.
 
 Usage: bench_test.py CONVTUNE. Exit codes: 0 all as it should be, 1 not.
 """
@@ -31,6 +31,19 @@ class BenchTest(ProgramCase):
             self.assertEqual(row.get("error_message"),
                              "not enough host memory" if is_huge else None, row["name"])
         self.assertGreaterEqual(min(timed.values()), 2, "the default and the reference at least")
+
+    def test_what_the_systems_database_has_is_found(self):
+        problem = json.dumps(SMALL)
+        system = self.folder / "convtune" / "convtune.db"
+        self.finish(program, "tune", "--device", "cpu", "--budget", "5", "--db", system, "--problem",
+                    problem)
+        words = ("--device", "cpu", "--problem", problem)
+        folders = {"CONVTUNE_DB": str(self.database), "XDG_DATA_DIRS": str(self.folder)}
+        plan = json.loads(self.finish(program, "plan", *words, "--json", **folders).stdout)
+        bench = self.finish(program, "bench", *words, "--benchmark_format=json",
+                            "--benchmark_filter=/tuned", "--benchmark_min_time=0.001", **folders)
+        self.assertEqual([row["label"] for row in json.loads(bench.stdout)["benchmarks"]],
+                         [plan["config"]])
 
 
 if __name__ == "__main__":

@@ -4,13 +4,14 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "kernels/error.hpp"
 #include "kernels/outputs_to_check.hpp"
 #include "kernels/reference.hpp"
-#include "results/store.hpp"
 #include "tuner/cli/commands.hpp"
+#include "tuner/cli/database_option.hpp"
 #include "tuner/cli/layer_options.hpp"
 #include "tuner/cli/output_file.hpp"
 #include "tuner/cli/pack_option.hpp"
@@ -24,7 +25,7 @@ namespace {
 struct BenchOptions {
   LayerOptions layers;
   std::string device = "auto";
-  std::optional<std::string> database;
+  std::string database;
 };
 
 /// One contender of one layer. Everything is made when it runs, so that a long list needs the
@@ -82,16 +83,16 @@ void time_reference(benchmark::State& state, const Problem& problem) {
 }
 
 std::vector<Contender> contenders(const Problem& problem, const DeviceProperties& device,
-                                  const Store* store) {
+                                  const PlanSource* plans) {
   std::vector<Contender> all;
-  const auto verdict = store == nullptr ? std::nullopt : store->verdict(problem, identity(device));
-  if (verdict) all.push_back({problem, "tuned", verdict->winner});
+  const auto tuned = plans == nullptr ? std::nullopt : plans->find(problem, device);
+  if (tuned) all.push_back({problem, "tuned", tuned->config});
   auto quarantine =
-      store == nullptr ? std::vector<Quarantined>{} : store->quarantine(problem, device);
+      plans == nullptr ? std::vector<Quarantined>{} : plans->quarantine(problem, device);
   const Plan untuned = heuristic_plan(problem, device, all_families(), std::move(quarantine));
   all.push_back({problem, "default", to_text(untuned.candidate.config)});
-  if (verdict && !verdict->best_vendor.empty()) {
-    all.push_back({problem, "vendor", verdict->best_vendor});
+  if (tuned && !tuned->best_vendor.empty()) {
+    all.push_back({problem, "vendor", tuned->best_vendor});
     return all;
   }
   for (const Candidate& candidate : enumerate(problem, device, all_families()).candidates) {
@@ -125,14 +126,14 @@ benchmark::internal::Benchmark* register_one(const std::string& name, bool& all_
 }
 
 void register_all(const std::vector<Layer>& layers, const std::shared_ptr<Device>& device,
-                  const Store* store, bool& all_timed) {
+                  const PlanSource* plans, bool& all_timed) {
   for (const Layer& layer : layers) {
     const std::string title =
         layer.label.model.empty() ? "" : layer.label.model + " " + layer.label.layer + " ";
     const auto benchmark_name = [&](const std::string& role) {
       return fmt::format("{}{}/{}", title, describe(layer.problem), role);
     };
-    for (Contender contender : contenders(layer.problem, device->properties(), store)) {
+    for (Contender contender : contenders(layer.problem, device->properties(), plans)) {
       for (const auto& [cache, suffix] : cache_states(*device)) {
         contender.cache = cache;
         register_one(benchmark_name(contender.role + suffix), all_timed,
@@ -151,11 +152,7 @@ void register_all(const std::vector<Layer>& layers, const std::shared_ptr<Device
 int bench(const BenchOptions& options, std::vector<std::string> flags) {
   const std::vector<Layer> layers = selected_layers(options.layers, "quickstart");
   const std::shared_ptr<Device> device = open_device(options.device);
-  const std::filesystem::path database = options.database.value_or(default_database().string());
-  std::unique_ptr<Store> store;
-  if (options.database || std::filesystem::exists(database)) {
-    store = std::make_unique<Store>(database, Store::Access::read);
-  }
+  const std::shared_ptr<const PlanSource> plans = plans_of(options.database);
 
   for (const std::string& flag : flags) {
     constexpr std::string_view out = "--benchmark_out=";
@@ -172,7 +169,7 @@ int bench(const BenchOptions& options, std::vector<std::string> flags) {
         fmt::format("'{}' is neither an option of bench nor of Google Benchmark", arguments[1]));
   }
   bool all_timed = true;
-  register_all(layers, device, store.get(), all_timed);
+  register_all(layers, device, plans.get(), all_timed);
   const std::size_t ran = benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
   if (ran == 0) {
@@ -193,7 +190,7 @@ void add_bench(CLI::App& app, Action& action) {
   command->add_option("--device", options->device, "auto, cpu, cuda or cuda:INDEX")
       ->capture_default_str();
   add_pack_option(*command);
-  command->add_option("--db", options->database, "Database file; without, the user's");
+  command->add_option("--db", options->database, database_help);
   command->allow_extras();
   command->footer(
       "Flags of Google Benchmark are passed on: --benchmark_filter=REGEX,\n"
