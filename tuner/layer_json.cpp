@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <fstream>
 #include <iterator>
 #include <set>
+#include <system_error>
 #include <utility>
 
 #include "kernels/error.hpp"
@@ -144,11 +146,17 @@ std::string entry_name(const Json& entry, std::size_t number) {
 }  // namespace
 
 std::string read_text(const std::filesystem::path& file) {
-  std::error_code ignored;
   std::ifstream stream(file, std::ios::binary);
-  if (!stream || std::filesystem::is_directory(file, ignored)) {
+  std::error_code unreadable;
+  if (!stream) unreadable.assign(errno, std::generic_category());
+  std::error_code ignored;
+  if (std::filesystem::is_directory(file, ignored)) {  // which a stream opens
+    unreadable = std::make_error_code(std::errc::is_a_directory);
+  }
+  if (unreadable) {
     throw Error(Status::storage,
-                fmt::format("{} cannot be read; name a layers file or a grid file", file.string()));
+                fmt::format("{} cannot be read ({}); name a layers file or a grid file",
+                            file.string(), unreadable.message()));
   }
   return {std::istreambuf_iterator<char>(stream), {}};
 }

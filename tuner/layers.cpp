@@ -9,6 +9,7 @@
 #include <map>
 #include <set>
 #include <span>
+#include <system_error>
 
 #include "kernels/embedded_file.hpp"
 #include "kernels/error.hpp"
@@ -65,6 +66,14 @@ std::vector<Layer> shipped_list(const std::string& name) {
   });
 }
 
+/// Whether `--layers` means a file by it, if it is no list's name: what is there, or has the looks
+/// of a path.
+bool means_a_file(std::string_view text) {
+  std::error_code ignored;
+  return text.find('/') != text.npos || text.ends_with(".json") ||
+         std::filesystem::exists(text, ignored);
+}
+
 }  // namespace
 
 std::string title(const Layer& layer) {
@@ -87,9 +96,7 @@ std::vector<Layer> read_layers(const std::filesystem::path& file) {
 std::vector<Layer> load_layers(std::string_view name_or_file) {
   std::vector<Layer> layers = shipped_list(lower_case(name_or_file));
   if (!layers.empty()) return layers;
-  if (!name_or_file.empty() && std::filesystem::exists(name_or_file)) {
-    return read_layers(name_or_file);
-  }
+  if (means_a_file(name_or_file)) return read_layers(name_or_file);
   throw Error(Status::invalid,
               fmt::format("there is neither a list of layers nor a file called '{}'; give a path, "
                           "the name of a list, or the beginning of a model's: {}",

@@ -27,7 +27,8 @@ std::string title(const Layer& layer);
 std::vector<Layer> read_layers(const std::filesystem::path& file);
 
 /// `--layers`: a shipped list's name (case-insensitive: "quickstart", "core", "all", a model's name
-/// or its beginning, "whisper") or a file's path. Throws Error{invalid} naming the lists there are.
+/// or its beginning, "whisper") or a file's path, which holds a '/' or ends with ".json" where
+/// there is no such file. Throws Error{invalid} naming the lists there are for any other word.
 std::vector<Layer> load_layers(std::string_view name_or_file);
 
 /// The layers of a grid file: a JSON object that gives a list of values for any key of a problem,

@@ -14,6 +14,7 @@ INVALID, UNAVAILABLE, STORAGE = 2, 3, 4
 PROBLEM = '{"length":9,"in_channels":2,"out_channels":2,"kernel_size":3}'
 RUN = ["run", "--problem", PROBLEM, "--input", "text", "--weight", "nowhere.npy"]
 UNTUNED = "{database}: nothing has been tuned yet; run convtune tune first"
+MISSING = "No such file or directory"
 
 DEEP = "[" * 100_000 + "]" * 100_000
 
@@ -33,7 +34,12 @@ REFUSALS = [
      "no key \"modell\"; its keys are batch,"),
     (["compile", "--layers", "modell.json"], INVALID, "activation, dtypes, model, layer,"),
     (["check", "--grid", "huge"], INVALID, "huge: a number in it is too large"),
-    (["tune", "--grid", "nowhere"], STORAGE, "nowhere cannot be read; name a layers file or a grid"),
+    (["tune", "--grid", "nowhere"], STORAGE, f"nowhere cannot be read ({MISSING}); name a layers"),
+    (["tune", "--layers", "nowhere.json"], STORAGE, f"nowhere.json cannot be read ({MISSING})"),
+    (["tune", "--layers", "./nowhere"], STORAGE, f"./nowhere cannot be read ({MISSING})"),
+    (["tune", "--layers", "text/x"], STORAGE, "text/x cannot be read (Not a directory)"),
+    (["tune", "--layers", "."], STORAGE, ". cannot be read (Is a directory)"),
+    (["tune", "--layers", "nowhere"], INVALID, "nor a file called 'nowhere'; give a path, the name"),
     (["check", "--problem", ""], INVALID, "the problem: it is no valid JSON: line 1"),
     (["plan", "--problem", '{"length":9,"in_chanels":2}'], INVALID,
      "no key \"in_chanels\"; its keys are batch, length, in_channels,"),
@@ -50,7 +56,7 @@ REFUSALS = [
     (["compile", "--jobs", "0"], INVALID, "--jobs: '0' is no whole number from 1 to 1024"),
     (["run", "--list", "."], STORAGE, ". cannot be read"),
     ([*RUN, "--output", "y.npy"], STORAGE,
-     "nowhere.npy: it cannot be read (No such file or directory); name a .npy file"),
+     f"nowhere.npy: it cannot be read ({MISSING}); name a .npy file"),
     (["run", "--list", "empty"], INVALID, "empty lists no run"),
     (["run", "--list", "twice"], INVALID, 'twice line 2: the key "input" stands twice'),
     (["run", "--list", "empty", "--input", "x"], INVALID, "--list"),
