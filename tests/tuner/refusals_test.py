@@ -14,6 +14,7 @@ INVALID, UNAVAILABLE, STORAGE = 2, 3, 4
 PROBLEM = '{"length":9,"in_channels":2,"out_channels":2,"kernel_size":3}'
 RUN = ["run", "--problem", PROBLEM, "--input", "text", "--weight", "nowhere.npy"]
 UNTUNED = "{database}: nothing has been tuned yet; run convtune tune first"
+NO_PACK = "the pack text: it is no pack of this version; write one with convtune compile --pack"
 MISSING = "No such file or directory"
 
 DEEP = "[" * 100_000 + "]" * 100_000
@@ -63,6 +64,9 @@ REFUSALS = [
     (["bench", "--benchmark_out=/nowhere/x"], STORAGE, "/nowhere/x cannot be written"),
     (["bench", "--problem", PROBLEM, "--fast"], INVALID, "'--fast' is neither an option of bench"),
     (["bench", "--db", "nowhere.db"], STORAGE, "nowhere.db: nothing has been tuned yet"),
+    (["plan", "--pack", "text", "--arch", "sm_80", "--problem", PROBLEM], STORAGE, NO_PACK),
+    (["plan", "--arch", "sm_80", "--problem", PROBLEM], STORAGE, NO_PACK, {"CONVTUNE_PACK": "text"}),
+    (["plan", "--device", "cpu", "--problem", PROBLEM], STORAGE, NO_PACK, {"CONVTUNE_PACK": "text"}),
     (["fly"], INVALID, "there is no command convtune fly; convtune --help lists those there are"),
     (["db", "inf"], INVALID, "there is no command convtune db inf; convtune db --help lists"),
     (["db"], INVALID, "see convtune db --help"),
@@ -87,10 +91,10 @@ FILES = {
 }
 
 
-def fault(program, folder, arguments, code, words):
+def fault(program, folder, arguments, code, words, variables={}):
     """What is wrong with a refusal, or nothing."""
     database = folder / "none.db"
-    environment = os.environ | {"CONVTUNE_DB": str(database), "CUDA_VISIBLE_DEVICES": ""}
+    environment = os.environ | {"CONVTUNE_DB": str(database), "CUDA_VISIBLE_DEVICES": ""} | variables
     done = subprocess.run([program, *arguments], cwd=folder, env=environment, text=True,
                           capture_output=True, check=False)
     wanted = words.format(database=database)
