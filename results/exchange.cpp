@@ -29,10 +29,13 @@ void validate(const StoredDevice& device) {
 
 /// The rule of merging: a total order of the rows of one key, of which the highest stays.
 template <typename Record>
-void add(Rows& rows, const Record& record) {
+void add(Rows& rows, const Record& record, Store::Intake& intake) {
   const std::optional<Record> present = rows.get(record);
   const auto rank = [](const Record& r) { return std::pair(time_of(r), to_line(r)); };
-  if (!present || rank(record) > rank(*present)) rows.put(record);
+  ++intake.rows;
+  if (present && rank(record) <= rank(*present)) return;
+  rows.put(record);
+  ++intake.written;
 }
 
 template <typename Record>
@@ -118,27 +121,32 @@ std::string Store::export_json() const {
 
 void Store::validate_export(std::string_view text) { checked_content(text); }
 
-void Store::import_json(std::string_view text) {
+Store::Intake Store::import_json(std::string_view text) {
   const Content content = checked_content(text);
+  Intake intake;
   const auto add_all = [&](const auto& records) {
-    for (const auto& record : records) add(impl_->rows, record);
+    for (const auto& record : records) add(impl_->rows, record, intake);
   };
   impl_->write(
       [&] { std::apply([&](const auto&... records) { (add_all(records), ...); }, content); });
+  return intake;
 }
 
-void Store::merge(const std::filesystem::path& other) {
+Store::Intake Store::merge(const std::filesystem::path& other) {
   const Store source(other, Access::read);
   std::error_code unknown;
-  if (std::filesystem::equivalent(other, impl_->database.path(), unknown)) return;
+  if (std::filesystem::equivalent(other, impl_->database.path(), unknown)) return {};
   const Transaction snapshot(source.impl_->database, Database::Access::read);
   Rows& theirs = source.impl_->rows;
   const Problems problems = theirs.all_problems();
+  Intake intake;
   impl_->write([&] {
     for_each_exported_type([&]<typename Record>() {
-      theirs.scan<Record>(problems, [&](const Record& record) { add(impl_->rows, record); });
+      theirs.scan<Record>(problems,
+                          [&](const Record& record) { add(impl_->rows, record, intake); });
     });
   });
+  return intake;
 }
 
 Store::Health Store::check() const {

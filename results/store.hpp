@@ -78,10 +78,14 @@ class Store final : public PlanSource {
   /// Adds all rows of an export, or of another database. Of two rows with one key the one made
   /// later wins, then the one whose text sorts higher: idempotent, commutative, associative. All
   /// rows are validated before any is written; all are written, or none.
-  void import_json(std::string_view text);
+  struct Intake {
+    std::size_t rows = 0;     ///< that were offered
+    std::size_t written = 0;  ///< of them: new, or in the place of one that was here
+  };
+  Intake import_json(std::string_view text);
   /// Throws Error{storage} for a text that import_json() would refuse.
   static void validate_export(std::string_view text);
-  void merge(const std::filesystem::path& other);
+  Intake merge(const std::filesystem::path& other);
 
  private:
   struct Impl;

@@ -40,10 +40,12 @@ TEST_F(Exchange, ImportIsTheInverseOfExport) {
   EXPECT_EQ(document["measurements"][0]["samples"][1], 1.0 / 3);
 
   Store copy(b);
-  copy.import_json(text);
-  EXPECT_EQ(copy.export_json(), text);
-  copy.import_json(text);
-  EXPECT_EQ(copy.export_json(), text);
+  for (const std::size_t written : {14U, 0U}) {
+    const Store::Intake intake = copy.import_json(text);
+    EXPECT_EQ(intake.rows, 14U);
+    EXPECT_EQ(intake.written, written);
+    EXPECT_EQ(copy.export_json(), text);
+  }
   EXPECT_EQ(copy.check().damaged, 0U);
 }
 
@@ -119,10 +121,15 @@ TEST_F(Exchange, LaterMeasurementWins) {
   for (Store* store : {&first, &second}) store->insert(sample_run(), sample_device());
   first.insert(late);
   second.insert(early);
-  first.merge(b);
+  // Each also has a device and a run, which are the same.
+  const Store::Intake older = first.merge(b);
   EXPECT_EQ(first.find(late.key)->samples, late.samples);
-  second.merge(a);
+  EXPECT_EQ(older.rows, 3U);
+  EXPECT_EQ(older.written, 0U);
+  const Store::Intake newer = second.merge(a);
   EXPECT_EQ(second.find(late.key)->samples, late.samples);
+  EXPECT_EQ(newer.rows, 3U);
+  EXPECT_EQ(newer.written, 1U);
 }
 
 TEST_F(Exchange, MergeWithItselfChangesNothing) {

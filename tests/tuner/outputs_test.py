@@ -83,6 +83,21 @@ class OutputsTest(ProgramCase):
         self.finish(program, "report", "--db", self.folder / "none.db", "--output", self.output,
                     code=STORAGE)
 
+    def test_import_and_merge_tell_what_came_in(self):
+        labels = [{"problem": SMALL, "model": "m", "layer": layer, "shape_class": "", "list": ""}
+                  for layer in ("a", "b")]
+        source, other = self.folder / "labels.json", self.folder / "other.db"
+        for command, database, rows, says in (
+                ("import", self.database, labels[:1], "1 of 1 row came in\n"),
+                ("import", self.database, labels, "1 of 2 rows came in; the others are here"),
+                ("import", other, labels[:1], "1 of 1 row came in\n"),
+                ("merge", other, None, "1 of 2 rows came in; the others are here")):
+            if rows:
+                source.write_text(json.dumps(EMPTY | {"labels": rows}))
+            given = source if rows else self.database
+            done = self.finish(program, "db", command, "--db", database, given)
+            self.assertTrue(done.stdout.startswith(f"{given}: {says}"), done.stdout)
+
     def test_a_full_standard_output_ends_with_4(self):
         problem = ("--device", "cpu", "--problem", json.dumps(SMALL))
         for words in (("devices",), ("db", "export", "--db", self.database), ("plan", *problem),

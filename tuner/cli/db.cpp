@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "generator/publish.hpp"
+#include "kernels/counted.hpp"
 #include "kernels/error.hpp"
 #include "results/store.hpp"
 #include "tuner/cli/commands.hpp"
@@ -88,6 +89,11 @@ int export_to(const Options& options) {
   return 0;
 }
 
+void tell_intake(const std::string& input, const Store::Intake& intake) {
+  fmt::print("{}: {} of {} came in{}\n", input, intake.written, counted(intake.rows, "row"),
+             intake.written < intake.rows ? "; the others are here, as new or newer" : "");
+}
+
 // Both read all their inputs before the database is opened, which may make it: a bad one among
 // them changes nothing.
 int import_from(const Options& options) {
@@ -101,7 +107,9 @@ int import_from(const Options& options) {
     }
   }
   Store store(options.database);
-  for (const std::string& text : texts) store.import_json(text);
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    tell_intake(options.inputs[i], store.import_json(texts[i]));
+  }
   return 0;
 }
 
@@ -114,7 +122,7 @@ int merge(const Options& options) {
     }
   }
   Store store(options.database);
-  for (const std::string& input : options.inputs) store.merge(input);
+  for (const std::string& input : options.inputs) tell_intake(input, store.merge(input));
   return 0;
 }
 
