@@ -10,6 +10,7 @@
 #include "kernels/problem.hpp"
 #include "runtime/check_tensor.hpp"
 #include "runtime/conv1d_options.hpp"
+#include "runtime/listed.hpp"
 #include "runtime/plan_buckets.hpp"
 #include "runtime/say_once.hpp"
 #include "runtime/serve.hpp"
@@ -44,6 +45,12 @@ TensorView read_only(const MutableTensorView& view) {
           .shape = view.shape,
           .strides = view.strides,
           .device = view.device};
+}
+
+/// `which` tells what there is, where that is known.
+Error no_tensor(const std::string& name, const std::string& which) {
+  return {Status::invalid,
+          fmt::format("there is no tensor named {} among the weights{}", name, which)};
 }
 
 }  // namespace
@@ -101,10 +108,7 @@ struct Conv1d::Impl {
 
   std::vector<std::byte> copy_weight(const std::optional<TensorView>& found,
                                      const std::string& name, const Shape& shape) const {
-    if (!found) {
-      throw Error(Status::invalid,
-                  fmt::format("there is no tensor named {} among the weights", name));
-    }
+    if (!found) throw no_tensor(name, "");
     const TensorRule rule{.what = name,
                           .names = shape.rank() == 1 ? decltype(rule.names){"Cout"}
                                    : options.permute ? decltype(rule.names){"Cout", "Cin/G", "K"}
@@ -219,7 +223,10 @@ void Conv1d::load_state_dict(
 void Conv1d::load_state_dict(const std::map<std::string, TensorView>& tensors) {
   load_state_dict([&](const std::string& name) -> std::optional<TensorView> {
     const auto found = tensors.find(name);
-    return found == tensors.end() ? std::nullopt : std::optional(found->second);
+    if (found != tensors.end()) return found->second;
+    std::vector<std::string> names;
+    for (const auto& [each, tensor] : tensors) names.push_back(each);
+    throw no_tensor(name, ", which are: " + listed(std::move(names)));
   });
 }
 

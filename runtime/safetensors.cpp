@@ -14,6 +14,7 @@
 #include "kernels/checked.hpp"
 #include "kernels/dtype.hpp"
 #include "kernels/strict_json.hpp"
+#include "runtime/listed.hpp"
 
 namespace convtune {
 namespace {
@@ -196,7 +197,11 @@ Tensor Safetensors::read(const std::string& name) const {
   const std::string& path = impl_->path;
   const auto found = impl_->entries.find(name);
   if (found == impl_->entries.end()) {
-    refuse(Status::invalid, path, fmt::format("it has no array named {}", quoted(name)));
+    std::vector<std::string> there;
+    for (const std::string& each : names()) there.push_back(quoted(each));
+    refuse(Status::invalid, path,
+           fmt::format("it has no array named {}; its arrays are: {}", quoted(name),
+                       listed(std::move(there))));
   }
   const Entry& entry = found->second;
   const std::optional<DType> dtype = dtype_of(entry.dtype);

@@ -40,7 +40,14 @@ TEST_F(Module, RefusesBadWeights) {
     return refusal([&] { conv.load_state_dict(state); });
   };
   EXPECT_THAT(message([](auto& s) { s.erase("m.weight"); }), HasSubstr("named m.weight"));
-  EXPECT_THAT(message([](auto& s) { s.erase("m.bias"); }), HasSubstr("named m.bias"));
+  EXPECT_THAT(message([](auto& s) { s.erase("m.bias"); }),
+              HasSubstr("named m.bias among the weights, which are: m.weight"));
+  EXPECT_THAT(message([](auto& s) { s.clear(); }), HasSubstr("which are: none"));
+  EXPECT_THAT(message([](auto& s) {
+                s.erase("m.bias");
+                for (const char* each : {"a", "b", "c", "d", "x", "y"}) s[each] = {};
+              }),
+              HasSubstr("which are: a, b, c, d, m.weight and 2 more"));
   EXPECT_THAT(message([](auto& s) {
                 s["m.weight"].shape = {4, 8, 3};
               }),
