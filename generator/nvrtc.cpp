@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "kernels/counted.hpp"
 #include "kernels/environment.hpp"
 #include "kernels/error.hpp"
 
@@ -81,9 +82,9 @@ Nvrtc loaded() {
   }
   throw Error(
       Status::unavailable,
-      fmt::format("NVRTC was not found ({}; {} places tried): install the CUDA toolkit or "
+      fmt::format("NVRTC was not found ({}; {} tried): install the CUDA toolkit or "
                   "the wheel nvidia-cuda-nvrtc, or set CONVTUNE_NVRTC to the library's path",
-                  first_reason, candidates.size()));
+                  first_reason, counted(candidates.size(), "place")));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <string_view>
 
+#include "kernels/counted.hpp"
 #include "tuner/sweep.hpp"
 
 namespace convtune {
@@ -120,9 +121,10 @@ void Progress::candidate_ended(const SearchState& search) {
   ++measured_;
   eta_.candidate_ended(elapsed_seconds());
   if (!is_shown_) return;
-  renew_line(fmt::format("[{}/{}] {}: {} of {} candidates{}, {:.1f} a second{}", ended_ + 1,
-                         layers_, layer_name_, search.measured, search.candidates, best_of(search),
-                         static_cast<double>(measured_) / elapsed_seconds(), time_left()));
+  renew_line(fmt::format("[{}/{}] {}: {} of {}{}, {:.1f} a second{}", ended_ + 1, layers_,
+                         layer_name_, search.measured, counted(search.candidates, "candidate"),
+                         best_of(search), static_cast<double>(measured_) / elapsed_seconds(),
+                         time_left()));
 }
 
 void Progress::layer_ended(const LayerResult& result) {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/counted.hpp"
+
 namespace convtune {
 namespace {
 
@@ -31,7 +33,7 @@ std::string to_text(const SpeedUp& speed_up) {
 
 std::string mean_text(std::span<const SpeedUp> speed_ups) {
   double sum = 0;
-  int count = 0;
+  std::size_t count = 0;
   int left_out = 0;
   for (const SpeedUp& each : speed_ups) {
     if (each.ratio <= 0) continue;
@@ -43,7 +45,9 @@ std::string mean_text(std::span<const SpeedUp> speed_ups) {
     }
   }
   std::string text =
-      count == 0 ? "-" : fmt::format("{:.2f}x over {} layers", std::exp(sum / count), count);
+      count == 0 ? "-"
+                 : fmt::format("{:.2f}x over {}", std::exp(sum / static_cast<double>(count)),
+                               counted(count, "layer"));
   if (left_out > 0) text += fmt::format(" ({} unreliable left out)", left_out);
   return text;
 }

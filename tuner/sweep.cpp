@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "generator/cubin_cache.hpp"
+#include "kernels/counted.hpp"
 #include "kernels/digest.hpp"
 #include "kernels/error.hpp"
 #include "tuner/finals.hpp"
@@ -198,9 +199,10 @@ LayerResult Sweep::tune(const Layer& layer, double seconds) {
   std::vector<Measurement> finalists =
       choose_finalists(screening.measurements, default_config, finals_seconds, options_);
   if (finalists.empty()) {
-    return end_as(LayerEnd::no_winner,
-                  fmt::format("of {} candidates none was right: {}", screening.measurements.size(),
-                              screening.measurements.front().reason));
+    return end_as(
+        LayerEnd::no_winner,
+        fmt::format("of {} none was right: {}", counted(screening.measurements.size(), "candidate"),
+                    screening.measurements.front().reason));
   }
 
   const auto finals = play_finals(worker_, problem, std::move(finalists), finals_seconds, options_);

@@ -140,7 +140,7 @@ class GpuProof(unittest.TestCase):
     def measured_by_the_log(self):
         """Candidates that the sweeps say they measured."""
         log = (self.results / "log.txt").read_text()
-        return sum(map(int, re.findall(r"^(\d+) candidates measured in", log, re.M)))
+        return sum(map(int, re.findall(r"^(\d+) candidates? measured in", log, re.M)))
 
     def programs_left(self):
         """Processes of the kit's program that still run."""

@@ -98,7 +98,7 @@ class Quiet(ProgramCase):
         done = self.finish(*self.tune(SMALL))
         self.assertEqual(done.stderr, "")
         self.assertRegex(done.stdout, r"(?s)^layer .*untuned default: .*\n"
-                         r"[1-9]\d* candidates measured in 0:\d\d\n$")
+                         r"[1-9]\d* candidates? measured in 0:\d\d\n$")
         self.assertIn("\n0 candidates measured in 0:0", self.finish(*self.tune(SMALL)).stdout)
 
     def test_piped_a_sweep_tells_what_is_wrong(self):
@@ -115,7 +115,7 @@ class Quiet(ProgramCase):
         self.assertRegex(self.seen_on_terminal(self.compile(), **environment), r"\d+ kernels: ")
         done = self.finish(*self.compile(), **environment)
         self.assertEqual(done.stderr, "")
-        self.assertIn("1 problems, ", done.stdout)
+        self.assertIn("1 problem, ", done.stdout)
 
 
 if __name__ == "__main__":

@@ -57,6 +57,7 @@ TEST(SpeedUp, MeanIsGeometricAndLeavesOutWhatIsUnreliable) {
                                       {.ratio = 29241, .reliable = false}};
   EXPECT_EQ(mean_text(found), "2.00x over 2 layers (1 unreliable left out)");
   EXPECT_EQ(mean_text(std::span(found).first(3)), "2.00x over 2 layers");
+  EXPECT_EQ(mean_text(std::span(found).first(1)), "4.00x over 1 layer");
   EXPECT_EQ(mean_text(std::span(found).last(1)), "- (1 unreliable left out)");
   EXPECT_EQ(mean_text({}), "-");
 }

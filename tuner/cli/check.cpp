@@ -3,6 +3,7 @@
 #include <chrono>
 #include <memory>
 
+#include "kernels/counted.hpp"
 #include "kernels/error.hpp"
 #include "kernels/say.hpp"
 #include "tuner/cli/checks.hpp"
@@ -43,8 +44,8 @@ class Pulse {
     const auto now = std::chrono::steady_clock::now();
     if (!is_read_ || now - told_ < std::chrono::seconds(2)) return;
     told_ = now;
-    say(fmt::format("problem {} of {}: {} candidates checked", problem + 1, problems_,
-                    candidates_));
+    say(fmt::format("problem {} of {}: {} checked", problem + 1, problems_,
+                    counted(candidates_, "candidate")));
   }
 
  private:
@@ -118,10 +119,9 @@ int check(const CheckOptions& options) {
     }
   }
   fmt::print(
-      "{} of {} problems, {} skipped: {} candidates right, {} wrong, {} failed; worst error {:.3g} "
-      "of the tolerance\n",
-      begun, layers.size(), counts.skipped, counts.right, counts.wrong, counts.failed,
-      counts.worst_ratio);
+      "{} of {}, {} skipped: {} right, {} wrong, {} failed; worst error {:.3g} of the tolerance\n",
+      begun, counted(layers.size(), "problem"), counts.skipped, counted(counts.right, "candidate"),
+      counts.wrong, counts.failed, counts.worst_ratio);
   if (interrupted() != 0) return 128 + interrupted();
   if (counts.wrong > 0) return static_cast<int>(Status::check_failed);
   return static_cast<int>(counts.failed + counts.skipped > 0 ? Status::partial : Status::ok);

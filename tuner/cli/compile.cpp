@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "kernels/counted.hpp"
 #include "kernels/error.hpp"
 #include "kernels/say.hpp"
 #include "tuner/ahead_of_time.hpp"
@@ -66,8 +67,9 @@ class Tally {
     const bool last = reached() == units_;
     if (quiet_ || (!last && now - told_ < std::chrono::seconds(2))) return;
     told_ = now;
-    say(fmt::format("{} of {} kernels: {} compiled, {} from the cache, {} failed", reached(),
-                    units_, count(State::compiled), count(State::cached), count(State::failed)));
+    say(fmt::format("{} of {}: {} compiled, {} from the cache, {} failed", reached(),
+                    counted(units_, "kernel"), count(State::compiled), count(State::cached),
+                    count(State::failed)));
   }
   std::size_t count(State state) const { return counts_[static_cast<std::size_t>(state)]; }
   std::size_t reached() const {
@@ -137,7 +139,7 @@ Work work_of(const CompileOptions& options) {
     const std::vector<Layer> layers = selected_layers(options.layers, "quickstart");
     compiler_info();  // before the work of enumerating, so that its absence is said at once
     return {.units = compile_units(layers, archs, options.shortlist),
-            .of = fmt::format("{} problems, ", layers.size())};
+            .of = counted(layers.size(), "problem") + ", "};
   }
   Work work{.units = winning_units(Store(options.database, Store::Access::read)), .of = ""};
   if (work.units.empty()) {
@@ -159,13 +161,14 @@ int compile(const CompileOptions& options) {
       [&](const CompileResult& result) { tally.add(result); });
   options.json ? print_json(units, results) : print_table(units, results);
   if (!options.json) {
-    fmt::print("{}{} kernels: {} compiled, {} from the cache, {} failed, {} not reached\n", of,
-               units.size(), tally.count(State::compiled), tally.count(State::cached),
-               tally.count(State::failed), units.size() - tally.reached());
+    fmt::print("{}{}: {} compiled, {} from the cache, {} failed, {} not reached\n", of,
+               counted(units.size(), "kernel"), tally.count(State::compiled),
+               tally.count(State::cached), tally.count(State::failed),
+               units.size() - tally.reached());
   }
   if (!options.pack.empty()) {
     const std::size_t kernels = add_to_pack(options.pack, units, results);
-    say(fmt::format("{} holds {} kernels in {:.1f} MiB", options.pack, kernels,
+    say(fmt::format("{} holds {} in {:.1f} MiB", options.pack, counted(kernels, "kernel"),
                     static_cast<double>(std::filesystem::file_size(options.pack)) / (1 << 20)));
   }
   if (interrupted() != 0) return 128 + interrupted();

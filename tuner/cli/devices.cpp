@@ -10,6 +10,7 @@
 #include "generator/compiler.hpp"
 #include "generator/cubin_cache.hpp"
 #include "generator/cubin_pack.hpp"
+#include "kernels/counted.hpp"
 #include "kernels/error.hpp"
 #include "results/store.hpp"
 #include "runtime/cuda/cuda_device.hpp"
@@ -35,12 +36,12 @@ std::string gibibytes(std::int64_t bytes) {
 Finding describe_cpu() {
   const std::shared_ptr<Device> device = open_device("cpu");
   const DeviceProperties& cpu = device->properties();
-  return {
-      .what = "cpu",
-      .found = true,
-      .text = fmt::format("{} ({}), {}, {} threads, L1 {} KiB, L2 {} KiB, L3 {} KiB, memory {}",
-                          cpu.name, cpu.model, cpu.arch, cpu.units, cpu.l1_bytes / 1024,
-                          cpu.l2_bytes / 1024, cpu.l3_bytes / 1024, gibibytes(cpu.memory_bytes))};
+  return {.what = "cpu",
+          .found = true,
+          .text = fmt::format(
+              "{} ({}), {}, {}, L1 {} KiB, L2 {} KiB, L3 {} KiB, memory {}", cpu.name, cpu.model,
+              cpu.arch, counted(static_cast<std::size_t>(cpu.units), "thread"), cpu.l1_bytes / 1024,
+              cpu.l2_bytes / 1024, cpu.l3_bytes / 1024, gibibytes(cpu.memory_bytes))};
 }
 
 std::vector<Finding> describe_gpus() {
@@ -79,8 +80,8 @@ Finding describe_pack() {
       return {.what = "pack", .found = true, .text = "none is used; CONVTUNE_PACK would name one"};
     return {.what = "pack",
             .found = true,
-            .text = fmt::format("{}, {} kernels of NVRTC {}", pack->file().string(),
-                                pack->keys().size(), pack->compiler())};
+            .text = fmt::format("{}, {} of NVRTC {}", pack->file().string(),
+                                counted(pack->keys().size(), "kernel"), pack->compiler())};
   } catch (const Error& error) {
     return {.what = "pack", .found = false, .text = error.what()};
   }

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "generator/cubin_cache.hpp"
+#include "kernels/counted.hpp"
 #include "kernels/cuda/source.hpp"
 #include "kernels/error.hpp"
 #include "kernels/problem_json.hpp"
@@ -89,7 +90,7 @@ void print_text(const Choice& chosen, const std::vector<FamilySpace>& families,
     fmt::print("quarantine {}: {}\n", each.config, each.reason);
   }
   for (const FamilySpace& space : families) {
-    fmt::print("\n{}: {} candidates left\n", space.family->name, space.candidates);
+    fmt::print("\n{}: {} left\n", space.family->name, counted(space.candidates, "candidate"));
     for (const Exclusion& exclusion : space.exclusions) {
       fmt::print("  {:>6} excluded by {}: {}\n", exclusion.configs, exclusion.constraint,
                  exclusion.rule);

@@ -5,6 +5,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "kernels/counted.hpp"
 #include "kernels/error.hpp"
 #include "kernels/problem_json.hpp"
 #include "kernels/say.hpp"
@@ -80,7 +81,7 @@ void print_table(const std::vector<LayerResult>& results, double seconds) {
   }
   std::size_t measured = 0;
   for (const LayerResult& result : results) measured += result.measured;
-  fmt::print("{} candidates measured in {}\n", measured, format_minutes(seconds));
+  fmt::print("{} measured in {}\n", counted(measured, "candidate"), format_minutes(seconds));
 }
 
 void print_json(const std::vector<LayerResult>& results) {
@@ -115,9 +116,10 @@ int tune(const TuneOptions& options) {
   const bool shows_progress = !options.quiet && progress_is_read();
   Progress progress(shows_progress);
   if (shows_progress) {
-    say(fmt::format("Tuning {} {} on {} ({}, {} {})", layers.size(),
-                    layers.size() == 1 ? "problem" : "problems", properties.name, properties.arch,
-                    properties.units, properties.kind == DeviceKind::cpu ? "threads" : "SMs"));
+    say(fmt::format("Tuning {} on {} ({}, {})", counted(layers.size(), "problem"), properties.name,
+                    properties.arch,
+                    counted(static_cast<std::size_t>(properties.units),
+                            properties.kind == DeviceKind::cpu ? "thread" : "SM")));
   }
   Worker worker(worker_command(options.device));
   Sweep sweep(store, *device, worker, progress, options.sweep, run.id);
@@ -142,7 +144,9 @@ void add_tune(CLI::App& app, Action& action) {
       ->capture_default_str();
   add_pack_option(*command);
   command->add_option("--db", options->database, "Database file")->capture_default_str();
-  command->add_option("--budget", options->sweep.budget_seconds, "Seconds in all; 0: no limit")
+  command
+      ->add_option("--budget", options->sweep.budget_seconds,
+                   "Seconds in all; 0: no limit")
       ->check(number_from(0.0))
       ->capture_default_str();
   command
