@@ -146,7 +146,7 @@ void add_tune(CLI::App& app, Action& action) {
   command->add_option("--db", options->database, "Database file")->capture_default_str();
   command
       ->add_option("--budget", options->sweep.budget_seconds,
-                   "Seconds in all; 0: no limit")
+                   "About how many seconds in all; 0: no limit")
       ->check(number_from(0.0))
       ->capture_default_str();
   command
