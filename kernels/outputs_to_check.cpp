@@ -77,7 +77,7 @@ std::vector<Edge> edges_of(const Problem& problem) {
     edges.push_back(border);
     if (border.is_whole()) continue;
     edges.push_back({row_of(border.box, 0), of_border});
-    edges.push_back({row_of(border.box, problem.batch - 1), of_border});
+    if (problem.batch > 1) edges.push_back({row_of(border.box, problem.batch - 1), of_border});
   }
   return edges;
 }

@@ -8,6 +8,7 @@
 
 #include "tuner/calm_rounds.hpp"
 #include "tuner/interrupt.hpp"
+#include "tuner/layer_work.hpp"
 
 namespace convtune {
 namespace {
@@ -56,7 +57,8 @@ void add_rounds(Finals& finals, std::vector<Measurement> reply) {
 
 std::chrono::duration<double> limit_for(const TrialRequest& request, const SweepOptions& options) {
   return std::chrono::duration<double>(options.candidate_seconds *
-                                       static_cast<double>(request.configs.size()));
+                                           static_cast<double>(request.configs.size()) +
+                                       workload_allowance(request.problem));
 }
 
 /// Repeats the request with each finalist alone; whose worker does not last leaves the finals.

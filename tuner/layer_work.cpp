@@ -43,7 +43,16 @@ double roofline_seconds(const Problem& problem, const DeviceProperties& device,
   return sum / static_cast<double>(space.size());
 }
 
+double workload_seconds(const Problem& problem) {
+  const auto checked = static_cast<double>(most_outputs_to_check(problem));
+  const auto products = static_cast<double>(products_per_output(problem));
+  const auto elements = static_cast<double>(input_elements(problem) + weight_elements(problem));
+  return 2 * (checked * products * oracle_multiply_add + elements * random_element);
+}
+
 }  // namespace
+
+double workload_allowance(const Problem& problem) { return 10 * workload_seconds(problem); }
 
 LayerWork estimate_work(const Problem& problem, const DeviceProperties& device,
                         const SweepOptions& options, const std::optional<Verdict>& known) {
@@ -54,8 +63,6 @@ LayerWork estimate_work(const Problem& problem, const DeviceProperties& device,
   if (is_searched) return {};
 
   const auto checked = static_cast<double>(most_outputs_to_check(problem));
-  const double products =
-      static_cast<double>(multiply_adds(problem)) / static_cast<double>(output_elements(problem));
   const auto elements = static_cast<double>(input_elements(problem) + weight_elements(problem));
   const double bytes = static_cast<double>(size_of(problem.dtype)) *
                        (elements + 2 * static_cast<double>(output_elements(problem)));
@@ -65,7 +72,7 @@ LayerWork estimate_work(const Problem& problem, const DeviceProperties& device,
   const double check = bytes * copied_byte + checked * checked_output;
   const double prepare = device.kind == DeviceKind::cuda ? compilation : preparation;
   const double measured = known ? static_cast<double>(known->measured) : 0;
-  return {.start = 2 * (checked * products * oracle_multiply_add + elements * random_element),
+  return {.start = workload_seconds(problem),
           .candidates = search_length(space.size(), options),
           .measured = measured,
           .candidate = prepare + 2 * check + (options.screening_rounds + 1) * sample,

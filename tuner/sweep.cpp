@@ -285,8 +285,8 @@ Measurement Sweep::measure(const Key& key, const Family& family, double give_up_
                              .seed = options_.seed,
                              .rounds = options_.screening_rounds,
                              .give_up_seconds = give_up_seconds};
-  WorkerAnswer answer =
-      ask_twice(worker_, request, std::chrono::duration<double>(options_.candidate_seconds));
+  const double limit = options_.candidate_seconds + workload_allowance(key.problem);
+  WorkerAnswer answer = ask_twice(worker_, request, std::chrono::duration<double>(limit));
   Measurement measurement;
   if (answer.end == WorkerAnswer::End::replied) {
     measurement = std::move(answer.reply.measurements.at(0));

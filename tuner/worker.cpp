@@ -11,6 +11,7 @@
 #include <csignal>
 #include <cstring>
 
+#include "kernels/cpu/thread_pool.hpp"
 #include "kernels/environment.hpp"
 #include "kernels/error.hpp"
 #include "tuner/interrupt.hpp"
@@ -222,6 +223,7 @@ Outcome outcome_of(WorkerAnswer::End end) {
 }
 
 std::vector<std::string> worker_command(const std::string& device) {
+  default_threads();  // a wrong number of them would fail every candidate, which is stored for good
   // Not the path behind it: the program's file may be replaced while a sweep runs.
   return {"/proc/self/exe", "worker", "--device", device};
 }

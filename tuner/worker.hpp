@@ -61,7 +61,8 @@ bool took_worker_down(const WorkerAnswer& answer);
 /// The outcome of candidates whose worker timed out or crashed.
 Outcome outcome_of(WorkerAnswer::End end);
 
-/// The command of a worker for `device`: this very program, as `convtune worker`.
+/// The command of a worker for `device`: this very program, as `convtune worker`. Throws
+/// Error{invalid} for a wrong CONVTUNE_NUM_THREADS.
 std::vector<std::string> worker_command(const std::string& device);
 
 }  // namespace convtune

@@ -52,8 +52,9 @@ Workload make_random_arrays(const Problem& problem, std::uint64_t seed) {
 
 Workload make_workload(const Problem& problem, std::uint64_t seed) {
   Workload workload = make_random_arrays(problem, seed);
+  const std::vector<std::int64_t> indices = outputs_to_check(problem, seed);
   for (WorkloadInput& input : workload.inputs) {
-    input.indices = outputs_to_check(problem, seed);
+    input.indices = indices;
     input.expected = reference_at(problem, input.x.data(), workload.weight.data(),
                                   workload.bias_data(), input.indices);
   }

@@ -167,7 +167,7 @@ void sum_tile(const DepthwisePlan& plan, const Block<T>& block, const TileRows& 
   store_tile<T, lanes, vectors, rows>(plan, block, tile.t, c, sums);
 }
 
-// With so many, tiles wait for y's lines to be fetched; with more, for x's to come again.
+// Up to so few, tiles wait for y's lines to be fetched; beyond, y's would push out x's.
 constexpr std::int64_t few_taps = 8;
 
 // The next tile's rows, of which `last` is the last: too many streams for hardware to follow.
@@ -213,8 +213,8 @@ void sum_rows(const DepthwisePlan& plan, const Block<T>& block, std::int64_t t) 
   }
 }
 
-// Adds to the sums of `rows` neighbouring positions all that their windows, of stride and dilation
-// 1 and at least as many taps, share: row j of x, read and widened once, is tap j - row of each.
+// Adds to the sums of `rows` neighbouring positions their windows, of stride and dilation 1 and at
+// least as many taps: row j of x, read and widened once, is tap j - row of each.
 template <class T, std::size_t lanes, int rows, int vectors>
 HWY_INLINE void slide(const T* x, std::int64_t x_step, const float* weights, std::int64_t taps,
                       hn::Vec<Floats<lanes>> (&sums)[rows][vectors]) {
@@ -280,7 +280,7 @@ void sum_inside(const DepthwisePlan& plan, const Block<T>& block, std::int64_t t
       prefetch_rows<rows>(x + (last - first) * block.x_step + rows * row_step, row_step,
                           vectors * step);
     }
-    if (p.kernel_size <= few_taps) {
+    if (p.kernel_size <= few_taps && t + 2 * rows <= block.last_l) {
       prefetch_rows<rows>(block.y + (t + rows + rows - 1) * block.y_step + (c - block.y_channel),
                           block.y_step, vectors * step);
     }

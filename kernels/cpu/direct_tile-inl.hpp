@@ -42,9 +42,10 @@ void reduce_tile(const DirectReduction& r) {
   // base with a step to each row takes more registers than there are.
   constexpr int based = vectors == 1 ? std::min(4, rows) : rows;
   constexpr int bases = (rows + based - 1) / based;
-  // So short sums would wait for the lines that they are stored to.
+  // So short sums would wait for the lines of y that they are stored to.
   constexpr std::int64_t short_sum = 16;
-  if (r.outer_count * r.inner_count <= short_sum && !r.past_caches) {
+  const bool into_y = r.start != r.to;
+  if (into_y && !r.past_caches && r.outer_count * r.inner_count <= short_sum) {
     for (int row = 0; row < rows; ++row) {
       for (int v = 0; v < vectors; ++v) hwy::Prefetch(r.to + row * r.to_step + v * lanes);
     }

@@ -197,6 +197,11 @@ class Gpu(Program):
         self.sweep()
         self.assertEqual({ended for ended, _ in self.outcomes().values()}, {"ok"})
 
+    def test_wrong_number_of_threads(self):
+        """The reference takes threads, whatever the device; its failure is no candidate's."""
+        message = self.sweep(code=2, CONVTUNE_NUM_THREADS="many")
+        self.assertIn('CONVTUNE_NUM_THREADS is "many"', message)
+
     def test_compiler_crashes(self):
         self.sweep(CONVTUNE_FAKE_NVRTC=f"crash:{THREADS_256}")
         self.expect_half_lost("crashed", "killed by signal 11, twice")

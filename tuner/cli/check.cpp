@@ -12,6 +12,7 @@
 #include "tuner/cli/layer_options.hpp"
 #include "tuner/cli/pack_option.hpp"
 #include "tuner/interrupt.hpp"
+#include "tuner/layer_work.hpp"
 #include "tuner/sweep.hpp"
 #include "tuner/workload.hpp"
 
@@ -27,7 +28,7 @@ struct CheckOptions {
 };
 
 /// A candidate that takes longer, checks included, has failed.
-constexpr std::chrono::seconds limit(60);
+constexpr double candidate_seconds = 60;
 
 struct Counts {
   std::size_t right = 0, wrong = 0, failed = 0, skipped = 0;
@@ -109,6 +110,7 @@ int check(const CheckOptions& options) {
       ++counts.skipped;
       report(problem, "", "skipped", "no candidate can be had here");
     }
+    const std::chrono::duration<double> limit(candidate_seconds + workload_allowance(problem));
     for (const Candidate& candidate : candidates) {
       if (interrupted() != 0) break;
       const std::string config = to_text(candidate.config);
