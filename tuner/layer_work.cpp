@@ -1,6 +1,7 @@
 #include "tuner/layer_work.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "generator/candidates.hpp"
 #include "kernels/outputs_to_check.hpp"
@@ -52,7 +53,9 @@ double workload_seconds(const Problem& problem) {
 
 }  // namespace
 
-double workload_allowance(const Problem& problem) { return 10 * workload_seconds(problem); }
+double workload_allowance(const Problem& problem) {
+  return std::floor(10 * workload_seconds(problem));
+}
 
 LayerWork estimate_work(const Problem& problem, const DeviceProperties& device,
                         const SweepOptions& options, const std::optional<Verdict>& known) {

@@ -15,8 +15,8 @@ namespace convtune {
 LayerWork estimate_work(const Problem& problem, const DeviceProperties& device,
                         const SweepOptions& options, const std::optional<Verdict>& known);
 
-/// Seconds that a slow or busy machine may take for a problem's inputs and what is expected of
-/// them, which a worker makes within the limit of its first candidate.
+/// Whole seconds that a slow or busy machine may take for a problem's inputs and what is expected
+/// of them, which a worker makes within the limit of its first candidate.
 double workload_allowance(const Problem& problem);
 
 }  // namespace convtune
