@@ -36,10 +36,10 @@ struct Constraint {
   bool (*holds)(const Problem&, const Config&, const DeviceProperties&);
 };
 
-/// What executes multiply-adds: the plain lanes of a processor, the tiles of a CPU (AMX), or the
-/// tensor cores of a GPU, by instructions of one warp (mma.sync) or of a warpgroup (wgmma), at a
-/// rate that depends on the operands.
-enum class Arithmetic { lanes, amx_16_bits, mma_16_bits, mma_tf32, wgmma_16_bits, wgmma_tf32 };
+/// What executes multiply-adds: the plain lanes of a processor, a CPU's products of bfloat16 (AMX,
+/// AVX512-BF16), or the tensor cores of a GPU, by instructions of one warp (mma.sync) or of a
+/// warpgroup (wgmma), at a rate that depends on the operands.
+enum class Arithmetic { lanes, cpu_bf16, mma_16_bits, mma_tf32, wgmma_16_bits, wgmma_tf32 };
 
 /// What one run really moves and executes, from problem and config alone: the roofline's inputs.
 struct Cost {

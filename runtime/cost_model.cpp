@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "kernels/cpu/targets.hpp"
+
 namespace convtune {
 namespace {
 
@@ -18,7 +20,10 @@ Rates cpu_rates(Arithmetic arithmetic, const DeviceProperties& device) {
   double flops_per_cycle = 16;
   if (device.arch.starts_with("AVX2")) flops_per_cycle = 32;
   if (device.arch.starts_with("AVX3")) flops_per_cycle = 64;
-  if (arithmetic == Arithmetic::amx_16_bits) flops_per_cycle = 1024;  // a tile each 16 cycles
+  if (arithmetic == Arithmetic::cpu_bf16) {
+    const bool by_tiles = bf16_unit_of(device.arch) == Bf16Unit::tiles;
+    flops_per_cycle = by_tiles ? 1024 : 128;  // a tile each 16 cycles, or twice the lanes
+  }
   const double threads = std::max(device.units, 1);
   return {.flops = clock * flops_per_cycle * threads,
           .bytes = std::min(bytes_per_thread * threads, bytes_per_socket)};

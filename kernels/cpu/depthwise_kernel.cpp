@@ -2,7 +2,6 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/depthwise_kernel.cpp"
-#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
@@ -11,6 +10,7 @@
 
 #include "kernels/cpu/activation-inl.hpp"
 #include "kernels/cpu/depthwise.hpp"
+#include "kernels/cpu/depthwise_tile-inl.hpp"
 #include "kernels/cpu/depthwise_transpose-inl.hpp"
 #include "kernels/cpu/simd-inl.hpp"
 #include "kernels/cpu/window.hpp"
@@ -19,24 +19,10 @@ HWY_BEFORE_NAMESPACE();
 namespace convtune::HWY_NAMESPACE {
 namespace {
 
-// What one task computes: channels [first_c, last_c) at output positions [first_l, last_l), from
-// and to rows of channels: those of a batch row, or of the block alone.
 template <class T>
-struct Block {
-  const T* x;           // position 0, channel x_channel
-  T* y;                 // position 0, channel y_channel
-  std::int64_t x_step;  // from one position to the next
-  std::int64_t y_step;  // likewise, and how many channels a row of y has
-  std::int64_t x_left;  // elements from x on that may be read
-  std::int64_t x_channel = 0, y_channel = 0;
-  std::int64_t first_c = 0, last_c = 0;
-  std::int64_t first_l = 0, last_l = 0;
-};
-
-template <class T>
-Block<T> block_of(const DepthwisePlan& plan, const void* x, void* y, std::int64_t task) {
+DepthwiseBlock<T> block_of(const DepthwisePlan& plan, const void* x, void* y, std::int64_t task) {
   const Problem& p = plan.problem;
-  Block<T> b = {};
+  DepthwiseBlock<T> b = {};
   b.first_c = task % plan.blocks_c * plan.config.block_c;
   b.last_c = std::min(b.first_c + plan.config.block_c, p.out_channels);
   task /= plan.blocks_c;
@@ -49,72 +35,6 @@ Block<T> block_of(const DepthwisePlan& plan, const void* x, void* y, std::int64_
   b.y = static_cast<T*>(y) + n * plan.length_out * p.out_channels;
   b.x_left = (p.batch - n) * p.length * p.in_channels;
   return b;
-}
-
-// How a vector of inputs for output channels c, c + 1, … at one position, which begins with channel
-// `first`, is read: `one_each` and `repeated` (a multiplier above 1) read a whole vector of x, the
-// end of which may be another position's; `guarded` reads nothing but what it needs.
-enum class Inputs { one_each, repeated, guarded };
-
-template <class T, std::size_t lanes, Inputs inputs>
-HWY_INLINE hn::Vec<Floats<lanes>> load_channels(const DepthwisePlan& plan, const T* position,
-                                                std::int64_t first, std::int64_t c) {
-  constexpr Floats<lanes> d;
-  if constexpr (inputs == Inputs::one_each) {
-    return load(d, position + (c - first));
-  } else if constexpr (inputs == Inputs::repeated) {
-    const auto which = hn::SetTableIndices(d, plan.inputs.data() + c % plan.multiplier);
-    return hn::TableLookupLanes(load(d, position + (c / plan.multiplier - first)), which);
-  } else {
-    T values[lanes] = {};
-    const std::int64_t count = std::min<std::int64_t>(lanes, plan.problem.out_channels - c);
-    for (std::int64_t i = 0; i < count; ++i) {
-      values[i] = position[(c + i) / plan.multiplier - first];
-    }
-    return load(d, values);
-  }
-}
-
-// Activates rows of sums into rows of y from channel c of a row on.
-template <class T, std::size_t lanes, int vectors>
-void store_rows(const Block<T>& block, Activation activation, const float* sums, int rows, T* y,
-                std::int64_t c) {
-  constexpr Floats<lanes> d;
-  constexpr std::int64_t step = lanes;
-  for (int row = 0; row < rows; ++row, y += block.y_step) {
-    for (std::int64_t i = 0; i < vectors * step; i += step, sums += step) {
-      store_up_to(activate(d, hn::Load(d, sums), activation), d, y + i, block.y_step - c - i);
-    }
-  }
-}
-
-// Activates the sums of a tile, which begins at position t and channel c, into y.
-template <class T, std::size_t lanes, int vectors, int rows>
-HWY_INLINE void store_tile(const DepthwisePlan& plan, const Block<T>& block, std::int64_t t,
-                           std::int64_t c, const hn::Vec<Floats<lanes>> (&sums)[rows][vectors]) {
-  constexpr Floats<lanes> d;
-  constexpr std::int64_t step = lanes;
-  const Problem& p = plan.problem;
-  const std::int64_t in_row = c - block.y_channel;
-  T* y = block.y + t * block.y_step + in_row;
-  if (p.activation == Activation::none && in_row + vectors * step <= block.y_step) {
-    CONVTUNE_UNROLL
-    for (int row = 0; row < rows; ++row, y += block.y_step) {
-      CONVTUNE_UNROLL
-      for (int v = 0; v < vectors; ++v) store(sums[row][v], d, y + v * step);
-    }
-    return;
-  }
-  HWY_ALIGN float left[std::size_t{rows} * vectors * lanes];
-  for (int row = 0; row < rows; ++row) {
-    for (int v = 0; v < vectors; ++v) hn::Store(sums[row][v], d, left + (row * vectors + v) * step);
-  }
-  store_rows<T, lanes, vectors>(block, p.activation, left, rows, y, in_row);
-}
-
-// Of the tile of channels from c on, tap by tap.
-inline const float* weights_from(const DepthwisePlan& plan, std::int64_t c) {
-  return plan.weights.get() + c * plan.problem.kernel_size;
 }
 
 // A tile of y: `rows` positions from t. Of the taps `any` that some row may read, `all` are those
@@ -137,7 +57,7 @@ TileRows rows_from(const Problem& p, std::int64_t t) {
 
 // y at the tile's rows and `vectors` vectors of channels from c.
 template <class T, std::size_t lanes, int vectors, int rows, Inputs inputs>
-void sum_tile(const DepthwisePlan& plan, const Block<T>& block, const TileRows& tile,
+void sum_tile(const DepthwisePlan& plan, const DepthwiseBlock<T>& block, const TileRows& tile,
               std::int64_t c) {
   using V = hn::Vec<Floats<lanes>>;
   constexpr Floats<lanes> d;
@@ -170,18 +90,9 @@ void sum_tile(const DepthwisePlan& plan, const Block<T>& block, const TileRows& 
 // Up to so few, tiles wait for y's lines to be fetched; beyond, y's would push out x's.
 constexpr std::int64_t few_taps = 8;
 
-// The next tile's rows, of which `last` is the last: too many streams for hardware to follow.
-template <int rows, class T>
-void prefetch_rows(const T* last, std::int64_t step, std::int64_t channels) {
-  constexpr std::int64_t line = 64 / sizeof(T);
-  for (int row = 0; row < rows; ++row, last -= step) {
-    for (std::int64_t i = 0; i < channels; i += line) hwy::Prefetch(last + i);
-  }
-}
-
 // All channels of a block at the tile's rows, from the first to the last as they lie in memory.
 template <class T, std::size_t lanes, int vectors, int rows>
-void sum_rows(const DepthwisePlan& plan, const Block<T>& block, std::int64_t t) {
+void sum_rows(const DepthwisePlan& plan, const DepthwiseBlock<T>& block, std::int64_t t) {
   const Problem& p = plan.problem;
   const TileRows tile = rows_from<rows>(p, t);
   const std::int64_t last_position = std::clamp<std::int64_t>(
@@ -189,13 +100,13 @@ void sum_rows(const DepthwisePlan& plan, const Block<T>& block, std::int64_t t) 
   const std::int64_t left = block.x_left - last_position * block.x_step;
   const std::int64_t ahead = rows * p.stride;
   const bool more = last_position + ahead < p.length;
-  const T* next = block.x + (last_position + ahead) * block.x_step;
+  const T* next = block.x + (last_position + ahead - (rows - 1) * p.stride) * block.x_step;
   for (std::int64_t c = block.first_c; c < block.last_c; c += plan.config.tile_c) {
     const std::int64_t first_in =
         (plan.multiplier == 1 ? c : c / plan.multiplier) - block.x_channel;
     if (more) {
-      prefetch_rows<rows>(next + first_in, p.stride * block.x_step,
-                          std::min(plan.config.tile_c, block.x_step - first_in));
+      prefetch_rows(next + first_in, p.stride * block.x_step, rows,
+                    std::min(plan.config.tile_c, block.x_step - first_in));
     }
     const bool whole = first_in + plan.config.tile_c <= left;
     if (whole && plan.multiplier == 1) {
@@ -213,59 +124,10 @@ void sum_rows(const DepthwisePlan& plan, const Block<T>& block, std::int64_t t) 
   }
 }
 
-// Adds to the sums of `rows` neighbouring positions their windows, of stride and dilation 1 and at
-// least as many taps: row j of x, read and widened once, is tap j - row of each.
-template <class T, std::size_t lanes, int rows, int vectors>
-HWY_INLINE void slide(const T* x, std::int64_t x_step, const float* weights, std::int64_t taps,
-                      hn::Vec<Floats<lanes>> (&sums)[rows][vectors]) {
-  constexpr Floats<lanes> d;
-  constexpr std::int64_t step = lanes;
-  const auto take = [&](std::int64_t j, int first, int last) HWY_ATTR {
-    for (int v = 0; v < vectors; ++v) {
-      const auto at = load(d, x + j * x_step + v * step);
-      CONVTUNE_UNROLL
-      for (int row = first; row < last; ++row) {
-        const float* w = weights + ((j - row) * vectors + v) * step;
-        sums[row][v] = hn::MulAdd(at, hn::LoadU(d, w), sums[row][v]);
-      }
-    }
-  };
-  CONVTUNE_UNROLL
-  for (int j = 0; j < rows - 1; ++j) take(j, 0, j + 1);
-  for (std::int64_t j = rows - 1; j < taps; ++j) take(j, 0, rows);
-  CONVTUNE_UNROLL
-  for (int j = 0; j < rows - 1; ++j) take(taps + j, j + 1, rows);
-}
-
-// Adds to the sums of `rows` positions their windows, tap by tap: from one tap to the next it is
-// tap_step elements, from one position's to the next one's row_step.
-template <class T, std::size_t lanes, int rows, int vectors>
-HWY_INLINE void add_taps(const T* from, std::int64_t row_step, std::int64_t tap_step,
-                         const float* weights, std::int64_t taps,
-                         hn::Vec<Floats<lanes>> (&sums)[rows][vectors]) {
-  constexpr Floats<lanes> d;
-  constexpr std::int64_t step = lanes;
-  constexpr int based = std::min(4, rows);  // a register for each row's step would be too many
-  constexpr int bases = rows / based;
-  const T* x[bases];
-  for (std::int64_t i = 0; i < bases; ++i) x[i] = from + i * based * row_step;
-  for (std::int64_t k = 0; k < taps; ++k, weights += vectors * step) {
-    hn::Vec<Floats<lanes>> w[vectors];
-    for (int v = 0; v < vectors; ++v) w[v] = hn::LoadU(d, weights + v * step);
-    for (int row = 0; row < rows; ++row) {
-      const T* at = x[row / based] + row % based * row_step;
-      for (int v = 0; v < vectors; ++v) {
-        sums[row][v] = hn::MulAdd(load(d, at + v * step), w[v], sums[row][v]);
-      }
-    }
-    for (int i = 0; i < bases; ++i) x[i] += tap_step;
-  }
-}
-
 // The same as sum_rows() where all rows may read all taps, in whole vectors, and y has one channel
 // for each of x. So it is with most tiles, and they take hardly longer than seeing to more would.
 template <class T, std::size_t lanes, int vectors, int rows>
-void sum_inside(const DepthwisePlan& plan, const Block<T>& block, std::int64_t t) {
+void sum_inside(const DepthwisePlan& plan, const DepthwiseBlock<T>& block, std::int64_t t) {
   constexpr Floats<lanes> d;
   constexpr std::int64_t step = lanes;
   const Problem& p = plan.problem;
@@ -277,12 +139,11 @@ void sum_inside(const DepthwisePlan& plan, const Block<T>& block, std::int64_t t
   for (std::int64_t c = block.first_c; c < block.last_c; c += vectors * step) {
     const T* x = block.x + first * block.x_step + (c - block.x_channel);
     if (more) {
-      prefetch_rows<rows>(x + (last - first) * block.x_step + rows * row_step, row_step,
-                          vectors * step);
+      prefetch_rows(x + (last - first) * block.x_step + row_step, row_step, rows, vectors * step);
     }
     if (p.kernel_size <= few_taps && t + 2 * rows <= block.last_l) {
-      prefetch_rows<rows>(block.y + (t + rows + rows - 1) * block.y_step + (c - block.y_channel),
-                          block.y_step, vectors * step);
+      prefetch_rows(block.y + (t + rows) * block.y_step + (c - block.y_channel), block.y_step, rows,
+                    vectors * step);
     }
     hn::Vec<Floats<lanes>> sums[rows][vectors];
     for (int v = 0; v < vectors; ++v) {
@@ -301,7 +162,7 @@ void sum_inside(const DepthwisePlan& plan, const Block<T>& block, std::int64_t t
 
 // Whether sum_inside() may compute the rows from t on: it reads whole tiles of channels.
 template <int rows, class T>
-bool is_inside(const DepthwisePlan& plan, const Block<T>& block, std::int64_t t) {
+bool is_inside(const DepthwisePlan& plan, const DepthwiseBlock<T>& block, std::int64_t t) {
   const Problem& p = plan.problem;
   const std::int64_t first = window_start(p, t);
   const std::int64_t last = first + (rows - 1) * p.stride + (p.kernel_size - 1) * p.dilation;
@@ -311,7 +172,7 @@ bool is_inside(const DepthwisePlan& plan, const Block<T>& block, std::int64_t t)
 }
 
 template <class T, std::size_t lanes, int vectors, int rows>
-void run_block(const DepthwisePlan& plan, const Block<T>& block) {
+void run_block(const DepthwisePlan& plan, const DepthwiseBlock<T>& block) {
   std::int64_t t = block.first_l;
   for (; t + rows <= block.last_l; t += rows) {
     if (is_inside<rows>(plan, block, t)) {
@@ -325,7 +186,7 @@ void run_block(const DepthwisePlan& plan, const Block<T>& block) {
 
 // NCL: the rows of the block's channels become rows of its positions in float32, and back.
 template <class T, std::size_t lanes, int vectors, int rows>
-void run_short(const DepthwisePlan& plan, const Block<T>& block) {
+void run_short(const DepthwisePlan& plan, const DepthwiseBlock<T>& block) {
   const Problem& p = plan.problem;
   constexpr std::int64_t last_vectors = 64;  // the last ones of a tile may reach beyond the block
   HWY_ALIGN float x[depthwise_max_turned + last_vectors];
@@ -333,17 +194,17 @@ void run_short(const DepthwisePlan& plan, const Block<T>& block) {
   const std::int64_t first_in = block.first_c / plan.multiplier;
   const std::int64_t inputs = (block.last_c - 1) / plan.multiplier + 1 - first_in;
   const std::int64_t channels = block.last_c - block.first_c;
-  Block<float> rows_of_channels = {.x = x,
-                                   .y = y,
-                                   .x_step = inputs,
-                                   .y_step = round_up(channels, plan.config.tile_c),
-                                   .x_left = depthwise_max_turned + last_vectors,
-                                   .x_channel = first_in,
-                                   .y_channel = block.first_c,
-                                   .first_c = block.first_c,
-                                   .last_c = block.last_c,
-                                   .first_l = 0,
-                                   .last_l = plan.length_out};
+  DepthwiseBlock<float> rows_of_channels = {.x = x,
+                                            .y = y,
+                                            .x_step = inputs,
+                                            .y_step = round_up(channels, plan.config.tile_c),
+                                            .x_left = depthwise_max_turned + last_vectors,
+                                            .x_channel = first_in,
+                                            .y_channel = block.first_c,
+                                            .first_c = block.first_c,
+                                            .last_c = block.last_c,
+                                            .first_l = 0,
+                                            .last_l = plan.length_out};
   transpose_in(block.x + first_in * p.length, inputs, p.length, x);
   run_block<float, lanes, vectors, rows>(plan, rows_of_channels);
   transpose_out(y, rows_of_channels.y_step, channels, plan.length_out,
@@ -352,7 +213,7 @@ void run_short(const DepthwisePlan& plan, const Block<T>& block) {
 
 template <class T, std::size_t lanes, int vectors, int rows>
 void run_task(const DepthwisePlan& plan, const void* x, void* y, std::int64_t task) {
-  const Block<T> block = block_of<T>(plan, x, y, task);
+  const DepthwiseBlock<T> block = block_of<T>(plan, x, y, task);
   if (plan.problem.layout == Layout::NLC) {
     run_block<T, lanes, vectors, rows>(plan, block);
   } else {

@@ -6,7 +6,6 @@
 #define CONVTUNE_CPU_DIRECT_TILE_INL
 #endif
 
-#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include <algorithm>
@@ -46,9 +45,7 @@ void reduce_tile(const DirectReduction& r) {
   constexpr std::int64_t short_sum = 16;
   const bool into_y = r.start != r.to;
   if (into_y && !r.past_caches && r.outer_count * r.inner_count <= short_sum) {
-    for (int row = 0; row < rows; ++row) {
-      for (int v = 0; v < vectors; ++v) hwy::Prefetch(r.to + row * r.to_step + v * lanes);
-    }
+    prefetch_rows(r.to, r.to_step, rows, tile_c);
   }
   V sums[rows][vectors];
   const float* start = r.start;

@@ -5,7 +5,7 @@
 namespace convtune {
 
 /// The generated CPU families; kernels/families.cpp lists them.
-const Family& cpu_amx();
+const Family& cpu_bf16();
 const Family& cpu_depthwise();
 const Family& cpu_direct();
 const Family& cpu_length();

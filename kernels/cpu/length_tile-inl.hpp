@@ -6,7 +6,6 @@
 #define CONVTUNE_CPU_LENGTH_TILE_INL
 #endif
 
-#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include "kernels/cpu/length.hpp"
@@ -21,13 +20,8 @@ void sum_length_tile(const LengthTile& tile, std::int64_t t) {
   constexpr Floats<max_lanes> d;
   V sums[channels][vectors];
   float* left = tile.sums + t;
-  if (tile.sums_in_y) {
-    for (int c = 0; c < channels; ++c) {
-      for (int v = vectors; v < 2 * vectors; ++v) {
-        hwy::Prefetch(left + c * tile.sums_step + v * max_lanes);
-      }
-    }
-  }
+  constexpr std::int64_t width = vectors * max_lanes;
+  if (tile.sums_in_y) prefetch_rows(left + width, tile.sums_step, channels, width);
   for (int c = 0; c < channels; ++c) {
     for (int v = 0; v < vectors; ++v) {
       sums[c][v] = tile.bias != nullptr ? hn::Set(d, tile.bias[c])

@@ -6,6 +6,7 @@
 #define CONVTUNE_CPU_SIMD_INL
 #endif
 
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include <algorithm>
@@ -144,6 +145,17 @@ HWY_INLINE void store_up_to(hn::Vec<D> value, D d, T* to, std::int64_t count) {
     store(value, d, to);
   } else if (count > 0) {
     store_first(value, d, to, count);
+  }
+}
+
+/// Asks for the cache lines of `rows` rows of `count` elements, one `step` elements behind the
+/// other: more streams than hardware follows by itself.
+template <class T>
+HWY_INLINE void prefetch_rows(const T* first, std::int64_t step, std::int64_t rows,
+                              std::int64_t count) {
+  constexpr std::int64_t line = 64 / sizeof(T);
+  for (std::int64_t row = 0; row < rows; ++row, first += step) {
+    for (std::int64_t i = 0; i < count; i += line) hwy::Prefetch(first + i);
   }
 }
 

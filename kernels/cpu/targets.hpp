@@ -16,12 +16,14 @@
 #include <string>
 #include <string_view>
 
+#include "kernels/cpu/bf16_unit.hpp"
+
 namespace convtune {
 
-/// The best compiled target that this CPU runs: "AVX3", "AVX2", "NEON", "SCALAR"; with "+AMX"
-/// behind it where amx_granted().
+/// The best compiled target that this CPU runs: "AVX3", "AVX2", "NEON", "SCALAR"; behind it "+AMX"
+/// or "+BF16" where bf16_unit() is tiles or vectors.
 std::string cpu_target();
-bool has_amx(std::string_view target);
+Bf16Unit bf16_unit_of(std::string_view target);
 
 /// float32 lanes of a vector, and vector registers, of a target by name; the baseline's for a name
 /// that is none of the above.

@@ -39,8 +39,10 @@ const Peak peaks[] = {
     // Threads times all-core clock times operations a cycle.
     {"EPYC 9654", cpu("AVX3_ZEN4", 96, 32 << 20), Arithmetic::lanes, 96 * 3.55e9 * 32, 460e9},
     {"Xeon 8480+", cpu("AVX3_SPR", 56, 105 << 20), Arithmetic::lanes, 56 * 3.0e9 * 64, 307e9},
-    {"Xeon 8480+, bfloat16 by AMX", cpu("AVX3+AMX", 56, 105 << 20), Arithmetic::amx_16_bits,
+    {"Xeon 8480+, bfloat16 by AMX", cpu("AVX3+AMX", 56, 105 << 20), Arithmetic::cpu_bf16,
      56 * 2.6e9 * 1024, 307e9},
+    {"EPYC 9654, bfloat16", cpu("AVX3+BF16", 96, 32 << 20), Arithmetic::cpu_bf16, 96 * 3.55e9 * 64,
+     460e9},
     {"Core i9-13900K, one thread", cpu("AVX2", 1, 36 << 20), Arithmetic::lanes, 5.8e9 * 32, 60e9},
 };
 

@@ -56,7 +56,7 @@ TEST(CpuDevice, DescribesThisMachine) {
   const DeviceProperties& properties = device->properties();
   EXPECT_EQ(properties.kind, DeviceKind::cpu);
   EXPECT_THAT(properties.name, Not(""));
-  EXPECT_THAT(properties.arch.substr(0, properties.arch.find("+AMX")),
+  EXPECT_THAT(properties.arch.substr(0, properties.arch.find('+')),
               AnyOf("AVX3", "AVX2", "NEON", "EMU128", "SCALAR"));
   EXPECT_EQ(properties.units, 3);
   EXPECT_GT(properties.memory_bytes, std::int64_t{1} << 26);

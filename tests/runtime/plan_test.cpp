@@ -164,7 +164,7 @@ TEST_F(PlanChoice, PrefersTheFirstOfFamiliesThatTheCostModelCannotTellApart) {
   EXPECT_EQ(chosen(1.2), &fake_plain());
 }
 
-TEST(HeuristicPlan, TakesAmxForDenseLayersWhereTheCpuHasIt) {
+TEST(HeuristicPlan, TakesProductsOfBfloat16ForDenseLayersWhereTheCpuHasThem) {
   const auto family = [](DType dtype, Layout layout, const char* arch) {
     const Problem p = {.length = 750,
                        .in_channels = 176,
@@ -176,8 +176,9 @@ TEST(HeuristicPlan, TakesAmxForDenseLayersWhereTheCpuHasIt) {
   };
   for (const Layout layout : {Layout::NLC, Layout::NCL}) {
     for (const DType dtype : {DType::float32, DType::float16, DType::bfloat16}) {
-      EXPECT_EQ(family(dtype, layout, "AVX3+AMX"), "cpu_amx");
-      EXPECT_NE(family(dtype, layout, "AVX3"), "cpu_amx");
+      EXPECT_EQ(family(dtype, layout, "AVX3+AMX"), "cpu_bf16");
+      EXPECT_EQ(family(dtype, layout, "AVX3+BF16") == "cpu_bf16", dtype == DType::bfloat16);
+      EXPECT_NE(family(dtype, layout, "AVX3"), "cpu_bf16");
     }
   }
 }

@@ -20,7 +20,7 @@ using testing::HasSubstr;
 using testing::IsNull;
 using testing::SizeIs;
 
-const std::vector<const Family*> families = {&cpu_amx(), &cpu_depthwise(), &cpu_direct(),
+const std::vector<const Family*> families = {&cpu_bf16(), &cpu_depthwise(), &cpu_direct(),
                                              &cpu_length()};
 
 DeviceProperties device_of(std::string_view arch) {
@@ -43,9 +43,12 @@ std::set<const Family*> families_of(const std::vector<Candidate>& candidates) {
 std::set<const Family*> families_for(const Problem& problem, std::string_view arch) {
   std::set<const Family*> serving = {&cpu_direct()};
   const std::int64_t channels = out_channels_per_group(problem);
-  if (has_amx(arch) && channels >= 8 &&
+  const Bf16Unit unit = bf16_unit_of(arch);
+  const bool multiplies_bf16 =
+      unit == Bf16Unit::tiles || (unit == Bf16Unit::vectors && problem.dtype == DType::bfloat16);
+  if (multiplies_bf16 && channels >= 8 &&
       in_channels_per_group(problem) * problem.kernel_size >= 16) {
-    serving.insert(&cpu_amx());
+    serving.insert(&cpu_bf16());
   }
   const bool is_short = std::max(problem.length, output_length(problem)) <= 6144 / 128;
   if (is_depthwise(problem) && (problem.layout == Layout::NLC || is_short)) {
@@ -102,7 +105,7 @@ std::vector<Problem> edge_shapes() {
   // Windows of cpu_direct that do not hold all channels, or all taps.
   add([](Problem& p) { p.in_channels = 1500, p.length = 60; });
   add([](Problem& p) { p.in_channels = 64, p.kernel_size = 30, p.dilation = 40, p.length = 1260; });
-  // AMX: its tiles of 16, chunks of 32 inputs, and windows in several passes.
+  // cpu_bf16: its tiles of 16, chunks of 32 inputs, and windows in several passes.
   for (const std::int64_t length : {15, 16, 17, 32, 65, 257}) {
     add([&](Problem& p) { p.length = length, p.in_channels = 64, p.out_channels = 33; });
   }
@@ -277,7 +280,7 @@ TEST(CpuSpace, OffersEveryValueAndAModestNumberOfConfigs) {
   for (int i = 0; i < 400; ++i) {
     Problem p = random_problem(random);
     if (i % 10 == 0) p.out_channels = 300 * p.num_groups;
-    for (const char* arch : {"AVX3", "AVX3+AMX", "AVX2", "NEON", "SCALAR"}) {
+    for (const char* arch : {"AVX3", "AVX3+AMX", "AVX3+BF16", "AVX2", "NEON", "SCALAR"}) {
       const std::vector<Candidate> candidates = candidates_of(p, arch);
       EXPECT_LE(candidates.size(), 100U) << describe(p) << " on " << arch;
       for (const Candidate& candidate : candidates) note(offered, candidate.config);
@@ -290,7 +293,7 @@ TEST(CpuSpace, DefaultKeepsAllConstraintsOnEveryTarget) {
   std::mt19937_64 random(10);
   for (int i = 0; i < 400; ++i) {
     const Problem p = random_problem(random);
-    for (const char* arch : {"AVX3", "AVX3+AMX", "AVX2", "NEON", "SCALAR"}) {
+    for (const char* arch : {"AVX3", "AVX3+AMX", "AVX3+BF16", "AVX2", "NEON", "SCALAR"}) {
       const DeviceProperties device = device_of(arch);
       for (const Family* family : families) {
         if (!families_for(p, arch).contains(family)) continue;

@@ -1,4 +1,4 @@
-#include "kernels/cpu/amx.hpp"
+#include "kernels/cpu/bf16.hpp"
 
 #include <algorithm>
 #include <array>
@@ -20,7 +20,7 @@ std::int64_t task_channels(const Problem& problem, std::int64_t block_c) {
   return block_c == 0 ? out_channels_per_group(problem) : block_c;
 }
 
-AmxConfig parse(const Config& config) {
+Bf16Config parse(const Config& config) {
   return {.tile_l = config.at("tile_l"),
           .tile_c = config.at("tile_c"),
           .block_l = config.at("block_l"),
@@ -28,8 +28,8 @@ AmxConfig parse(const Config& config) {
           .window = config.at("window")};
 }
 
-Config make_config(const AmxConfig& c) {
-  return {.family = "cpu_amx",
+Config make_config(const Bf16Config& c) {
+  return {.family = "cpu_bf16",
           .settings = {{"tile_l", c.tile_l},
                        {"tile_c", c.tile_c},
                        {"block_l", c.block_l},
@@ -39,13 +39,13 @@ Config make_config(const AmxConfig& c) {
 
 // An odd number of cache lines, so that rows at the same offset do not share a set of L1.
 std::int64_t padded_row(std::int64_t elements) {
-  const std::int64_t lines = ceil_div(elements, amx_inputs);
-  return (lines % 2 == 0 ? lines + 1 : lines) * amx_inputs;
+  const std::int64_t lines = ceil_div(elements, bf16_inputs);
+  return (lines % 2 == 0 ? lines + 1 : lines) * bf16_inputs;
 }
 
 struct Reduction {
   std::int64_t taps = 0, inputs = 0;
-  std::int64_t chunks() const { return ceil_div(inputs, amx_inputs); }
+  std::int64_t chunks() const { return ceil_div(inputs, bf16_inputs); }
 };
 
 Reduction reduction_of(const Problem& p, std::int64_t window) {
@@ -57,32 +57,37 @@ Reduction reduction_of(const Problem& p, std::int64_t window) {
 // Elements of a row of a window of `chunks`, of all rows of one part, and of all parts.
 struct WindowSize {
   WindowSize(const Problem& p, std::int64_t rows, std::int64_t row_elements)
-      : row(row_elements), part(rows * row), all(amx_parts(p.dtype) * part) {}
+      : row(row_elements), part(rows * row), all(bf16_parts(p.dtype) * part) {}
   std::int64_t row, part, all;
 };
 
-WindowSize window_size(const Problem& p, const AmxConfig& c, std::int64_t chunks) {
+WindowSize window_size(const Problem& p, const Bf16Config& c, std::int64_t chunks) {
   const std::int64_t reach = c.window == taps_in_turn ? 0 : (p.kernel_size - 1) * p.dilation;
   if (p.layout == Layout::NCL) {
-    return {p, chunks * amx_rows, padded_row(2 * (c.block_l + reach))};
+    return {p, chunks * bf16_rows, padded_row(2 * (c.block_l + reach))};
   }
   const std::int64_t stride = c.window == taps_in_turn ? 1 : p.stride;
-  return {p, (c.block_l - 1) * stride + reach + 1, padded_row(chunks * amx_inputs)};
+  return {p, (c.block_l - 1) * stride + reach + 1, padded_row(chunks * bf16_inputs)};
 }
 
 // Chunks that a window holds at once; 0 if not even one.
-std::int64_t window_chunks(const Problem& p, const AmxConfig& c) {
+std::int64_t window_chunks(const Problem& p, const Bf16Config& c) {
   std::int64_t chunks = reduction_of(p, c.window).chunks();
-  while (chunks > 0 && window_size(p, c, chunks).all > amx_max_window) --chunks;
+  while (chunks > 0 && window_size(p, c, chunks).all > bf16_max_window) --chunks;
   return chunks;
 }
 
-bool fits_in_one_pass(const Problem& problem, const AmxConfig& c) {
+bool fits_in_one_pass(const Problem& problem, const Bf16Config& c) {
   return window_chunks(problem, c) == reduction_of(problem, c.window).chunks();
 }
 
-bool on_amx(const Problem&, const Config&, const DeviceProperties& device) {
-  return has_amx(device.arch);
+bool has_unit(const Problem&, const Config&, const DeviceProperties& device) {
+  return bf16_unit_of(device.arch) != Bf16Unit::none;
+}
+
+// Vectors take half as long as those of float32: for one product, not for several of parts.
+bool is_worth_parts(const Problem& problem, const Config&, const DeviceProperties& device) {
+  return bf16_parts(problem.dtype) == 1 || bf16_unit_of(device.arch) == Bf16Unit::tiles;
 }
 
 bool fills_tiles(const Problem& problem, const Config&, const DeviceProperties&) {
@@ -93,11 +98,11 @@ bool fills_tiles(const Problem& problem, const Config&, const DeviceProperties&)
 // A sum of products of one sign outgrows the last bit of each product's lesser parts, which the
 // instruction then drops, always downwards.
 bool keeps_small_parts(const Problem& problem, const Config&, const DeviceProperties&) {
-  return amx_parts(problem.dtype) == 1 || products_per_output(problem) <= most_products;
+  return bf16_parts(problem.dtype) == 1 || products_per_output(problem) <= most_products;
 }
 
 bool fits_registers(const Problem&, const Config& config, const DeviceProperties&) {
-  return config.at("tile_l") * config.at("tile_c") <= most_sums * amx_rows * amx_rows;
+  return config.at("tile_l") * config.at("tile_c") <= most_sums * bf16_rows * bf16_rows;
 }
 
 // The smallest value that covers `size`, or the largest.
@@ -119,7 +124,7 @@ bool fits_output(const Problem& problem, const Config& config, const DevicePrope
 bool hides_latency(const Problem& problem, const Config& config, const DeviceProperties&) {
   const std::int64_t tile_l = config.at("tile_l");
   const std::int64_t tile_c = config.at("tile_c");
-  return tile_l * tile_c >= most_sums * amx_rows * amx_rows ||
+  return tile_l * tile_c >= most_sums * bf16_rows * bf16_rows ||
          ((tile_l >= output_length(problem) || tile_l == tiles.back()) &&
           (tile_c >= out_channels_per_group(problem) || tile_c == tiles.back()));
 }
@@ -127,7 +132,7 @@ bool hides_latency(const Problem& problem, const Config& config, const DevicePro
 bool readable_in_place(const Problem& problem, const Config& config, const DeviceProperties&) {
   return config.at("window") != in_place ||
          (problem.dtype == DType::bfloat16 && problem.layout == Layout::NLC &&
-          in_channels_per_group(problem) % amx_inputs == 0);
+          in_channels_per_group(problem) % bf16_inputs == 0);
 }
 
 bool rows_are_tiles(const Problem& problem, const Config& config, const DeviceProperties&) {
@@ -143,15 +148,15 @@ bool window_fits(const Problem& problem, const Config& config, const DevicePrope
 }
 
 bool sums_fit(const Problem& problem, const Config& config, const DeviceProperties&) {
-  const AmxConfig c = parse(config);
+  const Bf16Config c = parse(config);
   return fits_in_one_pass(problem, c) ||
-         c.block_l * round_up(task_channels(problem, c.block_c), amx_rows) <= amx_max_sums;
+         c.block_l * round_up(task_channels(problem, c.block_c), bf16_rows) <= bf16_max_sums;
 }
 
 // A copy for all taps, unless taps in turn copy as little (none is read twice), leave fewer steps
 // to multiply, or are all that there is code or room for.
-AmxWindow default_window(const Problem& problem, const AmxConfig& c) {
-  AmxConfig shared = c;
+Bf16Window default_window(const Problem& problem, const Bf16Config& c) {
+  Bf16Config shared = c;
   shared.window = positions;
   const Reduction all = reduction_of(problem, positions);
   const Reduction in_turn = reduction_of(problem, taps_in_turn);
@@ -167,11 +172,11 @@ AmxWindow default_window(const Problem& problem, const AmxConfig& c) {
 Config default_config(const Problem& problem, const DeviceProperties&) {
   const std::int64_t length = output_length(problem);
   const std::int64_t channels = out_channels_per_group(problem);
-  AmxConfig c = {.tile_l = 32, .tile_c = 32, .block_l = blocks_l[0], .block_c = 0};
+  Bf16Config c = {.tile_l = 32, .tile_c = 32, .block_l = blocks_l[0], .block_c = 0};
   if (length <= 16) c.tile_l = 16, c.tile_c = covering(tiles, channels);
   if (channels <= 16) c.tile_c = 16, c.tile_l = covering(tiles, length);
   c.window = default_window(problem, c);
-  AmxConfig longer = c;
+  Bf16Config longer = c;
   longer.block_l = blocks_l[1];
   if (problem.batch * length >= 8 * blocks_l[1] && length > blocks_l[0] &&
       fits_in_one_pass(problem, longer)) {
@@ -185,29 +190,30 @@ Config default_config(const Problem& problem, const DeviceProperties&) {
 Cost cost(const Problem& problem, const Config& config) {
   const Reduction r = reduction_of(problem, config.at("window"));
   const std::int64_t channels =
-      problem.num_groups * round_up(out_channels_per_group(problem), amx_rows);
-  const std::int64_t parts = amx_parts(problem.dtype);
-  const auto weights = static_cast<double>(channels * r.taps * r.chunks() * amx_inputs);
-  const std::int64_t positions_in_tiles = round_up(output_length(problem), amx_rows);
+      problem.num_groups * round_up(out_channels_per_group(problem), bf16_rows);
+  const std::int64_t parts = bf16_parts(problem.dtype);
+  const auto weights = static_cast<double>(channels * r.taps * r.chunks() * bf16_inputs);
+  const std::int64_t positions_in_tiles = round_up(output_length(problem), bf16_rows);
   const auto x_and_y = static_cast<double>(input_elements(problem) + output_elements(problem));
   return {.bytes = 2 * static_cast<double>(parts) * weights +
                    static_cast<double>(size_of(problem.dtype)) * x_and_y,
-          .flops = 2 * static_cast<double>(amx_products(parts)) *
+          .flops = 2 * static_cast<double>(bf16_products(parts)) *
                    static_cast<double>(problem.batch * positions_in_tiles) * weights,
-          .arithmetic = Arithmetic::amx_16_bits};
+          .arithmetic = Arithmetic::cpu_bf16};
 }
 
 std::shared_ptr<const void> prepare(const Problem& problem, const Config& config,
                                     const void* weight, const void* bias) {
   DeviceProperties device;
   device.arch = cpu_target();
-  if (broken_constraint(cpu_amx(), problem, config, device) != nullptr) {
+  if (broken_constraint(cpu_bf16(), problem, config, device) != nullptr) {
     refuse_config(problem, config);
   }
-  auto plan = std::make_shared<AmxPlan>();
+  auto plan = std::make_shared<Bf16Plan>();
   plan->problem = problem;
   plan->config = parse(config);
-  plan->task = amx_task(problem.dtype);
+  plan->task = bf16_task(problem.dtype);
+  plan->by_tiles = bf16_unit_of(device.arch) == Bf16Unit::tiles;
   plan->length_out = output_length(problem);
   plan->group_in = in_channels_per_group(problem);
   plan->group_out = out_channels_per_group(problem);
@@ -216,11 +222,11 @@ std::shared_ptr<const void> prepare(const Problem& problem, const Config& config
   plan->taps = reduction.taps;
   plan->chunks = reduction.chunks();
   plan->pass_chunks = window_chunks(problem, plan->config);
-  plan->parts = amx_parts(problem.dtype);
+  plan->parts = bf16_parts(problem.dtype);
   const WindowSize window = window_size(problem, plan->config, plan->pass_chunks);
   plan->window_row = window.row;
   plan->window_part = window.part;
-  plan->tiles_c = ceil_div(plan->group_out, amx_rows);
+  plan->tiles_c = ceil_div(plan->group_out, bf16_rows);
   plan->blocks_l = ceil_div(plan->length_out, plan->config.block_l);
   plan->config.block_c = task_channels(problem, plan->config.block_c);
   plan->blocks_c = ceil_div(plan->group_out, plan->config.block_c);
@@ -232,27 +238,28 @@ std::shared_ptr<const void> prepare(const Problem& problem, const Config& config
 }
 
 void run(const void* prepared, const void* x, void* y, ThreadPool& pool) {
-  const auto& plan = *static_cast<const AmxPlan*>(prepared);
+  const auto& plan = *static_cast<const Bf16Plan*>(prepared);
   if (plan.direct != nullptr) return cpu_direct().cpu->run(plan.direct.get(), x, y, pool);
-  const std::int64_t speed = std::max<std::int64_t>(1, 8 / amx_products(plan.parts));
+  const std::int64_t speed =
+      plan.by_tiles ? std::max<std::int64_t>(1, 8 / bf16_products(plan.parts)) : 2;
   run_tasks(plan, plan.problem.batch * plan.problem.num_groups * plan.blocks_c * plan.blocks_l, x,
             y, pool, speed);
 }
 
 std::string source_digest(const Problem&, const Config&, const DeviceProperties&) {
-  return amx_digest();
+  return bf16_digest();
 }
 
 constexpr CpuKernel kernel = {.prepare = prepare, .run = run};
 
 }  // namespace
 
-const Family& cpu_amx() {
+const Family& cpu_bf16() {
   static const Family family = {
-      .name = "cpu_amx",
+      .name = "cpu_bf16",
       .device = DeviceKind::cpu,
       .origin = Origin::generated,
-      .summary = "dense and wide-group convolution by AMX's tiles of bfloat16",
+      .summary = "dense and wide-group convolution by products of bfloat16: AMX or AVX512-BF16",
       .parameters =
           {{"tile_l", {tiles.begin(), tiles.end()}, "output positions of a register tile"},
            {"tile_c", {tiles.begin(), tiles.end()}, "output channels of a register tile"},
@@ -264,7 +271,10 @@ const Family& cpu_amx() {
             {in_place, positions, taps_in_turn},
             "0: x is read in place; 1: its positions are copied; 2: taps are copied in turn"}},
       .constraints =
-          {{"has_amx", "the CPU has AMX with bfloat16, and Linux lets the process use it", on_amx},
+          {{"has_unit",
+            "the CPU has AVX512-BF16, or AMX with bfloat16 that Linux lets the process use",
+            has_unit},
+           {"is_worth_parts", "bfloat16, or AMX for sums of it", is_worth_parts},
            {"fills_tiles",
             "a group has at least 16 products of taps and input channels, and 8 output channels",
             fills_tiles},

@@ -1,17 +1,17 @@
-// How cpu_amx lays out its window of x. Included once for every SIMD target.
-#if defined(CONVTUNE_CPU_AMX_WINDOW_INL) == defined(HWY_TARGET_TOGGLE)
-#ifdef CONVTUNE_CPU_AMX_WINDOW_INL
-#undef CONVTUNE_CPU_AMX_WINDOW_INL
+// How cpu_bf16 lays out its window of x. Included once for every SIMD target.
+#if defined(CONVTUNE_CPU_BF16_WINDOW_INL) == defined(HWY_TARGET_TOGGLE)
+#ifdef CONVTUNE_CPU_BF16_WINDOW_INL
+#undef CONVTUNE_CPU_BF16_WINDOW_INL
 #else
-#define CONVTUNE_CPU_AMX_WINDOW_INL
+#define CONVTUNE_CPU_BF16_WINDOW_INL
 #endif
 
 #include <hwy/highway.h>
 
 #include <algorithm>
 
-#include "kernels/cpu/amx.hpp"
-#include "kernels/cpu/amx_parts-inl.hpp"
+#include "kernels/cpu/bf16.hpp"
+#include "kernels/cpu/bf16_parts-inl.hpp"
 #include "kernels/cpu/simd-inl.hpp"
 #include "kernels/cpu/window.hpp"
 
@@ -20,14 +20,14 @@ namespace convtune::HWY_NAMESPACE {
 
 // What is laid out: inputs [first, last) of one group and batch row, for `rows` outputs.
 template <class T>
-struct AmxSlice {
+struct Bf16Slice {
   const T* x;  // the group's first channel at position 0
   std::int64_t first_l, rows;
   std::int64_t first, last;
 };
 
 // In all parts.
-inline void clear(const AmxPlan& plan, Bits16* window, std::int64_t count) {
+inline void clear(const Bf16Plan& plan, Bits16* window, std::int64_t count) {
   for (std::int64_t part = 0; part < plan.parts; ++part, window += plan.window_part) {
     std::fill_n(window, count, Bits16{0});
   }
@@ -35,12 +35,12 @@ inline void clear(const AmxPlan& plan, Bits16* window, std::int64_t count) {
 
 // NLC, positions for all taps: window[part][position][channel], zeros up to whole chunks.
 template <class T>
-bool copy_positions(const AmxPlan& plan, const AmxSlice<T>& s, Bits16* window) {
+bool copy_positions(const Bf16Plan& plan, const Bf16Slice<T>& s, Bits16* window) {
   const Problem& p = plan.problem;
   const std::int64_t start = window_start(p, s.first_l);
   const std::int64_t count = (s.rows - 1) * p.stride + (plan.taps - 1) * p.dilation + 1;
   const std::int64_t width = s.last - s.first;
-  const std::int64_t padded = round_up(width, amx_inputs);
+  const std::int64_t padded = round_up(width, bf16_inputs);
   bool finite = true;
   for (std::int64_t i = 0; i < count; ++i, window += plan.window_row) {
     if (is_inside(p, start + i)) {
@@ -56,10 +56,10 @@ bool copy_positions(const AmxPlan& plan, const AmxSlice<T>& s, Bits16* window) {
 
 // NLC, taps in turn: window[part][output][tap · Cin/G + channel], zeros up to whole chunks.
 template <class T>
-bool copy_taps(const AmxPlan& plan, const AmxSlice<T>& s, Bits16* window) {
+bool copy_taps(const Bf16Plan& plan, const Bf16Slice<T>& s, Bits16* window) {
   const Problem& p = plan.problem;
   const bool in_turn = p.dilation == 1 && p.num_groups == 1;  // in x, too
-  const std::int64_t padded = round_up(s.last - s.first, amx_inputs);
+  const std::int64_t padded = round_up(s.last - s.first, bf16_inputs);
   bool finite = true;
   for (std::int64_t i = 0; i < s.rows; ++i, window += plan.window_row) {
     const std::int64_t start = window_start(p, s.first_l + i);
@@ -87,7 +87,7 @@ bool copy_taps(const AmxPlan& plan, const AmxSlice<T>& s, Bits16* window) {
 
 // NCL: one input at outputs [first, last), at[t · stride]; elsewhere it is 0.
 template <class T>
-struct AmxInput {
+struct Bf16Input {
   const T* at = nullptr;
   std::int64_t first = 0, last = 0;
   float operator()(std::int64_t t, std::int64_t stride) const {
@@ -96,8 +96,8 @@ struct AmxInput {
 };
 
 template <class T>
-AmxInput<T> input_of(const AmxPlan& plan, const AmxSlice<T>& s, std::int64_t input,
-                     std::int64_t count) {
+Bf16Input<T> input_of(const Bf16Plan& plan, const Bf16Slice<T>& s, std::int64_t input,
+                      std::int64_t count) {
   if (input >= s.last) return {};
   const Problem& p = plan.problem;
   const std::int64_t tap = plan.config.window == taps_in_turn ? input / plan.group_in : 0;
@@ -111,7 +111,7 @@ AmxInput<T> input_of(const AmxPlan& plan, const AmxSlice<T>& s, std::int64_t inp
 // `lanes` outputs from `t` on of an input with stride 1 or 2; with stride 2 the position behind the
 // last is read along.
 template <class D, class T>
-HWY_INLINE hn::Vec<D> load_input(D d, const AmxInput<T>& input, std::int64_t t,
+HWY_INLINE hn::Vec<D> load_input(D d, const Bf16Input<T>& input, std::int64_t t,
                                  std::int64_t stride) {
   if (stride == 1) return load(d, input.at + t);
   const T* from = input.at + 2 * t;
@@ -131,11 +131,11 @@ HWY_INLINE hn::Vec<D> load_input(D d, const AmxInput<T>& input, std::int64_t t,
 
 // row[t] = low(t), high(t), the low one first in memory.
 template <class T>
-bool interleave(const AmxInput<T>& low, const AmxInput<T>& high, std::int64_t stride,
+bool interleave(const Bf16Input<T>& low, const Bf16Input<T>& high, std::int64_t stride,
                 std::int64_t count, Bits16* row, std::int64_t part_step) {
   bool finite = true;
   const auto pair = [&](std::int64_t t) {
-    AmxRest first = {low(t, stride)}, second = {high(t, stride)};
+    Bf16Rest first = {low(t, stride)}, second = {high(t, stride)};
     finite = finite && has_parts<T>(first.left) && has_parts<T>(second.left);
     for (std::int64_t part = 0; part < parts_of<T>; ++part) {
       row[part * part_step + 2 * t] = first.take();
@@ -166,9 +166,9 @@ bool interleave(const AmxInput<T>& low, const AmxInput<T>& high, std::int64_t st
 
 // NCL: window[part][pair of inputs][position or output][2], zeros up to whole chunks.
 template <class T>
-bool copy_pairs(const AmxPlan& plan, const AmxSlice<T>& s, Bits16* window) {
+bool copy_pairs(const Bf16Plan& plan, const Bf16Slice<T>& s, Bits16* window) {
   const std::int64_t count = s.rows + (plan.taps - 1) * plan.problem.dilation;
-  const std::int64_t last = s.first + round_up(s.last - s.first, amx_inputs);
+  const std::int64_t last = s.first + round_up(s.last - s.first, bf16_inputs);
   bool finite = true;
   for (std::int64_t i = s.first; i < last; i += 2, window += plan.window_row) {
     finite = interleave(input_of(plan, s, i, count), input_of(plan, s, i + 1, count),
@@ -180,7 +180,7 @@ bool copy_pairs(const AmxPlan& plan, const AmxSlice<T>& s, Bits16* window) {
 
 /// False if x has a number there that its parts do not add up to.
 template <class T>
-bool lay_out(const AmxPlan& plan, const AmxSlice<T>& slice, Bits16* window) {
+bool lay_out(const Bf16Plan& plan, const Bf16Slice<T>& slice, Bits16* window) {
   if (plan.problem.layout == Layout::NCL) {
     return copy_pairs(plan, slice, window) || parts_of<T> == 1;
   }

@@ -1,4 +1,4 @@
-#include "kernels/cpu/amx_permission.hpp"
+#include "kernels/cpu/bf16_unit.hpp"
 
 #if defined(__x86_64__) && defined(__linux__)
 #include <cpuid.h>
@@ -11,13 +11,10 @@ namespace {
 
 #if defined(__x86_64__) && defined(__linux__)
 
-bool cpu_has_amx() {
-  constexpr unsigned amx_bf16 = 1U << 22, amx_tile = 1U << 24, avx512_bf16 = 1U << 5;
+bool cpu_has_tiles() {
+  constexpr unsigned amx_bf16 = 1U << 22, amx_tile = 1U << 24;
   unsigned a = 0, b = 0, c = 0, d = 0;
-  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0 || (d & amx_bf16) == 0 || (d & amx_tile) == 0) {
-    return false;
-  }
-  return __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & avx512_bf16) != 0;
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d & amx_bf16) != 0 && (d & amx_tile) != 0;
 }
 
 // The numbers are those of Linux's asm/prctl.h, which Debian 12's headers have and older ones lack.
@@ -26,19 +23,22 @@ bool linux_grants_tiles() {
   return syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
 }
 
-bool ask() { return cpu_has_amx() && linux_grants_tiles(); }
+Bf16Unit ask() {
+  if (!__builtin_cpu_supports("avx512bf16")) return Bf16Unit::none;
+  return cpu_has_tiles() && linux_grants_tiles() ? Bf16Unit::tiles : Bf16Unit::vectors;
+}
 
 #else
 
-bool ask() { return false; }
+Bf16Unit ask() { return Bf16Unit::none; }
 
 #endif
 
 }  // namespace
 
-bool amx_granted() {
-  static const bool granted = ask();
-  return granted;
+Bf16Unit bf16_unit() {
+  static const Bf16Unit unit = ask();
+  return unit;
 }
 
 }  // namespace convtune

@@ -1,4 +1,4 @@
-#include "kernels/cpu/amx_tile.hpp"
+#include "kernels/cpu/bf16_tile.hpp"
 
 #include <algorithm>
 #include <array>
@@ -59,14 +59,14 @@ const char* at(const void* base, std::int64_t bytes) {
 // Registers: a · b of sums, then the tiles of the operand with fewer, then one or two in which
 // those of the other take turns.
 template <int a, int b>
-void reduce(const AmxTile& t) {
+void reduce(const Bf16Tile& t) {
   constexpr bool left_held = a <= b;
   constexpr int held = std::min(a, b), passed = std::max(a, b);
   constexpr int first_held = a * b, first_passed = first_held + held;
   constexpr int turns = first_passed + 2 <= 8 ? 2 : 1;
   static_assert(first_passed + turns <= 8);
-  const AmxTile::Operand& holding = left_held ? t.left : t.right;
-  const AmxTile::Operand& passing = left_held ? t.right : t.left;
+  const Bf16Tile::Operand& holding = left_held ? t.left : t.right;
+  const Bf16Tile::Operand& passing = left_held ? t.right : t.left;
   unrolled<a * b>([&](auto i) {
     load<i>(at(t.start, i / b * t.start_left + i % b * t.start_right), t.start_row);
   });
@@ -78,7 +78,7 @@ void reduce(const AmxTile& t) {
         unrolled<held>([&](auto i) {
           load<first_held + i>(at(h, part * holding.part + i * holding.tile), holding.row);
         });
-        const std::int64_t partners = std::min(t.parts, amx_max_parts - part);
+        const std::int64_t partners = std::min(t.parts, bf16_max_parts - part);
         const char* q = p;
         for (std::int64_t partner = 0; partner < partners; ++partner, q += passing.part) {
           unrolled<passed>([&](auto j) {
@@ -105,25 +105,31 @@ void reduce(const AmxTile& t) {
 
 }  // namespace
 
-AmxTile::Code amx_tile(std::int64_t left, std::int64_t right) {
-  constexpr std::array<std::array<AmxTile::Code, 4>, 4> codes = {{
+void multiply_by_amx(const Bf16Tile& tile) {
+  using Code = void (*)(const Bf16Tile&);
+  constexpr std::array<std::array<Code, 4>, 4> codes = {{
       {reduce<1, 1>, reduce<1, 2>, reduce<1, 3>, reduce<1, 4>},
       {reduce<2, 1>, reduce<2, 2>, nullptr, nullptr},
       {reduce<3, 1>, nullptr, nullptr, nullptr},
       {reduce<4, 1>, nullptr, nullptr, nullptr},
   }};
-  if (left < 1 || left > 4 || right < 1 || right > 4) return nullptr;
-  return codes[static_cast<std::size_t>(left - 1)][static_cast<std::size_t>(right - 1)];
+  codes[static_cast<std::size_t>(tile.left_tiles - 1)]
+       [static_cast<std::size_t>(tile.right_tiles - 1)](tile);
 }
 
-AmxTiles::AmxTiles() { asm volatile("ldtilecfg %0" : : "m"(shapes)); }
-AmxTiles::~AmxTiles() { asm volatile("tilerelease"); }
+AmxShapes::AmxShapes(bool wanted) : set_(wanted) {
+  if (set_) asm volatile("ldtilecfg %0" : : "m"(shapes));
+}
+
+AmxShapes::~AmxShapes() {
+  if (set_) asm volatile("tilerelease");
+}
 
 #else
 
-AmxTile::Code amx_tile(std::int64_t, std::int64_t) { return nullptr; }
-AmxTiles::AmxTiles() = default;
-AmxTiles::~AmxTiles() = default;
+void multiply_by_amx(const Bf16Tile&) {}
+AmxShapes::AmxShapes(bool wanted) : set_(wanted) {}
+AmxShapes::~AmxShapes() = default;
 
 #endif
 

@@ -1,17 +1,16 @@
 #include "kernels/cpu/targets.hpp"  // before all of Highway
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "kernels/cpu/amx_kernel.cpp"
-#include <hwy/cache_control.h>
+#define HWY_TARGET_INCLUDE "kernels/cpu/bf16_kernel.cpp"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
 #include <algorithm>
 
 #include "kernels/cpu/activation-inl.hpp"
-#include "kernels/cpu/amx.hpp"
-#include "kernels/cpu/amx_one_by_one-inl.hpp"
-#include "kernels/cpu/amx_window-inl.hpp"
+#include "kernels/cpu/bf16.hpp"
+#include "kernels/cpu/bf16_one_by_one-inl.hpp"
+#include "kernels/cpu/bf16_window-inl.hpp"
 #include "kernels/cpu/simd-inl.hpp"
 #include "kernels/cpu/window.hpp"
 
@@ -26,12 +25,12 @@ struct Block {
   std::int64_t first_tile = 0, last_tile = 0;
 };
 
-Block block_of(const AmxPlan& plan, std::int64_t task) {
+Block block_of(const Bf16Plan& plan, std::int64_t task) {
   Block b;
   b.first_l = task % plan.blocks_l * plan.config.block_l;
   b.rows = std::min(plan.config.block_l, plan.length_out - b.first_l);
   task /= plan.blocks_l;
-  const std::int64_t tiles = ceil_div(plan.config.block_c, amx_rows);
+  const std::int64_t tiles = ceil_div(plan.config.block_c, bf16_rows);
   b.first_tile = task % plan.blocks_c * tiles;
   b.last_tile = std::min(b.first_tile + tiles, plan.tiles_c);
   task /= plan.blocks_c;
@@ -41,9 +40,9 @@ Block block_of(const AmxPlan& plan, std::int64_t task) {
 }
 
 // All that whole tiles of the block's positions read lies inside x.
-bool reads_inside(const AmxPlan& plan, const Block& block) {
+bool reads_inside(const Bf16Plan& plan, const Block& block) {
   const Problem& p = plan.problem;
-  const std::int64_t last = block.first_l + round_up(block.rows, amx_rows) - 1;
+  const std::int64_t last = block.first_l + round_up(block.rows, bf16_rows) - 1;
   return is_inside(p, window_start(p, block.first_l)) &&
          is_inside(p, window_start(p, last) + (p.kernel_size - 1) * p.dilation);
 }
@@ -51,28 +50,28 @@ bool reads_inside(const AmxPlan& plan, const Block& block) {
 constexpr std::int64_t bytes(std::int64_t elements) { return elements * 2; }
 
 // How tiles read x, or a window of it: positions are rows in NLC, columns in NCL.
-AmxTile::Operand operand_of(const AmxPlan& plan, const void* x, std::int64_t row) {
+Bf16Tile::Operand operand_of(const Bf16Plan& plan, const void* x, std::int64_t row) {
   const Problem& p = plan.problem;
   const std::int64_t stride = plan.config.window == taps_in_turn ? 1 : p.stride;
   if (p.layout == Layout::NCL) {
     return {.at = x,
             .row = bytes(row),
-            .tile = bytes(amx_inputs),
-            .chunk = bytes(amx_rows * row),
+            .tile = bytes(bf16_inputs),
+            .chunk = bytes(bf16_rows * row),
             .tap = bytes(2 * p.dilation),
             .part = bytes(plan.window_part)};
   }
   return {.at = x,
           .row = bytes(stride * row),
-          .tile = bytes(amx_rows * stride * row),
-          .chunk = bytes(amx_inputs),
+          .tile = bytes(bf16_rows * stride * row),
+          .chunk = bytes(bf16_inputs),
           .tap = bytes(p.dilation * row),
           .part = bytes(plan.window_part)};
 }
 
 // What one pass sums: x from its first chunk on.
 struct Pass {
-  AmxTile::Operand x;
+  Bf16Tile::Operand x;
   std::int64_t first_chunk = 0, chunks = 0;
 };
 
@@ -82,42 +81,44 @@ struct Place {
   std::int64_t c = 0, c_tiles = 0;
 };
 
-void sum(const AmxPlan& plan, const Block& block, const Pass& pass, const Place& place,
+void sum(const Bf16Plan& plan, const Block& block, const Pass& pass, const Place& place,
          float* sums) {
   const bool positions_left = plan.problem.layout == Layout::NLC;
   const std::int64_t tile = block.group * plan.tiles_c + block.first_tile + place.c;
-  const std::int64_t step = bytes(amx_elements);
-  AmxTile::Operand x = pass.x;
+  const std::int64_t step = bytes(bf16_elements);
+  Bf16Tile::Operand x = pass.x;
   x.at = static_cast<const char*>(x.at) + place.l * x.tile;
-  const AmxTile::Operand w = {.at = plan.weights.get() + (tile * plan.chunks + pass.first_chunk) *
-                                                             plan.taps * plan.parts * amx_elements,
-                              .row = bytes(amx_inputs),
-                              .tile = plan.chunks * plan.taps * plan.parts * step,
-                              .chunk = plan.taps * plan.parts * step,
-                              .tap = plan.parts * step,
-                              .part = step};
-  AmxTile t = {.left = positions_left ? x : w,
-               .right = positions_left ? w : x,
-               .chunks = pass.chunks,
-               .taps = plan.taps,
-               .parts = plan.parts,
-               .sums = sums};
-  const std::int64_t right = positions_left ? place.c_tiles : place.l_tiles;
+  const Bf16Tile::Operand w = {.at = plan.weights.get() + (tile * plan.chunks + pass.first_chunk) *
+                                                              plan.taps * plan.parts *
+                                                              bf16_elements,
+                               .row = bytes(bf16_inputs),
+                               .tile = plan.chunks * plan.taps * plan.parts * step,
+                               .chunk = plan.taps * plan.parts * step,
+                               .tap = plan.parts * step,
+                               .part = step};
+  Bf16Tile t = {.left = positions_left ? x : w,
+                .right = positions_left ? w : x,
+                .left_tiles = positions_left ? place.l_tiles : place.c_tiles,
+                .right_tiles = positions_left ? place.c_tiles : place.l_tiles,
+                .chunks = pass.chunks,
+                .taps = plan.taps,
+                .parts = plan.parts,
+                .sums = sums};
   constexpr std::int64_t row = 64;
   if (pass.first_chunk > 0) {
     t.start = sums;
-    t.start_row = right * row;
-    t.start_left = amx_rows * right * row;
+    t.start_row = t.right_tiles * row;
+    t.start_left = bf16_rows * t.right_tiles * row;
     t.start_right = row;
   } else if (positions_left) {
-    t.start = plan.bias.get() + tile * amx_rows;
+    t.start = plan.bias.get() + tile * bf16_rows;
     t.start_right = row;
   } else {
-    t.start = plan.bias.get() + tile * amx_rows * amx_rows;
+    t.start = plan.bias.get() + tile * bf16_rows * bf16_rows;
     t.start_row = row;
-    t.start_left = amx_rows * row;
+    t.start_left = bf16_rows * row;
   }
-  amx_tile(positions_left ? place.l_tiles : place.c_tiles, right)(t);
+  plan.by_tiles ? multiply_by_amx(t) : multiply_by_avx512(t);
 }
 
 // In bfloat16 subnormals become 0, as in the sums.
@@ -172,12 +173,12 @@ struct Outputs {
 };
 
 template <class T>
-Outputs<T> outputs_of(const AmxPlan& plan, const Block& block, const Place& place, T* y) {
+Outputs<T> outputs_of(const Bf16Plan& plan, const Block& block, const Place& place, T* y) {
   const Problem& p = plan.problem;
-  const std::int64_t l = place.l * amx_rows;
-  const std::int64_t c = (block.first_tile + place.c) * amx_rows;
-  const std::int64_t positions = std::min(place.l_tiles * amx_rows, block.rows - l);
-  const std::int64_t channels = std::min(place.c_tiles * amx_rows, plan.group_out - c);
+  const std::int64_t l = place.l * bf16_rows;
+  const std::int64_t c = (block.first_tile + place.c) * bf16_rows;
+  const std::int64_t positions = std::min(place.l_tiles * bf16_rows, block.rows - l);
+  const std::int64_t channels = std::min(place.c_tiles * bf16_rows, plan.group_out - c);
   const std::int64_t position = block.first_l + l;
   const std::int64_t channel = block.group * plan.group_out + c;
   y += block.n * plan.length_out * p.out_channels;
@@ -188,42 +189,35 @@ Outputs<T> outputs_of(const AmxPlan& plan, const Block& block, const Place& plac
 }
 
 template <class T>
-void finish(const AmxPlan& plan, const Block& block, const Place& place, const float* sums, T* y) {
+void finish(const Bf16Plan& plan, const Block& block, const Place& place, const float* sums, T* y) {
   const Outputs<T> to = outputs_of(plan, block, place, y);
   const bool nlc = plan.problem.layout == Layout::NLC;
-  store_rows(sums, (nlc ? place.c_tiles : place.l_tiles) * amx_rows, to.rows, to.count,
+  store_rows(sums, (nlc ? place.c_tiles : place.l_tiles) * bf16_rows, to.rows, to.count,
              plan.problem.activation, to.at, to.step);
-}
-
-// Ahead of the sums, so that they need not wait for the lines that they will be stored to.
-template <class T>
-void fetch(const Outputs<T>& outputs) {
-  constexpr std::int64_t line = 64 / sizeof(T);
-  for (std::int64_t row = 0; row < outputs.rows; ++row) {
-    const T* at = outputs.at + row * outputs.step;
-    for (std::int64_t i = 0; i < outputs.count; i += line) hwy::Prefetch(at + i);
-  }
 }
 
 // Sums of several passes lie in turn, those of a single one in two places by turns, so that they
 // stay in L1. A register tile is finished behind the sums of the next, which the tiles then
-// multiply.
+// multiply; the lines of y that its sums go to are asked for ahead of them.
 template <class T>
-void sum_pass(const AmxPlan& plan, const Block& block, const Pass& pass, float* sums, T* y) {
-  const std::int64_t tile_l = plan.config.tile_l / amx_rows;
-  const std::int64_t tile_c = plan.config.tile_c / amx_rows;
-  const std::int64_t tiles_l = ceil_div(block.rows, amx_rows);
+void sum_pass(const Bf16Plan& plan, const Block& block, const Pass& pass, float* sums, T* y) {
+  const std::int64_t tile_l = plan.config.tile_l / bf16_rows;
+  const std::int64_t tile_c = plan.config.tile_c / bf16_rows;
+  const std::int64_t tiles_l = ceil_div(block.rows, bf16_rows);
   const std::int64_t tiles_c = block.last_tile - block.first_tile;
   const bool alone = pass.chunks == plan.chunks;
   const bool last = pass.first_chunk + pass.chunks == plan.chunks;
-  const std::int64_t most = tile_l * tile_c * amx_rows * amx_rows;
+  const std::int64_t most = tile_l * tile_c * bf16_rows * bf16_rows;
   Place before;
   const float* done = nullptr;
   float* to = sums;
   for (std::int64_t c = 0; c < tiles_c; c += tile_c) {
     for (std::int64_t l = 0; l < tiles_l; l += tile_l) {
       const Place place = {l, std::min(tile_l, tiles_l - l), c, std::min(tile_c, tiles_c - c)};
-      if (last) fetch(outputs_of(plan, block, place, y));
+      if (last) {
+        const Outputs<T> to_y = outputs_of(plan, block, place, y);
+        prefetch_rows(to_y.at, to_y.step, to_y.rows, to_y.count);
+      }
       sum(plan, block, pass, place, to);
       if (last && done != nullptr) finish(plan, block, before, done, y);
       before = place;
@@ -235,18 +229,18 @@ void sum_pass(const AmxPlan& plan, const Block& block, const Pass& pass, float* 
 }
 
 template <class T>
-void sum_one_by_one(const AmxPlan& plan, const Block& block, const T* x, T* y) {
+void sum_one_by_one(const Bf16Plan& plan, const Block& block, const T* x, T* y) {
   const bool nlc = plan.problem.layout == Layout::NLC;
   for (std::int64_t c = 0; c < block.last_tile - block.first_tile; ++c) {
     const std::int64_t tile = block.first_tile + c;
-    const std::int64_t channels = std::min(amx_rows, plan.group_out - tile * amx_rows);
-    for (std::int64_t l = 0; l * amx_rows < block.rows; ++l) {
-      float sums[amx_rows * amx_rows] = {};
-      for (std::int64_t i = 0; i < std::min(amx_rows, block.rows - l * amx_rows); ++i) {
+    const std::int64_t channels = std::min(bf16_rows, plan.group_out - tile * bf16_rows);
+    for (std::int64_t l = 0; l * bf16_rows < block.rows; ++l) {
+      float sums[bf16_rows * bf16_rows] = {};
+      for (std::int64_t i = 0; i < std::min(bf16_rows, block.rows - l * bf16_rows); ++i) {
         for (std::int64_t out = 0; out < channels; ++out) {
-          const AmxChannel channel = {block.group * plan.tiles_c + tile, out};
-          sums[nlc ? i * amx_rows + out : out * amx_rows + i] =
-              sum_one(plan, x, block.first_l + l * amx_rows + i, channel);
+          const Bf16Channel channel = {block.group * plan.tiles_c + tile, out};
+          sums[nlc ? i * bf16_rows + out : out * bf16_rows + i] =
+              sum_one(plan, x, block.first_l + l * bf16_rows + i, channel);
         }
       }
       finish(plan, block, {l, 1, c, 1}, sums, y);
@@ -255,26 +249,26 @@ void sum_one_by_one(const AmxPlan& plan, const Block& block, const T* x, T* y) {
 }
 
 template <class T>
-void run_task(const AmxPlan& plan, const void* from, void* to, std::int64_t task) {
+void run_task(const Bf16Plan& plan, const void* from, void* to, std::int64_t task) {
   const Problem& p = plan.problem;
   const Block block = block_of(plan, task);
   const bool nlc = p.layout == Layout::NLC;
   const T* x = static_cast<const T*>(from) + block.n * p.length * p.in_channels +
                block.group * plan.group_in * (nlc ? 1 : p.length);
   T* y = static_cast<T*>(to);
-  alignas(64) float sums[amx_max_sums];
-  const AmxTiles tiles;
+  alignas(64) float sums[bf16_max_sums];
+  const AmxShapes shapes(plan.by_tiles);
   if (plan.config.window == in_place && reads_inside(plan, block)) {
     const T* first = x + window_start(p, block.first_l) * p.in_channels;
     sum_pass(plan, block, {operand_of(plan, first, p.in_channels), 0, plan.chunks}, sums, y);
     return;
   }
-  alignas(64) Bits16 window[amx_max_window];
-  const AmxTile::Operand operand = operand_of(plan, window, plan.window_row);
+  alignas(64) Bits16 window[bf16_max_window];
+  const Bf16Tile::Operand operand = operand_of(plan, window, plan.window_row);
   for (std::int64_t chunk = 0; chunk < plan.chunks; chunk += plan.pass_chunks) {
     const std::int64_t chunks = std::min(plan.pass_chunks, plan.chunks - chunk);
-    const AmxSlice<T> slice = {x, block.first_l, block.rows, chunk * amx_inputs,
-                               std::min(plan.inputs, (chunk + chunks) * amx_inputs)};
+    const Bf16Slice<T> slice = {x, block.first_l, block.rows, chunk * bf16_inputs,
+                                std::min(plan.inputs, (chunk + chunks) * bf16_inputs)};
     if (!lay_out(plan, slice, window)) return sum_one_by_one(plan, block, x, y);
     sum_pass(plan, block, {operand, chunk, chunks}, sums, y);
   }
@@ -282,8 +276,8 @@ void run_task(const AmxPlan& plan, const void* from, void* to, std::int64_t task
 
 }  // namespace
 
-AmxPlan::Task find_amx_task(DType dtype) {
-  return by_dtype(dtype, [](auto zero) -> AmxPlan::Task { return run_task<decltype(zero)>; });
+Bf16Plan::Task find_bf16_task(DType dtype) {
+  return by_dtype(dtype, [](auto zero) -> Bf16Plan::Task { return run_task<decltype(zero)>; });
 }
 
 }  // namespace convtune::HWY_NAMESPACE
@@ -292,11 +286,11 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace convtune {
 
-HWY_EXPORT(find_amx_task);
+HWY_EXPORT(find_bf16_task);
 
-AmxPlan::Task amx_task(DType dtype) { return HWY_DYNAMIC_DISPATCH(find_amx_task)(dtype); }
+Bf16Plan::Task bf16_task(DType dtype) { return HWY_DYNAMIC_DISPATCH(find_bf16_task)(dtype); }
 
-std::string amx_digest() { return CONVTUNE_SOURCE_DIGEST; }
+std::string bf16_digest() { return CONVTUNE_SOURCE_DIGEST; }
 
 }  // namespace convtune
 #endif

@@ -7,27 +7,28 @@
 #include <memory>
 #include <string>
 
-#include "kernels/cpu/amx_tile.hpp"
+#include "kernels/cpu/bf16_tile.hpp"
 #include "kernels/cpu/packed.hpp"
 #include "kernels/cpu/window.hpp"
 #include "kernels/problem.hpp"
 
 namespace convtune {
 
-/// How x is read: AmxConfig::window.
-enum AmxWindow : std::int64_t { in_place, positions, taps_in_turn };
+/// How x is read: Bf16Config::window.
+enum Bf16Window : std::int64_t { in_place, positions, taps_in_turn };
 
-/// cpu_amx: products of bfloat16 by AMX. y in register tiles of tile_l positions × tile_c output
-/// channels, both multiples of a tile's 16; the reduction over taps and input channels in steps of
-/// 32. In NLC the rows of a tile of sums are positions, x is the left factor and, in bfloat16, lies
-/// in memory as the instruction wants it; in NCL they are output channels, x is the right factor,
-/// pairs of channels interleaved.
-/// Other numbers are exact sums of bfloat16, each the leading 8 bits of what those before it left:
-/// a float16 of two, a float32 of three. All products of float16's parts are summed, and of
-/// float32's all but the three least: below 2⁻²¹ of the whole, where the tolerance is 2⁻²⁰ or more.
-/// The instruction takes numbers below 2⁻¹²⁶ for 0. Sums become 0 by it; x and weights with such
-/// parts are left to cpu_direct. Kernel in amx_kernel.cpp, space of configs in amx.cpp.
-struct AmxConfig {
+/// cpu_bf16: products of pairs of bfloat16, by AMX or AVX512-BF16. y in register tiles of tile_l
+/// positions × tile_c output channels, both multiples of a tile's 16; the reduction over taps and
+/// input channels in steps of 32. In NLC the rows of a tile of sums are positions, x is the left
+/// factor and, in bfloat16, lies in memory as the instructions want it; in NCL they are output
+/// channels, x is the right factor, pairs of channels interleaved.
+/// By AMX, which is fast enough for it, other numbers are exact sums of bfloat16, each the leading
+/// 8 bits of what those before it left: a float16 of two, a float32 of three. All products of
+/// float16's parts are summed, and of float32's all but the three least: below 2⁻²¹ of the whole,
+/// where the tolerance is 2⁻²⁰ or more.
+/// The instructions take numbers below 2⁻¹²⁶ for 0. Sums become 0 by it; x and weights with such
+/// parts are left to cpu_direct. Kernel in bf16_kernel.cpp, space of configs in bf16.cpp.
+struct Bf16Config {
   std::int64_t tile_l = 0;   ///< output positions of a register tile
   std::int64_t tile_c = 0;   ///< output channels of a register tile
   std::int64_t block_l = 0;  ///< output positions of a task
@@ -37,20 +38,20 @@ struct AmxConfig {
 };
 
 /// On a task's stack: elements of x laid out at once, and floats of sums.
-inline constexpr std::int64_t amx_max_window = 65536;
-inline constexpr std::int64_t amx_max_sums = 32768;
+inline constexpr std::int64_t bf16_max_window = 65536;
+inline constexpr std::int64_t bf16_max_sums = 32768;
 
 /// bfloat16 of which a number of `dtype` is the sum.
-constexpr std::int64_t amx_parts(DType dtype) {
-  return dtype == DType::bfloat16 ? 1 : dtype == DType::float16 ? 2 : amx_max_parts;
+constexpr std::int64_t bf16_parts(DType dtype) {
+  return dtype == DType::bfloat16 ? 1 : dtype == DType::float16 ? 2 : bf16_max_parts;
 }
 
 /// The least float32 but 0 whose three parts are 2⁻¹²⁶ or more: the last bit is 23 below the first.
-inline constexpr float amx_least_float = 0x1p-103F;
+inline constexpr float bf16_least_float = 0x1p-103F;
 
 /// What is left of a number whose parts are taken one by one: 0 in the end, or NaN of an infinity
 /// or NaN.
-struct AmxRest {
+struct Bf16Rest {
   float left;
   Bits16 take() {
     const std::uint32_t bits = std::bit_cast<std::uint32_t>(left) & 0xFFFF0000U;
@@ -63,17 +64,18 @@ struct AmxRest {
 /// of [16 pairs of inputs][16 outputs][2], for NCL of [16 outputs][32 inputs]. An input is a
 /// channel, or where the window has the taps in turn (then `taps` is 1) tap · Cin/G + channel. Bias
 /// is [G][tiles_c][16], in NCL each 16 times in turn. What pads either is 0.
-struct AmxPlan {
-  using Task = void (*)(const AmxPlan&, const void* x, void* y, std::int64_t task);
+struct Bf16Plan {
+  using Task = void (*)(const Bf16Plan&, const void* x, void* y, std::int64_t task);
 
   Problem problem;
-  AmxConfig config;
+  Bf16Config config;
   std::int64_t length_out = 0;
   std::int64_t group_in = 0, group_out = 0;  ///< channels of one group in x and in y
   std::int64_t inputs = 0;                   ///< of the reduction for one tap
   std::int64_t taps = 0, chunks = 0;         ///< steps of it: taps · chunks
   std::int64_t pass_chunks = 0;              ///< that the window holds at once
   std::int64_t parts = 0;                    ///< of a number, in weights and window
+  bool by_tiles = false;                     ///< by AMX, else by AVX512-BF16
   std::int64_t window_row = 0;   ///< elements: NLC of a position, NCL of a pair of inputs
   std::int64_t window_part = 0;  ///< elements of all rows of one part
   std::int64_t tiles_c = 0, blocks_l = 0, blocks_c = 0;
@@ -86,18 +88,18 @@ struct AmxPlan {
 };
 
 /// The code on the SIMD target in use.
-AmxPlan::Task amx_task(DType dtype);
+Bf16Plan::Task bf16_task(DType dtype);
 
 /// Element (input, out) of a tile of weights.
-constexpr std::int64_t amx_tile_index(Layout layout, std::int64_t input, std::int64_t out) {
-  return layout == Layout::NLC ? input / 2 * amx_inputs + 2 * out + input % 2
-                               : out * amx_inputs + input;
+constexpr std::int64_t bf16_tile_index(Layout layout, std::int64_t input, std::int64_t out) {
+  return layout == Layout::NLC ? input / 2 * bf16_inputs + 2 * out + input % 2
+                               : out * bf16_inputs + input;
 }
 
 /// Fills a plan's weights and bias; false if some weight is infinite, NaN or too small.
-bool pack(AmxPlan& plan, const void* weight, const void* bias);
+bool pack(Bf16Plan& plan, const void* weight, const void* bias);
 
-/// Digest of amx_kernel.cpp and the CPU headers that it includes.
-std::string amx_digest();
+/// Digest of bf16_kernel.cpp and the CPU headers that it includes.
+std::string bf16_digest();
 
 }  // namespace convtune

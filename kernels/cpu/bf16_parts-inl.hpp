@@ -1,9 +1,9 @@
-// Numbers as sums of bfloat16, for cpu_amx. Included once for every SIMD target.
-#if defined(CONVTUNE_CPU_AMX_PARTS_INL) == defined(HWY_TARGET_TOGGLE)
-#ifdef CONVTUNE_CPU_AMX_PARTS_INL
-#undef CONVTUNE_CPU_AMX_PARTS_INL
+// Numbers as sums of bfloat16, for cpu_bf16. Included once for every SIMD target.
+#if defined(CONVTUNE_CPU_BF16_PARTS_INL) == defined(HWY_TARGET_TOGGLE)
+#ifdef CONVTUNE_CPU_BF16_PARTS_INL
+#undef CONVTUNE_CPU_BF16_PARTS_INL
 #else
-#define CONVTUNE_CPU_AMX_PARTS_INL
+#define CONVTUNE_CPU_BF16_PARTS_INL
 #endif
 
 #include <hwy/highway.h>
@@ -13,7 +13,7 @@
 #include <cstring>
 #include <type_traits>
 
-#include "kernels/cpu/amx.hpp"
+#include "kernels/cpu/bf16.hpp"
 #include "kernels/cpu/simd-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -23,9 +23,9 @@ namespace convtune::HWY_NAMESPACE {
 template <class T>
 inline constexpr std::int64_t parts_of = std::is_same_v<T, hwy::bfloat16_t>  ? 1
                                          : std::is_same_v<T, hwy::float16_t> ? 2
-                                                                             : amx_max_parts;
+                                                                             : bf16_max_parts;
 
-/// AmxRest of vectors.
+/// Bf16Rest of vectors.
 template <class D>
 struct Rest {
   using U = hn::RebindToUnsigned<D>;
@@ -43,7 +43,7 @@ struct Rest {
 /// Whether the instruction sees `value`, of the type T, in its parts.
 template <class T>
 HWY_INLINE bool has_parts(float value) {
-  if (parts_of<T> == amx_max_parts && std::abs(value) < amx_least_float) return value == 0;
+  if (parts_of<T> == bf16_max_parts && std::abs(value) < bf16_least_float) return value == 0;
   return std::isfinite(value);
 }
 
@@ -51,8 +51,8 @@ HWY_INLINE bool has_parts(float value) {
 template <class T, class D>
 HWY_INLINE hn::Mask<D> too_small(const Rest<D>& number) {
   constexpr D d;
-  if constexpr (parts_of<T> < amx_max_parts) return hn::FirstN(d, 0);
-  const auto below = hn::Lt(hn::Abs(number.left), hn::Set(d, amx_least_float));
+  if constexpr (parts_of<T> < bf16_max_parts) return hn::FirstN(d, 0);
+  const auto below = hn::Lt(hn::Abs(number.left), hn::Set(d, bf16_least_float));
   return hn::AndNot(hn::Eq(number.left, hn::Zero(d)), below);
 }
 
@@ -86,7 +86,7 @@ bool copy_parts(const T* from, std::int64_t count, Bits16* to, std::int64_t part
   finite = hn::AllFalse(d, wild);
 #endif
   for (; i < count; ++i) {
-    AmxRest rest = {widened(from[i])};
+    Bf16Rest rest = {widened(from[i])};
     finite = finite && has_parts<T>(rest.left);
     for (std::int64_t part = 0; part < parts_of<T>; ++part) to[part * part_step + i] = rest.take();
   }

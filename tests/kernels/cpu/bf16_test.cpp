@@ -1,6 +1,6 @@
 #include "kernels/cpu/targets.hpp"  // before all of Highway
 
-#include "kernels/cpu/amx.hpp"
+#include "kernels/cpu/bf16.hpp"
 
 #include <gmock/gmock.h>
 #include <sys/mman.h>
@@ -12,7 +12,7 @@
 #include <random>
 
 #include "generator/candidates.hpp"
-#include "kernels/cpu/amx_permission.hpp"
+#include "kernels/cpu/bf16_unit.hpp"
 #include "kernels/cpu/families.hpp"
 #include "tests/kernels/cpu/convolution_run.hpp"
 #include "tests/refusal.hpp"
@@ -41,7 +41,7 @@ DeviceProperties device_of(std::string_view arch) {
 }
 
 CandidateSpace space_of(const Problem& problem, std::string_view arch) {
-  const Family* const families[] = {&cpu_amx()};
+  const Family* const families[] = {&cpu_bf16()};
   return enumerate(problem, device_of(arch), families);
 }
 
@@ -58,15 +58,25 @@ std::vector<Problem> variants(Problem problem) {
   return all;
 }
 
-TEST(AmxSpace, IsEmptyWithoutAmxAndSaysWhy) {
+TEST(Bf16Space, IsEmptyWithoutInstructionsAndSaysWhy) {
   const CandidateSpace space = space_of(dense, "AVX3");
   EXPECT_THAT(space.candidates, IsEmpty());
   ASSERT_THAT(space.exclusions, SizeIs(1));
-  EXPECT_EQ(space.exclusions[0].constraint, "has_amx");
-  EXPECT_THAT(space.exclusions[0].rule, HasSubstr("the CPU has AMX"));
+  EXPECT_EQ(space.exclusions[0].constraint, "has_unit");
+  EXPECT_THAT(space.exclusions[0].rule, HasSubstr("the CPU has AVX512-BF16, or AMX"));
 }
 
-TEST(AmxSpace, ReadsBfloat16AloneInPlace) {
+TEST(Bf16Space, LeavesSumsOfPartsToTiles) {
+  for (const Problem& p : variants(dense)) {
+    const CandidateSpace space = space_of(p, "AVX3+BF16");
+    EXPECT_EQ(space.candidates.empty(), p.dtype != DType::bfloat16) << describe(p);
+    if (p.dtype == DType::bfloat16) continue;
+    ASSERT_THAT(space.exclusions, SizeIs(1));
+    EXPECT_EQ(space.exclusions[0].constraint, "is_worth_parts");
+  }
+}
+
+TEST(Bf16Space, ReadsBfloat16AloneInPlace) {
   for (const Problem& p : variants(dense)) {
     const std::vector<Candidate> candidates = space_of(p, "AVX3+AMX").candidates;
     EXPECT_THAT(candidates, Not(IsEmpty()));
@@ -76,7 +86,7 @@ TEST(AmxSpace, ReadsBfloat16AloneInPlace) {
   }
 }
 
-TEST(AmxSpace, LeavesSumsThatSmallPartsAreLostToToOthers) {
+TEST(Bf16Space, LeavesSumsThatSmallPartsAreLostToToOthers) {
   for (const Problem& p :
        variants({.length = 100, .in_channels = 8192, .out_channels = 8, .kernel_size = 65})) {
     const bool is_empty = space_of(p, "AVX3+AMX").candidates.empty();
@@ -84,15 +94,15 @@ TEST(AmxSpace, LeavesSumsThatSmallPartsAreLostToToOthers) {
   }
 }
 
-TEST(AmxCost, IsThatOfWholeTiles) {
+TEST(Bf16Cost, IsThatOfWholeTiles) {
   Problem p = dense;
   p.length = 96;
   p.padding = {2, 2};
   p.kernel_size = 5;
   const auto cost = [&](std::int64_t window) {
-    return cpu_amx().cost(
+    return cpu_bf16().cost(
         p,
-        {"cpu_amx",
+        {"cpu_bf16",
          {{"tile_l", 32}, {"tile_c", 32}, {"block_l", 64}, {"block_c", 64}, {"window", window}}});
   };
   const auto executed = [&](std::int64_t length, std::int64_t out, std::int64_t reduction) {
@@ -100,7 +110,7 @@ TEST(AmxCost, IsThatOfWholeTiles) {
   };
   EXPECT_EQ(cost(0).flops, 2.0 * static_cast<double>(multiply_adds(p)));
   EXPECT_GE(cost(0).bytes, static_cast<double>(compulsory_bytes(p)) - 2.0 * 48);
-  EXPECT_EQ(cost(0).arithmetic, Arithmetic::amx_16_bits);
+  EXPECT_EQ(cost(0).arithmetic, Arithmetic::cpu_bf16);
   p.length = 97;
   p.out_channels = 49;
   p.in_channels = 33;
@@ -112,37 +122,124 @@ TEST(AmxCost, IsThatOfWholeTiles) {
   EXPECT_EQ(cost(2).flops, executed(112, 64, 192) * (3 + 2 + 1));
 }
 
-// What needs AMX itself.
-class Amx : public testing::Test {
+// What needs the instructions themselves.
+class Bf16 : public testing::Test {
  protected:
   void SetUp() override {
-    if (!amx_granted()) GTEST_SKIP() << "this CPU has no AMX, or Linux does not grant it";
+    if (bf16_unit() == Bf16Unit::none) GTEST_SKIP() << "this CPU has no products of bfloat16";
+  }
+
+  // The variants that these instructions are for.
+  static std::vector<Problem> served(const Problem& problem) {
+    std::vector<Problem> all = variants(problem);
+    std::erase_if(all, [](const Problem& p) {
+      return bf16_unit() == Bf16Unit::vectors && p.dtype != DType::bfloat16;
+    });
+    return all;
   }
 };
 
-TEST_F(Amx, RefusesAConfigThatBreaksARule) {
+// Sums of integers: exact, in whatever order.
+struct TileCase {
+  std::int64_t left_tiles, right_tiles, parts;
+};
+
+void expect_exact_sums(const TileCase& c, void (*multiply)(const Bf16Tile&)) {
+  SCOPED_TRACE(testing::Message() << c.left_tiles << " x " << c.right_tiles << " tiles, " << c.parts
+                                  << " parts");
+  constexpr std::int64_t chunks = 3, taps = 2, row = 40, rows = 16 * 4, slots = chunks * taps * 3;
+  std::mt19937_64 random(11);
+  std::uniform_int_distribution<int> small(-8, 8);
+  const auto fill = [&](std::int64_t count) {
+    std::vector<Bits16> numbers(static_cast<std::size_t>(count));
+    for (Bits16& number : numbers) {
+      number = bfloat16_from_float(static_cast<float>(small(random)));
+    }
+    return numbers;
+  };
+  // [chunk][tap][part][row][32 of 40], and [chunk][tap][part][tile][pair][16][2].
+  const std::vector<Bits16> left = fill(slots * rows * row), right = fill(slots * 4 * 512);
+  std::vector<float> start(64 * 64), sums(64 * 64, -1);
+  for (float& number : start) number = static_cast<float>(small(random));
+  const std::int64_t columns = 16 * c.right_tiles;
+  multiply({.left = {left.data(), 2 * row, 32 * row, 6 * taps * rows * row, 6 * rows * row,
+                     2 * rows * row},
+            .right = {right.data(), 64, 1024, taps * 3 * 4096, 3 * 4096, 4096},
+            .left_tiles = c.left_tiles,
+            .right_tiles = c.right_tiles,
+            .chunks = chunks,
+            .taps = taps,
+            .parts = c.parts,
+            .start = start.data(),
+            .start_row = 4 * columns,
+            .start_left = 64 * columns,
+            .start_right = 64,
+            .sums = sums.data()});
+  for (std::int64_t i = 0; i < 16 * c.left_tiles; ++i) {
+    for (std::int64_t j = 0; j < columns; ++j) {
+      float expected = start[static_cast<std::size_t>(i * columns + j)];
+      for (std::int64_t step = 0; step < chunks * taps; ++step) {
+        for (std::int64_t a = 0; a < c.parts; ++a) {
+          for (std::int64_t b = 0; b < std::min(c.parts, 3 - a); ++b) {
+            for (std::int64_t k = 0; k < 32; ++k) {
+              expected += load_element(left.data(), DType::bfloat16,
+                                       ((step * 3 + a) * rows + i) * row + k) *
+                          load_element(right.data(), DType::bfloat16,
+                                       ((step * 3 + b) * 4 + j / 16) * 512 + k / 2 * 32 +
+                                           j % 16 * 2 + k % 2);
+            }
+          }
+        }
+      }
+      ASSERT_EQ(sums[static_cast<std::size_t>(i * columns + j)], expected) << i << ", " << j;
+    }
+  }
+}
+
+// Whatever the CPU prefers.
+TEST_F(Bf16, SumsTilesByVectors) {
+  for (const std::int64_t left : {1, 2, 3, 4}) {
+    for (const std::int64_t right : {1, 2, 3, 4}) {
+      expect_exact_sums({left, right, 1}, multiply_by_avx512);
+    }
+  }
+}
+
+TEST_F(Bf16, SumsTilesByAmx) {
+  if (bf16_unit() != Bf16Unit::tiles) GTEST_SKIP() << "this CPU has no AMX";
+  const AmxShapes shapes(true);
+  for (const std::int64_t left : {1, 2, 3, 4}) {
+    for (std::int64_t right = 1; left * right <= 4; ++right) {
+      for (const std::int64_t parts : {1, 2, 3}) {
+        expect_exact_sums({left, right, parts}, multiply_by_amx);
+      }
+    }
+  }
+}
+
+TEST_F(Bf16, RefusesAConfigThatBreaksARule) {
   const std::vector<Bits16> weight(static_cast<std::size_t>(weight_elements(dense)));
-  Config config = cpu_amx().default_config(dense, device_of(cpu_target()));
+  Config config = cpu_bf16().default_config(dense, device_of(cpu_target()));
   config.settings[0].value = 64;
   config.settings[1].value = 64;
-  EXPECT_THAT(refusal([&] { cpu_amx().cpu->prepare(dense, config, weight.data(), nullptr); },
+  EXPECT_THAT(refusal([&] { cpu_bf16().cpu->prepare(dense, config, weight.data(), nullptr); },
                       Status::failed),
               HasSubstr("tile_l=64"));
 }
 
 // Zeros stand for the padding, and the instruction flushes subnormals: neither may be seen.
-TEST_F(Amx, KeepsToTheDefinitionWithWeightsThatItCannotMultiply) {
+TEST_F(Bf16, KeepsToTheDefinitionWithWeightsThatItCannotMultiply) {
   ThreadPool pool(2);
   for (const float special : {std::numeric_limits<float>::infinity(),
                               std::numeric_limits<float>::quiet_NaN(), 1e-39F, 1.2345678e-33F}) {
-    for (Problem p : variants(dense)) {
+    for (Problem p : served(dense)) {
       p.has_bias = false;
       ConvolutionRun run(p, 3, Data::random);
       for (std::int64_t i = 0; i < weight_elements(p); ++i) run.set_weight(i, 0);
       run.set_weight(0, special);
       run.set_weight(weight_elements(p) - 1, -special);
       for (const Candidate& candidate : space_of(p, cpu_target()).candidates) {
-        EXPECT_EQ(run.check(run.run(cpu_amx(), candidate.config, pool)).wrong, 0)
+        EXPECT_EQ(run.check(run.run(cpu_bf16(), candidate.config, pool)).wrong, 0)
             << describe(p) << " " << to_text(candidate.config) << " with " << special;
       }
     }
@@ -150,9 +247,9 @@ TEST_F(Amx, KeepsToTheDefinitionWithWeightsThatItCannotMultiply) {
 }
 
 // An infinite or NaN x reaches the outputs whose window has it, of its own group, and no other.
-TEST_F(Amx, KeepsSpecialInputsInTheirWindows) {
+TEST_F(Bf16, KeepsSpecialInputsInTheirWindows) {
   ThreadPool pool(1);
-  for (Problem p : variants(dense)) {
+  for (Problem p : served(dense)) {
     for (const std::int64_t in_channels : {66, 128}) {
       p.num_groups = 2;
       p.in_channels = in_channels;
@@ -161,7 +258,7 @@ TEST_F(Amx, KeepsSpecialInputsInTheirWindows) {
       run.set_x(input_elements(p) / 2, std::numeric_limits<float>::quiet_NaN());
       run.set_x(input_elements(p) - 1, -std::numeric_limits<float>::infinity());
       for (const Candidate& candidate : space_of(p, cpu_target()).candidates) {
-        EXPECT_EQ(run.check(run.run(cpu_amx(), candidate.config, pool)).wrong, 0)
+        EXPECT_EQ(run.check(run.run(cpu_bf16(), candidate.config, pool)).wrong, 0)
             << describe(p) << " " << to_text(candidate.config);
       }
     }
@@ -169,9 +266,9 @@ TEST_F(Amx, KeepsSpecialInputsInTheirWindows) {
 }
 
 // Some parts of such numbers are subnormal, and would be taken for 0.
-TEST_F(Amx, IsAsExactWithTinyInputs) {
+TEST_F(Bf16, IsAsExactWithTinyInputs) {
   ThreadPool pool(1);
-  for (Problem p : variants(dense)) {
+  for (Problem p : served(dense)) {
     if (p.dtype == DType::bfloat16) continue;  // sums below 2⁻¹²⁶ become 0
     p.has_bias = false;
     ConvolutionRun run(p, 6, Data::random);
@@ -179,7 +276,7 @@ TEST_F(Amx, IsAsExactWithTinyInputs) {
       run.set_x(i, std::ldexp(1 + static_cast<float>(i % 97) / 97, -118));
     }
     for (const Candidate& candidate : space_of(p, cpu_target()).candidates) {
-      EXPECT_EQ(run.check(run.run(cpu_amx(), candidate.config, pool)).wrong, 0)
+      EXPECT_EQ(run.check(run.run(cpu_bf16(), candidate.config, pool)).wrong, 0)
           << describe(p) << " " << to_text(candidate.config);
     }
   }
@@ -187,20 +284,20 @@ TEST_F(Amx, IsAsExactWithTinyInputs) {
 
 // Nothing cancels in such sums: small parts of products are lost to them the more the longer they
 // are.
-TEST_F(Amx, KeepsToTheToleranceInLongSumsOfOneSign) {
+TEST_F(Bf16, KeepsToTheToleranceInLongSumsOfOneSign) {
   ThreadPool pool(2);
   std::mt19937_64 random(9);
   std::uniform_real_distribution<float> positive(0.1F, 1);
   for (const std::int64_t taps : {4, 64}) {
     for (const Problem& p :
-         variants({.length = taps, .in_channels = 8192, .out_channels = 8, .kernel_size = taps})) {
+         served({.length = taps, .in_channels = 8192, .out_channels = 8, .kernel_size = taps})) {
       ConvolutionRun run(p, 9, Data::random);
       for (std::int64_t i = 0; i < input_elements(p); ++i) run.set_x(i, positive(random) / 64);
       for (std::int64_t i = 0; i < weight_elements(p); ++i) run.set_weight(i, positive(random));
       const std::vector<Candidate> candidates = space_of(p, cpu_target()).candidates;
       EXPECT_THAT(candidates, Not(IsEmpty()));
       for (const Candidate& candidate : candidates) {
-        const CheckResult result = run.check(run.run(cpu_amx(), candidate.config, pool));
+        const CheckResult result = run.check(run.run(cpu_bf16(), candidate.config, pool));
         EXPECT_EQ(result.wrong, 0)
             << describe(p) << " " << to_text(candidate.config) << " worst " << result.worst_ratio;
       }
@@ -209,9 +306,9 @@ TEST_F(Amx, KeepsToTheToleranceInLongSumsOfOneSign) {
 }
 
 // The tiles read whole chunks of a window on the stack, where the run before left NaN.
-TEST_F(Amx, ReadsNothingThatAnotherRunLeft) {
+TEST_F(Bf16, ReadsNothingThatAnotherRunLeft) {
   ThreadPool pool(1);
-  for (const Problem& before : variants(dense)) {
+  for (const Problem& before : served(dense)) {
     ConvolutionRun leaves_nans(before, 5, Data::random);
     for (std::int64_t i = 0; i < input_elements(before); ++i) {
       leaves_nans.set_x(i, std::numeric_limits<float>::quiet_NaN());
@@ -220,8 +317,8 @@ TEST_F(Amx, ReadsNothingThatAnotherRunLeft) {
     p.in_channels = 33;
     ConvolutionRun run(p, 6, Data::random);
     for (const Candidate& candidate : space_of(p, cpu_target()).candidates) {
-      leaves_nans.run(cpu_amx(), cpu_amx().default_config(before, device_of(cpu_target())), pool);
-      EXPECT_EQ(run.check(run.run(cpu_amx(), candidate.config, pool)).wrong, 0)
+      leaves_nans.run(cpu_bf16(), cpu_bf16().default_config(before, device_of(cpu_target())), pool);
+      EXPECT_EQ(run.check(run.run(cpu_bf16(), candidate.config, pool)).wrong, 0)
           << describe(p) << " " << to_text(candidate.config);
     }
   }
@@ -229,10 +326,10 @@ TEST_F(Amx, ReadsNothingThatAnotherRunLeft) {
 
 // Numbers are sums of parts: identical weights give x, a single 1 in each x gives the weights, to
 // the last bit.
-TEST_F(Amx, CarriesEveryBitOfXAndOfTheWeights) {
+TEST_F(Bf16, CarriesEveryBitOfXAndOfTheWeights) {
   ThreadPool pool(1);
   constexpr std::int64_t channels = 40;
-  for (const Problem& p : variants({.length = channels,
+  for (const Problem& p : served({.length = channels,
                           .in_channels = channels,
                           .out_channels = channels,
                           .kernel_size = 1})) {
@@ -244,7 +341,7 @@ TEST_F(Amx, CarriesEveryBitOfXAndOfTheWeights) {
     }
     for (const Candidate& candidate : space_of(p, cpu_target()).candidates) {
       for (ConvolutionRun* run : {&passes_x, &passes_weights}) {
-        EXPECT_EQ(run->inexact(run->run(cpu_amx(), candidate.config, pool)), 0)
+        EXPECT_EQ(run->inexact(run->run(cpu_bf16(), candidate.config, pool)), 0)
             << describe(p) << " " << to_text(candidate.config);
       }
     }
@@ -273,9 +370,9 @@ class Guarded {
 };
 
 // No sanitizer sees what the tile instructions read.
-TEST_F(Amx, ReadsNothingOutsideX) {
+TEST_F(Bf16, ReadsNothingOutsideX) {
   ThreadPool pool(1);
-  for (Problem p : variants(dense)) {
+  for (Problem p : served(dense)) {
     const auto array_of = [&](std::int64_t count, float value) {
       std::vector<std::byte> array(static_cast<std::size_t>(count) * size_of(p.dtype));
       for (std::int64_t i = 0; i < count; ++i) store_element(array.data(), p.dtype, i, value);
@@ -290,11 +387,12 @@ TEST_F(Amx, ReadsNothingOutsideX) {
         const std::vector<std::byte> bias = array_of(48, 0);
         Guarded memory(x.size());
         for (const Candidate& candidate : space_of(p, cpu_target()).candidates) {
-          const auto plan = cpu_amx().cpu->prepare(p, candidate.config, weight.data(), bias.data());
+          const auto plan =
+              cpu_bf16().cpu->prepare(p, candidate.config, weight.data(), bias.data());
           for (std::byte* at : {memory.first(), memory.last(x.size())}) {
             std::copy(x.begin(), x.end(), at);
             std::vector<std::byte> y = array_of(output_elements(p), 0);
-            cpu_amx().cpu->run(plan.get(), at, y.data(), pool);
+            cpu_bf16().cpu->run(plan.get(), at, y.data(), pool);
             const std::int64_t last = output_length(p) - 2;  // of the windows without padding
             const std::int64_t index = p.layout == Layout::NLC ? last * 48 : last;
             EXPECT_EQ(load_element(y.data(), p.dtype, index), 96) << to_text(candidate.config);

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+
+namespace convtune {
+
+/// A register tile of left_tiles × right_tiles tiles of 16 × 16 sums:
+///   sums[i][j] = start + Σ_chunk Σ_tap Σ_{p + q ≤ 2} left[i][chunk][tap][p] ·
+///   right[j][chunk][tap][q]
+/// a left tile is 16 rows of 32 bfloat16, a right one 16 rows of 16 pairs; p and q count the parts
+/// that a number is the sum of, most significant first. All steps are in bytes.
+struct Bf16Tile {
+  struct Operand {
+    const void* at = nullptr;
+    std::int64_t row = 0;   ///< from one row of a tile to the next
+    std::int64_t tile = 0;  ///< from one tile of the register tile to the next
+    std::int64_t chunk = 0, tap = 0, part = 0;
+  };
+  Operand left, right;
+  std::int64_t left_tiles = 0, right_tiles = 0;
+  std::int64_t chunks = 0, taps = 0, parts = 0;
+  const float* start = nullptr;
+  std::int64_t start_row = 0, start_left = 0, start_right = 0;  ///< per row, i and j
+  float* sums = nullptr;  ///< [16 · left_tiles][16 · right_tiles]
+};
+
+inline constexpr std::int64_t bf16_rows = 16;       ///< of a tile
+inline constexpr std::int64_t bf16_inputs = 32;     ///< bfloat16 of a row
+inline constexpr std::int64_t bf16_elements = 512;  ///< bfloat16 of a tile
+
+/// Most parts of a number, and the pairs of parts that are multiplied: (p, q) with p + q ≤ 2.
+inline constexpr std::int64_t bf16_max_parts = 3;
+constexpr std::int64_t bf16_products(std::int64_t parts) {
+  return parts * parts - (parts > 2 ? 3 : 0);
+}
+
+/// Computes the sums, by AMX: for at most 4 tiles of sums. Numbers below 2⁻¹²⁶ are taken for 0, as
+/// sums become it.
+void multiply_by_amx(const Bf16Tile& tile);
+
+/// The same by AVX512-BF16, for numbers of one part and at most 4 right tiles.
+void multiply_by_avx512(const Bf16Tile& tile);
+
+/// If `wanted`, then while it lives this thread's tile registers have the shapes that
+/// multiply_by_amx() needs.
+class AmxShapes {
+ public:
+  explicit AmxShapes(bool wanted);
+  ~AmxShapes();
+  AmxShapes(const AmxShapes&) = delete;
+  AmxShapes& operator=(const AmxShapes&) = delete;
+
+ private:
+  bool set_;
+};
+
+}  // namespace convtune
