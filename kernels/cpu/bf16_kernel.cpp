@@ -81,6 +81,17 @@ struct Place {
   std::int64_t c = 0, c_tiles = 0;
 };
 
+// How many of its positions and channels are outputs.
+struct Size {
+  std::int64_t positions, channels;
+};
+
+Size size_of(const Bf16Plan& plan, const Block& block, const Place& place) {
+  const std::int64_t first_c = (block.first_tile + place.c) * bf16_rows;
+  return {std::min(place.l_tiles * bf16_rows, block.rows - place.l * bf16_rows),
+          std::min(place.c_tiles * bf16_rows, plan.group_out - first_c)};
+}
+
 void sum(const Bf16Plan& plan, const Block& block, const Pass& pass, const Place& place,
          float* sums) {
   const bool positions_left = plan.problem.layout == Layout::NLC;
@@ -96,10 +107,12 @@ void sum(const Bf16Plan& plan, const Block& block, const Pass& pass, const Place
                                .chunk = plan.taps * plan.parts * step,
                                .tap = plan.parts * step,
                                .part = step};
+  const Size size = size_of(plan, block, place);
   Bf16Tile t = {.left = positions_left ? x : w,
                 .right = positions_left ? w : x,
                 .left_tiles = positions_left ? place.l_tiles : place.c_tiles,
                 .right_tiles = positions_left ? place.c_tiles : place.l_tiles,
+                .left_rows = positions_left ? size.positions : size.channels,
                 .chunks = pass.chunks,
                 .taps = plan.taps,
                 .parts = plan.parts,
@@ -175,12 +188,10 @@ struct Outputs {
 template <class T>
 Outputs<T> outputs_of(const Bf16Plan& plan, const Block& block, const Place& place, T* y) {
   const Problem& p = plan.problem;
-  const std::int64_t l = place.l * bf16_rows;
-  const std::int64_t c = (block.first_tile + place.c) * bf16_rows;
-  const std::int64_t positions = std::min(place.l_tiles * bf16_rows, block.rows - l);
-  const std::int64_t channels = std::min(place.c_tiles * bf16_rows, plan.group_out - c);
-  const std::int64_t position = block.first_l + l;
-  const std::int64_t channel = block.group * plan.group_out + c;
+  const auto [positions, channels] = size_of(plan, block, place);
+  const std::int64_t position = block.first_l + place.l * bf16_rows;
+  const std::int64_t channel =
+      block.group * plan.group_out + (block.first_tile + place.c) * bf16_rows;
   y += block.n * plan.length_out * p.out_channels;
   if (p.layout == Layout::NLC) {
     return {y + position * p.out_channels + channel, positions, channels, p.out_channels};

@@ -18,6 +18,7 @@ struct Bf16Tile {
   };
   Operand left, right;
   std::int64_t left_tiles = 0, right_tiles = 0;
+  std::int64_t left_rows = 0;  ///< of all left tiles, that are wanted: others may be left out
   std::int64_t chunks = 0, taps = 0, parts = 0;
   const float* start = nullptr;
   std::int64_t start_row = 0, start_left = 0, start_right = 0;  ///< per row, i and j

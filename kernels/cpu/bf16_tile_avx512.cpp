@@ -12,7 +12,8 @@ namespace convtune {
 
 namespace {
 
-constexpr std::int64_t bytes_per_pair = 4;
+constexpr std::int64_t pair_bytes = 4;
+constexpr std::int64_t rows = 8;  // that are summed together: with two right tiles 16 sums
 
 const char* at(const void* base, std::int64_t bytes) {
   return static_cast<const char*>(base) + bytes;
@@ -24,15 +25,16 @@ struct Corner {
   std::int64_t left, row, right;
 };
 
-// `rows` rows times `vectors` right tiles. A pair of each row meets 16 columns at once; the sums
-// take most of the 32 registers, and four rows share one address.
-template <int rows, int vectors>
+// Those rows times `vectors` right tiles: a pair of each row meets 16 columns at once.
+template <int vectors>
 __attribute__((target("avx512f,avx512bf16"))) void reduce(const Bf16Tile& t, const Corner& corner) {
-  constexpr int based = 4;
-  constexpr int bases = rows / based;
-  __m512 sums[rows][vectors];
+  constexpr int based = 4;  // rows that share an address
+  const std::int64_t row_step = t.left.row, pair_step = t.right.row, tile_step = t.right.tile;
+  const char* left = at(t.left.at, corner.left * t.left.tile + corner.row * row_step);
+  const char* right = at(t.right.at, corner.right * tile_step);
   const char* start = at(t.start, corner.left * t.start_left + corner.row * t.start_row +
                                       corner.right * t.start_right);
+  __m512 sums[rows][vectors];
 #pragma GCC unroll 16
   for (int row = 0; row < rows; ++row) {
 #pragma GCC unroll 16
@@ -41,29 +43,29 @@ __attribute__((target("avx512f,avx512bf16"))) void reduce(const Bf16Tile& t, con
     }
   }
   for (std::int64_t chunk = 0; chunk < t.chunks; ++chunk) {
-    const char* left =
-        at(t.left.at, corner.left * t.left.tile + corner.row * t.left.row + chunk * t.left.chunk);
-    const char* right = at(t.right.at, corner.right * t.right.tile + chunk * t.right.chunk);
-    for (std::int64_t tap = 0; tap < t.taps; ++tap, left += t.left.tap, right += t.right.tap) {
-      const char* x[bases];
-      for (int i = 0; i < bases; ++i) x[i] = left + i * based * t.left.row;
-      const char* pairs = right;
-      for (std::int64_t pair = 0; pair < bf16_inputs / 2; ++pair, pairs += t.right.row) {
+    const char* x_tap = left + chunk * t.left.chunk;
+    const char* w_tap = right + chunk * t.right.chunk;
+    for (std::int64_t tap = 0; tap < t.taps; ++tap, x_tap += t.left.tap, w_tap += t.right.tap) {
+      const char* x[rows / based];
+      for (int i = 0; i < rows / based; ++i) x[i] = x_tap + i * based * row_step;
+      const char* pairs = w_tap;
+      for (std::int64_t pair = 0; pair < bf16_inputs / 2; ++pair, pairs += pair_step) {
         __m512bh w[vectors];
 #pragma GCC unroll 16
         for (int v = 0; v < vectors; ++v) {
-          w[v] = reinterpret_cast<__m512bh>(_mm512_loadu_si512(pairs + v * t.right.tile));
+          w[v] = reinterpret_cast<__m512bh>(_mm512_loadu_si512(pairs + v * tile_step));
         }
 #pragma GCC unroll 16
         for (int row = 0; row < rows; ++row) {
           std::int32_t both = 0;
-          std::memcpy(&both, x[row / based] + row % based * t.left.row + pair * bytes_per_pair, 4);
+          std::memcpy(&both, x[row / based] + row % based * row_step, pair_bytes);
           const auto value = reinterpret_cast<__m512bh>(_mm512_set1_epi32(both));
 #pragma GCC unroll 16
           for (int v = 0; v < vectors; ++v) {
             sums[row][v] = _mm512_dpbf16_ps(sums[row][v], value, w[v]);
           }
         }
+        for (int i = 0; i < rows / based; ++i) x[i] += pair_bytes;
       }
     }
   }
@@ -76,24 +78,16 @@ __attribute__((target("avx512f,avx512bf16"))) void reduce(const Bf16Tile& t, con
   }
 }
 
-// A right tile stays in the nearest cache while the rows of all left ones pass.
-template <int rows, int vectors>
-void reduce_all(const Bf16Tile& t) {
-  for (std::int64_t right = 0; right < t.right_tiles; right += vectors) {
-    for (std::int64_t left = 0; left < t.left_tiles; ++left) {
-      for (std::int64_t row = 0; row < bf16_rows; row += rows) {
-        reduce<rows, vectors>(t, {left, row, right});
-      }
-    }
-  }
-}
-
 }  // namespace
 
+// Right tiles stay in the nearest cache while the rows of all left ones pass.
 void multiply_by_avx512(const Bf16Tile& tile) {
-  if (tile.right_tiles % 2 == 0) return reduce_all<8, 2>(tile);
-  if (tile.right_tiles % 3 == 0) return reduce_all<8, 3>(tile);
-  reduce_all<16, 1>(tile);
+  for (std::int64_t right = 0; right < tile.right_tiles; right += 2) {
+    for (std::int64_t row = 0; row < tile.left_rows; row += rows) {
+      const Corner corner = {row / bf16_rows, row % bf16_rows, right};
+      right + 1 < tile.right_tiles ? reduce<2>(tile, corner) : reduce<1>(tile, corner);
+    }
+  }
 }
 
 #else

@@ -167,6 +167,7 @@ void expect_exact_sums(const TileCase& c, void (*multiply)(const Bf16Tile&)) {
             .right = {right.data(), 64, 1024, taps * 3 * 4096, 3 * 4096, 4096},
             .left_tiles = c.left_tiles,
             .right_tiles = c.right_tiles,
+            .left_rows = 16 * c.left_tiles,
             .chunks = chunks,
             .taps = taps,
             .parts = c.parts,
