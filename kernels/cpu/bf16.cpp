@@ -46,6 +46,10 @@ std::int64_t padded_row(std::int64_t elements) {
 struct Reduction {
   std::int64_t taps = 0, inputs = 0;
   std::int64_t chunks() const { return ceil_div(inputs, bf16_inputs); }
+  /// Inputs that are multiplied: by tiles in whole chunks, by vectors in pairs.
+  std::int64_t multiplied(bool vectors) const {
+    return taps * round_up(inputs, vectors ? 2 : bf16_inputs);
+  }
 };
 
 Reduction reduction_of(const Problem& p, std::int64_t window) {
@@ -90,8 +94,12 @@ bool is_worth_parts(const Problem& problem, const Config&, const DevicePropertie
   return bf16_parts(problem.dtype) == 1 || bf16_unit_of(device.arch) == Bf16Unit::tiles;
 }
 
-bool fills_tiles(const Problem& problem, const Config&, const DeviceProperties&) {
-  return in_channels_per_group(problem) * problem.kernel_size >= 16 &&
+bool by_vectors(const DeviceProperties& device) {
+  return bf16_unit_of(device.arch) == Bf16Unit::vectors;
+}
+
+bool fills_tiles(const Problem& problem, const Config&, const DeviceProperties& device) {
+  return products_per_output(problem) >= (by_vectors(device) ? 8 : 16) &&
          out_channels_per_group(problem) >= 8;
 }
 
@@ -155,7 +163,7 @@ bool sums_fit(const Problem& problem, const Config& config, const DeviceProperti
 
 // A copy for all taps, unless taps in turn copy as little (none is read twice), leave fewer steps
 // to multiply, or are all that there is code or room for.
-Bf16Window default_window(const Problem& problem, const Bf16Config& c) {
+Bf16Window default_window(const Problem& problem, const Bf16Config& c, bool vectors) {
   Bf16Config shared = c;
   shared.window = positions;
   const Reduction all = reduction_of(problem, positions);
@@ -164,18 +172,18 @@ Bf16Window default_window(const Problem& problem, const Bf16Config& c) {
   const bool possible = rows_are_tiles(problem, make_config(shared), any) &&
                         window_fits(problem, make_config(shared), any);
   const bool read_once = problem.kernel_size <= problem.stride && problem.stride > 1;
-  const bool fewer_steps = 5 * in_turn.chunks() <= 3 * all.taps * all.chunks();
-  return !possible || read_once || fewer_steps ? taps_in_turn : positions;
+  const bool fewer = 5 * in_turn.multiplied(vectors) <= 3 * all.multiplied(vectors);
+  return !possible || read_once || fewer ? taps_in_turn : positions;
 }
 
 // Longer blocks where a task of short ones would be little work.
-Config default_config(const Problem& problem, const DeviceProperties&) {
+Config default_config(const Problem& problem, const DeviceProperties& device) {
   const std::int64_t length = output_length(problem);
   const std::int64_t channels = out_channels_per_group(problem);
   Bf16Config c = {.tile_l = 32, .tile_c = 32, .block_l = blocks_l[0], .block_c = 0};
   if (length <= 16) c.tile_l = 16, c.tile_c = covering(tiles, channels);
   if (channels <= 16) c.tile_c = 16, c.tile_l = covering(tiles, length);
-  c.window = default_window(problem, c);
+  c.window = default_window(problem, c, by_vectors(device));
   Bf16Config longer = c;
   longer.block_l = blocks_l[1];
   if (problem.batch * length >= 8 * blocks_l[1] && length > blocks_l[0] &&
@@ -276,7 +284,8 @@ const Family& cpu_bf16() {
             has_unit},
            {"is_worth_parts", "bfloat16, or AMX for sums of it", is_worth_parts},
            {"fills_tiles",
-            "a group has at least 16 products of taps and input channels, and 8 output channels",
+            "a group has at least 16 products of taps and input channels (8 by AVX512-BF16), and 8 "
+            "output channels",
             fills_tiles},
            {"keeps_small_parts",
             "bfloat16, or at most 2^19 products of taps and input channels of a group",

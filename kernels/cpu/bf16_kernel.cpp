@@ -92,6 +92,11 @@ Size size_of(const Bf16Plan& plan, const Block& block, const Place& place) {
           std::min(place.c_tiles * bf16_rows, plan.group_out - first_c)};
 }
 
+std::int64_t last_pairs(const Bf16Plan& plan, const Pass& pass) {
+  const std::int64_t last = pass.first_chunk + pass.chunks - 1;
+  return std::min(bf16_inputs, round_up(plan.inputs - last * bf16_inputs, 2)) / 2;
+}
+
 void sum(const Bf16Plan& plan, const Block& block, const Pass& pass, const Place& place,
          float* sums) {
   const bool positions_left = plan.problem.layout == Layout::NLC;
@@ -116,6 +121,7 @@ void sum(const Bf16Plan& plan, const Block& block, const Pass& pass, const Place
                 .chunks = pass.chunks,
                 .taps = plan.taps,
                 .parts = plan.parts,
+                .last_pairs = last_pairs(plan, pass),
                 .sums = sums};
   constexpr std::int64_t row = 64;
   if (pass.first_chunk > 0) {

@@ -20,6 +20,7 @@ struct Bf16Tile {
   std::int64_t left_tiles = 0, right_tiles = 0;
   std::int64_t left_rows = 0;  ///< of all left tiles, that are wanted: others may be left out
   std::int64_t chunks = 0, taps = 0, parts = 0;
+  std::int64_t last_pairs = 0;  ///< of the last chunk, that are wanted: the others are 0
   const float* start = nullptr;
   std::int64_t start_row = 0, start_left = 0, start_right = 0;  ///< per row, i and j
   float* sums = nullptr;  ///< [16 · left_tiles][16 · right_tiles]

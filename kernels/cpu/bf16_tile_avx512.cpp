@@ -45,11 +45,12 @@ __attribute__((target("avx512f,avx512bf16"))) void reduce(const Bf16Tile& t, con
   for (std::int64_t chunk = 0; chunk < t.chunks; ++chunk) {
     const char* x_tap = left + chunk * t.left.chunk;
     const char* w_tap = right + chunk * t.right.chunk;
+    const std::int64_t count = chunk + 1 < t.chunks ? bf16_inputs / 2 : t.last_pairs;
     for (std::int64_t tap = 0; tap < t.taps; ++tap, x_tap += t.left.tap, w_tap += t.right.tap) {
       const char* x[rows / based];
       for (int i = 0; i < rows / based; ++i) x[i] = x_tap + i * based * row_step;
       const char* pairs = w_tap;
-      for (std::int64_t pair = 0; pair < bf16_inputs / 2; ++pair, pairs += pair_step) {
+      for (std::int64_t pair = 0; pair < count; ++pair, pairs += pair_step) {
         __m512bh w[vectors];
 #pragma GCC unroll 16
         for (int v = 0; v < vectors; ++v) {

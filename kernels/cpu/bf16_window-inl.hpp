@@ -9,6 +9,7 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "kernels/cpu/bf16.hpp"
 #include "kernels/cpu/bf16_parts-inl.hpp"
@@ -134,14 +135,15 @@ template <class T>
 bool interleave(const Bf16Input<T>& low, const Bf16Input<T>& high, std::int64_t stride,
                 std::int64_t count, Bits16* row, std::int64_t part_step) {
   bool finite = true;
-  const auto pair = [&](std::int64_t t) {
-    Bf16Rest first = {low(t, stride)}, second = {high(t, stride)};
-    finite = finite && has_parts<T>(first.left) && has_parts<T>(second.left);
+  const auto put = [&](std::int64_t t, float one, float other) {
+    Bf16Rest first = {one}, second = {other};
+    if (parts_of < T >> 1) finite = finite && has_parts<T>(one) && has_parts<T>(other);
     for (std::int64_t part = 0; part < parts_of<T>; ++part) {
-      row[part * part_step + 2 * t] = first.take();
-      row[part * part_step + 2 * t + 1] = second.take();
+      const Bits16 pair[] = {first.take(), second.take()};
+      std::memcpy(row + part * part_step + 2 * t, pair, sizeof pair);
     }
   };
+  const auto pair = [&](std::int64_t t) { put(t, low(t, stride), high(t, stride)); };
   constexpr Floats<max_lanes> d;
   using D = std::remove_const_t<decltype(d)>;
   const hn::RebindToUnsigned<D> u;
@@ -158,6 +160,13 @@ bool interleave(const Bf16Input<T>& low, const Bf16Input<T>& high, std::int64_t 
         hn::StoreU(both, u, reinterpret_cast<std::uint32_t*>(row + part * part_step + 2 * t));
       }
       wild = hn::Or(wild, hn::IsNaN(hn::Add(first.left, second.left)));
+    }
+  }
+  if constexpr (parts_of<T> == 1) {
+    const std::int64_t both_end = std::min({low.last, high.last, count});
+    for (; t < both_end; ++t) {
+      const Bits16 both[] = {low.at[t * stride].bits, high.at[t * stride].bits};
+      std::memcpy(row + 2 * t, both, sizeof both);
     }
   }
   for (; t < count; ++t) pair(t);

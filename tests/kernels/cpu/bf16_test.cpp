@@ -171,6 +171,7 @@ void expect_exact_sums(const TileCase& c, void (*multiply)(const Bf16Tile&)) {
             .chunks = chunks,
             .taps = taps,
             .parts = c.parts,
+            .last_pairs = 16,
             .start = start.data(),
             .start_row = 4 * columns,
             .start_left = 64 * columns,
