@@ -6,6 +6,7 @@
 #define CONVTUNE_CPU_BF16_WINDOW_INL
 #endif
 
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include <algorithm>
@@ -153,6 +154,10 @@ bool interleave(const Bf16Input<T>& low, const Bf16Input<T>& high, std::int64_t 
   if (stride <= 2) {
     constexpr std::int64_t lanes = max_lanes;
     for (; t + lanes + (stride - 1) <= std::min(low.last, high.last); t += lanes) {
+      if (stride == 1) {  // the next block's: more rows than hardware follows by itself
+        hwy::Prefetch(low.at + t + count);
+        hwy::Prefetch(high.at + t + count);
+      }
       Rest<D> first = {load_input(d, low, t, stride)}, second = {load_input(d, high, t, stride)};
       wild = hn::Or(wild, hn::Or(too_small<T>(first), too_small<T>(second)));
       for (std::int64_t part = 0; part < parts_of<T>; ++part) {

@@ -259,6 +259,8 @@ std::shared_ptr<const void> prepare(const Problem& problem, const Config& config
   plan->tiles_c = ceil_div(plan->group_out, plan->config.tile_c);
   plan_passes(*plan);
   plan_tasks(*plan);
+  constexpr std::int64_t many_rows = 8, large = std::int64_t{1} << 22;
+  plan->x_is_large = plan->group_in > many_rows && input_elements(problem) >= large;
   pack(*plan, weight, bias);
   return plan;
 }

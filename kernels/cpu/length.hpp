@@ -40,6 +40,7 @@ struct LengthTile {
   float* sums = nullptr;
   std::int64_t sums_step = 0;  ///< from one output channel to the next
   bool sums_in_y = false;      ///< perhaps in no near cache: the next tile's are fetched ahead
+  bool x_is_far = false;       ///< likewise, x's next positions
 
   using Code = void (*)(const LengthTile&);
 };
@@ -61,7 +62,8 @@ struct LengthPlan {
   std::vector<std::int64_t> offsets;  ///< of each tap of a pass in a channel's rows
   std::int64_t task_tiles = 0;        ///< register tiles of channels that share a window
   std::int64_t blocks_l = 0, blocks_c = 0;
-  std::int64_t task_units = 0;     ///< consecutive (n, group, block_c, block_l) of one task
+  std::int64_t task_units = 0;  ///< consecutive (n, group, block_c, block_l) of one task
+  bool x_is_large = false;  ///< no near cache holds it, and it has more rows than hardware follows
   bool weights_are_finite = true;  ///< so that 0 times a weight is 0
   PackedFloats weights, bias;
   LengthTile::Code tile = nullptr;

@@ -54,6 +54,7 @@ struct Pass {
   std::int64_t first_channel, channels;
   std::int64_t first_tap, taps;
   bool first;
+  bool in_x;  // or in a window on the stack
 };
 
 // Where a block's sums are left: those of its register tile i at tiles + i · tile_step.
@@ -86,7 +87,8 @@ void sum_pass(const LengthPlan& plan, const Block<T>& block, const Pass& pass, c
                  .bias = pass.first ? plan.bias.get() + index * tile_c : nullptr,
                  .sums = sums.tiles + (i - block.first_tile) * tile_c * sums.step + t,
                  .sums_step = sums.step,
-                 .sums_in_y = sums.in_y});
+                 .sums_in_y = sums.in_y,
+                 .x_is_far = plan.x_is_large && pass.in_x && i == block.first_tile});
     }
   }
 }
@@ -105,7 +107,8 @@ void sum_windows(const LengthPlan& plan, const Block<T>& block, const Sums& sums
                    .channels = std::min(plan.pass_channels, plan.group_in - c),
                    .first_tap = k,
                    .taps = std::min(plan.pass_taps, p.kernel_size - k),
-                   .first = c == 0 && k == 0};
+                   .first = c == 0 && k == 0,
+                   .in_x = false};
       const std::int64_t count = outputs + (pass.taps - 1) * p.dilation / p.stride;
       for (std::int64_t i = 0; i < pass.channels; ++i) {
         lay_out<T>(plan, {block.x + (c + i) * p.length, p.length},
@@ -199,7 +202,8 @@ void run_inside(const LengthPlan& plan, const Block<float>& block) {
                      .channels = plan.group_in,
                      .first_tap = 0,
                      .taps = plan.problem.kernel_size,
-                     .first = true};
+                     .first = true,
+                     .in_x = true};
   run_with_sums(plan, block, [&](const Sums& sums) { sum_pass(plan, block, pass, sums); });
 }
 
