@@ -44,10 +44,11 @@ std::set<const Family*> families_for(const Problem& problem, std::string_view ar
   std::set<const Family*> serving = {&cpu_direct()};
   const std::int64_t channels = out_channels_per_group(problem);
   const Bf16Unit unit = bf16_unit_of(arch);
-  const bool multiplies_bf16 =
-      unit == Bf16Unit::tiles || (unit == Bf16Unit::vectors && problem.dtype == DType::bfloat16);
-  if (multiplies_bf16 && channels >= 8 &&
-      in_channels_per_group(problem) * problem.kernel_size >= 16) {
+  const bool is_bf16 = problem.dtype == DType::bfloat16;
+  const std::int64_t products = in_channels_per_group(problem) * problem.kernel_size;
+  const bool by_tiles = unit == Bf16Unit::tiles && products >= 16;
+  const bool by_vectors = unit == Bf16Unit::vectors && is_bf16 && products >= 8;
+  if (channels >= 8 && (by_tiles || by_vectors)) {
     serving.insert(&cpu_bf16());
   }
   const bool is_short = std::max(problem.length, output_length(problem)) <= 6144 / 128;
