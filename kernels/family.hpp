@@ -41,7 +41,7 @@ struct Constraint {
 /// warpgroup (wgmma), at a rate that depends on the operands.
 enum class Arithmetic { lanes, cpu_bf16, mma_16_bits, mma_tf32, wgmma_16_bits, wgmma_tf32 };
 
-/// What one run really moves and executes, from problem and config alone: the roofline's inputs.
+/// What one run on a device really moves and executes: the roofline's inputs.
 struct Cost {
   /// Between the kernel and main memory, whose caches hold all that is used again: each sector of
   /// 32 bytes (CPU: each element) that is read or written counts once.
@@ -74,7 +74,7 @@ struct Family {
   std::vector<Constraint> constraints;
   /// The config used when nothing is tuned. Keeps all constraints that do not exclude the family.
   Config (*default_config)(const Problem&, const DeviceProperties&);
-  Cost (*cost)(const Problem&, const Config&);
+  Cost (*cost)(const Problem&, const Config&, const DeviceProperties&);
   /// Digest of the code that computes (for a vendor, its name and version). Null for generated CUDA
   /// families: it is that of what they generate. See source_digest() below.
   std::string (*source_digest)(const Problem&, const Config&, const DeviceProperties&) = nullptr;

@@ -73,7 +73,7 @@ double estimated_seconds(const Cost& cost, const DeviceProperties& device) {
 
 double estimated_seconds(const Problem& problem, const Candidate& candidate,
                          const DeviceProperties& device) {
-  return estimated_seconds(candidate.family->cost(problem, candidate.config), device);
+  return estimated_seconds(candidate.family->cost(problem, candidate.config, device), device);
 }
 
 double least_seconds(const Cost& cost, const DeviceProperties& device) {

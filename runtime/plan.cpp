@@ -52,7 +52,7 @@ Plan exact_plan(const TunedPlan& tuned, Candidate candidate, const DevicePropert
 
 /// What the config executes and moves over what it must.
 double waste(const Problem& problem, const Candidate& candidate, const DeviceProperties& device) {
-  const Cost cost = candidate.family->cost(problem, candidate.config);
+  const Cost cost = candidate.family->cost(problem, candidate.config, device);
   const Cost least{.bytes = static_cast<double>(compulsory_bytes(problem)),
                    .flops = 2 * static_cast<double>(multiply_adds(problem)),
                    .arithmetic = cost.arithmetic};

@@ -199,7 +199,7 @@ std::vector<Entrant> prepare_all(Device& device, const TrialRequest& request,
     attempt(entrant, [&] {
       const Candidate candidate =
           resolve(request.configs[i], request.problem, device.properties(), all_families());
-      Cost cost = candidate.family->cost(request.problem, candidate.config);
+      Cost cost = candidate.family->cost(request.problem, candidate.config, device.properties());
       measurement.key.source_digest =
           source_digest(*candidate.family, request.problem, candidate.config, device.properties());
       measurement.origin = candidate.family->origin;

@@ -195,18 +195,21 @@ Config default_config(const Problem& problem, const DeviceProperties& device) {
   return make_config(c);
 }
 
-Cost cost(const Problem& problem, const Config& config) {
+Cost cost(const Problem& problem, const Config& config, const DeviceProperties& device) {
+  const bool vectors = by_vectors(device);
   const Reduction r = reduction_of(problem, config.at("window"));
+  const bool nlc = problem.layout == Layout::NLC;
+  const std::int64_t left = vectors ? bf16_vector_rows : bf16_rows;
   const std::int64_t channels =
-      problem.num_groups * round_up(out_channels_per_group(problem), bf16_rows);
+      problem.num_groups * round_up(out_channels_per_group(problem), nlc ? bf16_rows : left);
+  const std::int64_t positions = round_up(output_length(problem), nlc ? left : bf16_rows);
   const std::int64_t parts = bf16_parts(problem.dtype);
-  const auto weights = static_cast<double>(channels * r.taps * r.chunks() * bf16_inputs);
-  const std::int64_t positions_in_tiles = round_up(output_length(problem), bf16_rows);
+  const auto weights = static_cast<double>(channels * r.multiplied(vectors));
   const auto x_and_y = static_cast<double>(input_elements(problem) + output_elements(problem));
   return {.bytes = 2 * static_cast<double>(parts) * weights +
                    static_cast<double>(size_of(problem.dtype)) * x_and_y,
           .flops = 2 * static_cast<double>(bf16_products(parts)) *
-                   static_cast<double>(problem.batch * positions_in_tiles) * weights,
+                   static_cast<double>(problem.batch * positions) * weights,
           .arithmetic = Arithmetic::cpu_bf16};
 }
 
@@ -279,10 +282,10 @@ const Family& cpu_bf16() {
             {in_place, positions, taps_in_turn},
             "0: x is read in place; 1: its positions are copied; 2: taps are copied in turn"}},
       .constraints =
-          {{"has_unit",
-            "the CPU has AVX512-BF16, or AMX with bfloat16 that Linux lets the process use",
+          {{"has_unit", "the CPU has AVX512-BF16; AMX is used where Linux lets the process",
             has_unit},
-           {"is_worth_parts", "bfloat16, or AMX for sums of it", is_worth_parts},
+           {"is_worth_parts", "bfloat16; float16 and float32, as sums of bfloat16, by AMX alone",
+            is_worth_parts},
            {"fills_tiles",
             "a group has at least 16 products of taps and input channels (8 by AVX512-BF16), and 8 "
             "output channels",

@@ -21,13 +21,14 @@ enum Bf16Window : std::int64_t { in_place, positions, taps_in_turn };
 /// positions × tile_c output channels, both multiples of a tile's 16; the reduction over taps and
 /// input channels in steps of 32. In NLC the rows of a tile of sums are positions, x is the left
 /// factor and, in bfloat16, lies in memory as the instructions want it; in NCL they are output
-/// channels, x is the right factor, pairs of channels interleaved.
-/// By AMX, which is fast enough for it, other numbers are exact sums of bfloat16, each the leading
-/// 8 bits of what those before it left: a float16 of two, a float32 of three. All products of
-/// float16's parts are summed, and of float32's all but the three least: below 2⁻²¹ of the whole,
-/// where the tolerance is 2⁻²⁰ or more.
-/// The instructions take numbers below 2⁻¹²⁶ for 0. Sums become 0 by it; x and weights with such
-/// parts are left to cpu_direct. Kernel in bf16_kernel.cpp, space of configs in bf16.cpp.
+/// channels, x is the right factor, pairs of channels interleaved. By AVX512-BF16 a register tile
+/// is 8 × 32 sums, and tile_l × tile_c what is summed in turn over one part of the weights. By AMX,
+/// which is fast enough for it, other numbers are exact sums of bfloat16, each the leading 8 bits
+/// of what those before it left: a float16 of two, a float32 of three. All products of float16's
+/// parts are summed, and of float32's all but the three least: below 2⁻²¹ of the whole, where the
+/// tolerance is 2⁻²⁰ or more. The instructions take numbers below 2⁻¹²⁶ for 0. Sums become 0 by it;
+/// x and weights with such parts are left to cpu_direct. Kernel in bf16_kernel.cpp, space of
+/// configs in bf16.cpp.
 struct Bf16Config {
   std::int64_t tile_l = 0;   ///< output positions of a register tile
   std::int64_t tile_c = 0;   ///< output channels of a register tile

@@ -20,15 +20,17 @@ struct Bf16Tile {
   std::int64_t left_tiles = 0, right_tiles = 0;
   std::int64_t left_rows = 0;  ///< of all left tiles, that are wanted: others may be left out
   std::int64_t chunks = 0, taps = 0, parts = 0;
-  std::int64_t last_pairs = 0;  ///< of the last chunk, that are wanted: the others are 0
+  std::int64_t last_pairs = 0;  ///< of the last chunk, that are wanted: the others may be left out,
+                                ///< and are 0 for AMX
   const float* start = nullptr;
   std::int64_t start_row = 0, start_left = 0, start_right = 0;  ///< per row, i and j
   float* sums = nullptr;  ///< [16 · left_tiles][16 · right_tiles]
 };
 
-inline constexpr std::int64_t bf16_rows = 16;       ///< of a tile
-inline constexpr std::int64_t bf16_inputs = 32;     ///< bfloat16 of a row
-inline constexpr std::int64_t bf16_elements = 512;  ///< bfloat16 of a tile
+inline constexpr std::int64_t bf16_rows = 16;        ///< of a tile
+inline constexpr std::int64_t bf16_vector_rows = 8;  ///< that AVX512-BF16 sums together
+inline constexpr std::int64_t bf16_inputs = 32;      ///< bfloat16 of a row
+inline constexpr std::int64_t bf16_elements = 512;   ///< bfloat16 of a tile
 
 /// Most parts of a number, and the pairs of parts that are multiplied: (p, q) with p + q ≤ 2.
 inline constexpr std::int64_t bf16_max_parts = 3;
@@ -40,7 +42,8 @@ constexpr std::int64_t bf16_products(std::int64_t parts) {
 /// sums become it.
 void multiply_by_amx(const Bf16Tile& tile);
 
-/// The same by AVX512-BF16, for numbers of one part and at most 4 right tiles.
+/// The same by AVX512-BF16, for numbers of one part and any number of tiles: bf16_vector_rows rows
+/// and up to two right tiles at a time. Rows beyond left_rows, rounded up to that, keep their sums.
 void multiply_by_avx512(const Bf16Tile& tile);
 
 /// If `wanted`, then while it lives this thread's tile registers have the shapes that
@@ -53,7 +56,7 @@ class AmxShapes {
   AmxShapes& operator=(const AmxShapes&) = delete;
 
  private:
-  bool set_;
+  [[maybe_unused]] bool set_;
 };
 
 }  // namespace convtune

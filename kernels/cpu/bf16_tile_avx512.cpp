@@ -13,7 +13,7 @@ namespace convtune {
 namespace {
 
 constexpr std::int64_t pair_bytes = 4;
-constexpr std::int64_t rows = 8;  // that are summed together: with two right tiles 16 sums
+constexpr std::int64_t rows = bf16_vector_rows;  // with two right tiles 16 sums
 
 const char* at(const void* base, std::int64_t bytes) {
   return static_cast<const char*>(base) + bytes;
@@ -36,46 +36,49 @@ __attribute__((target("avx512f,avx512bf16"))) void reduce(const Bf16Tile& t, con
                                       corner.right * t.start_right);
   __m512 sums[rows][vectors];
 #pragma GCC unroll 16
-  for (int row = 0; row < rows; ++row) {
+  for (std::int64_t row = 0; row < rows; ++row) {
 #pragma GCC unroll 16
-    for (int v = 0; v < vectors; ++v) {
+    for (std::int64_t v = 0; v < vectors; ++v) {
       sums[row][v] = _mm512_loadu_ps(start + row * t.start_row + v * t.start_right);
     }
   }
   for (std::int64_t chunk = 0; chunk < t.chunks; ++chunk) {
-    const char* x_tap = left + chunk * t.left.chunk;
-    const char* w_tap = right + chunk * t.right.chunk;
+    const char* left_tap = left + chunk * t.left.chunk;
+    const char* right_tap = right + chunk * t.right.chunk;
     const std::int64_t count = chunk + 1 < t.chunks ? bf16_inputs / 2 : t.last_pairs;
-    for (std::int64_t tap = 0; tap < t.taps; ++tap, x_tap += t.left.tap, w_tap += t.right.tap) {
-      const char* x[rows / based];
-      for (int i = 0; i < rows / based; ++i) x[i] = x_tap + i * based * row_step;
-      const char* pairs = w_tap;
+    for (std::int64_t tap = 0; tap < t.taps; ++tap) {
+      const char* base[rows / based];
+      for (std::int64_t i = 0; i < rows / based; ++i) base[i] = left_tap + i * based * row_step;
+      const char* pairs = right_tap;
       for (std::int64_t pair = 0; pair < count; ++pair, pairs += pair_step) {
-        __m512bh w[vectors];
+        __m512bh columns[vectors];
 #pragma GCC unroll 16
-        for (int v = 0; v < vectors; ++v) {
-          w[v] = reinterpret_cast<__m512bh>(_mm512_loadu_si512(pairs + v * tile_step));
+        for (std::int64_t v = 0; v < vectors; ++v) {
+          columns[v] = reinterpret_cast<__m512bh>(_mm512_loadu_si512(pairs + v * tile_step));
         }
 #pragma GCC unroll 16
         for (int row = 0; row < rows; ++row) {
           std::int32_t both = 0;
-          std::memcpy(&both, x[row / based] + row % based * row_step, pair_bytes);
+          std::memcpy(&both, base[row / based] + row % based * row_step, pair_bytes);
           const auto value = reinterpret_cast<__m512bh>(_mm512_set1_epi32(both));
 #pragma GCC unroll 16
           for (int v = 0; v < vectors; ++v) {
-            sums[row][v] = _mm512_dpbf16_ps(sums[row][v], value, w[v]);
+            sums[row][v] = _mm512_dpbf16_ps(sums[row][v], value, columns[v]);
           }
         }
-        for (int i = 0; i < rows / based; ++i) x[i] += pair_bytes;
+        for (const char*& at_rows : base) at_rows += pair_bytes;
       }
+      left_tap += t.left.tap;
+      right_tap += t.right.tap;
     }
   }
   const std::int64_t to_step = t.right_tiles * bf16_rows;
   float* to = t.sums + (corner.left * bf16_rows + corner.row) * to_step + corner.right * bf16_rows;
 #pragma GCC unroll 16
-  for (int row = 0; row < rows; ++row) {
+  for (std::int64_t row = 0; row < rows; ++row) {
 #pragma GCC unroll 16
-    for (int v = 0; v < vectors; ++v) _mm512_storeu_ps(to + row * to_step + v * 16, sums[row][v]);
+    for (std::int64_t v = 0; v < vectors; ++v)
+      _mm512_storeu_ps(to + row * to_step + v * 16, sums[row][v]);
   }
 }
 

@@ -6,7 +6,6 @@
 #define CONVTUNE_CPU_BF16_WINDOW_INL
 #endif
 
-#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include <algorithm>
@@ -32,6 +31,13 @@ struct Bf16Slice {
 inline void clear(const Bf16Plan& plan, Bits16* window, std::int64_t count) {
   for (std::int64_t part = 0; part < plan.parts; ++part, window += plan.window_part) {
     std::fill_n(window, count, Bits16{0});
+  }
+}
+
+// The second of each pair, in all parts.
+inline void clear_every_second(const Bf16Plan& plan, Bits16* window, std::int64_t pairs) {
+  for (std::int64_t part = 0; part < plan.parts; ++part, window += plan.window_part) {
+    for (std::int64_t i = 0; i < pairs; ++i) window[2 * i + 1] = 0;
   }
 }
 
@@ -95,12 +101,14 @@ struct Bf16Input {
   float operator()(std::int64_t t, std::int64_t stride) const {
     return t >= first && t < last ? widened(at[t * stride]) : 0;
   }
+  Bits16 bits(std::int64_t t, std::int64_t stride) const {
+    return t >= first && t < last ? at[t * stride].bits : Bits16{0};
+  }
 };
 
 template <class T>
 Bf16Input<T> input_of(const Bf16Plan& plan, const Bf16Slice<T>& s, std::int64_t input,
                       std::int64_t count) {
-  if (input >= s.last) return {};
   const Problem& p = plan.problem;
   const std::int64_t tap = plan.config.window == taps_in_turn ? input / plan.group_in : 0;
   const std::int64_t start = window_start(p, s.first_l) + tap * p.dilation;
@@ -117,34 +125,40 @@ HWY_INLINE hn::Vec<D> load_input(D d, const Bf16Input<T>& input, std::int64_t t,
                                  std::int64_t stride) {
   if (stride == 1) return load(d, input.at + t);
   const T* from = input.at + 2 * t;
-  if constexpr (parts_of<T> == 1) {
-    const hn::RebindToUnsigned<D> u;
-    const auto pairs = hn::LoadU(u, reinterpret_cast<const std::uint32_t*>(from));
-    return hn::BitCast(d, hn::ShiftLeft<16>(pairs));
-  } else {
-    HWY_ALIGN float pairs[2 * max_lanes];
-    hn::Store(load(d, from), d, pairs);
-    hn::Store(load(d, from + max_lanes), d, pairs + max_lanes);
-    hn::Vec<D> even, odd;
-    hn::LoadInterleaved2(d, pairs, even, odd);
-    return even;
-  }
+  HWY_ALIGN float pairs[2 * max_lanes];
+  hn::Store(load(d, from), d, pairs);
+  hn::Store(load(d, from + max_lanes), d, pairs + max_lanes);
+  hn::Vec<D> even, odd;
+  hn::LoadInterleaved2(d, pairs, even, odd);
+  return even;
 }
 
-// row[t] = low(t), high(t), the low one first in memory.
+// Likewise, in the lower half of each lane.
+template <class D>
+HWY_INLINE hn::Vec<D> load_bits(D d, const Bf16Input<hwy::bfloat16_t>& input, std::int64_t t,
+                                std::int64_t stride) {
+  if (stride == 1) {
+    const hn::Rebind<Bits16, D> d16;
+    return hn::PromoteTo(d, hn::LoadU(d16, reinterpret_cast<const Bits16*>(input.at + t)));
+  }
+  const auto pairs = hn::LoadU(d, reinterpret_cast<const std::uint32_t*>(input.at + 2 * t));
+  return hn::And(pairs, hn::Set(d, 0xFFFF));
+}
+
+// row[t] = low(t), high(t), the low one first in memory, in all parts; false if some number does
+// not have them.
 template <class T>
 bool interleave(const Bf16Input<T>& low, const Bf16Input<T>& high, std::int64_t stride,
                 std::int64_t count, Bits16* row, std::int64_t part_step) {
   bool finite = true;
-  const auto put = [&](std::int64_t t, float one, float other) {
-    Bf16Rest first = {one}, second = {other};
-    if (parts_of < T >> 1) finite = finite && has_parts<T>(one) && has_parts<T>(other);
+  const auto pair = [&](std::int64_t t) {
+    Bf16Rest first = {low(t, stride)}, second = {high(t, stride)};
+    finite = finite && has_parts<T>(first.left) && has_parts<T>(second.left);
     for (std::int64_t part = 0; part < parts_of<T>; ++part) {
-      const Bits16 pair[] = {first.take(), second.take()};
-      std::memcpy(row + part * part_step + 2 * t, pair, sizeof pair);
+      row[part * part_step + 2 * t] = first.take();
+      row[part * part_step + 2 * t + 1] = second.take();
     }
   };
-  const auto pair = [&](std::int64_t t) { put(t, low(t, stride), high(t, stride)); };
   constexpr Floats<max_lanes> d;
   using D = std::remove_const_t<decltype(d)>;
   const hn::RebindToUnsigned<D> u;
@@ -154,10 +168,6 @@ bool interleave(const Bf16Input<T>& low, const Bf16Input<T>& high, std::int64_t 
   if (stride <= 2) {
     constexpr std::int64_t lanes = max_lanes;
     for (; t + lanes + (stride - 1) <= std::min(low.last, high.last); t += lanes) {
-      if (stride == 1) {  // the next block's: more rows than hardware follows by itself
-        hwy::Prefetch(low.at + t + count);
-        hwy::Prefetch(high.at + t + count);
-      }
       Rest<D> first = {load_input(d, low, t, stride)}, second = {load_input(d, high, t, stride)};
       wild = hn::Or(wild, hn::Or(too_small<T>(first), too_small<T>(second)));
       for (std::int64_t part = 0; part < parts_of<T>; ++part) {
@@ -167,27 +177,61 @@ bool interleave(const Bf16Input<T>& low, const Bf16Input<T>& high, std::int64_t 
       wild = hn::Or(wild, hn::IsNaN(hn::Add(first.left, second.left)));
     }
   }
-  if constexpr (parts_of<T> == 1) {
-    const std::int64_t both_end = std::min({low.last, high.last, count});
-    for (; t < both_end; ++t) {
-      const Bits16 both[] = {low.at[t * stride].bits, high.at[t * stride].bits};
-      std::memcpy(row + 2 * t, both, sizeof both);
-    }
-  }
   for (; t < count; ++t) pair(t);
   return finite && hn::AllFalse(d, wild);
 }
 
-// NCL: window[part][pair of inputs][position or output][2], zeros up to whole chunks.
+// bfloat16 is copied as it is.
+inline bool interleave(const Bf16Input<hwy::bfloat16_t>& low,
+                       const Bf16Input<hwy::bfloat16_t>& high, std::int64_t stride,
+                       std::int64_t count, Bits16* row, std::int64_t /*part_step*/) {
+  const auto put = [&](std::int64_t t, Bits16 one, Bits16 other) {
+    const Bits16 pair[] = {one, other};
+    std::memcpy(row + 2 * t, pair, sizeof pair);
+  };
+  const std::int64_t first = std::min(std::max(low.first, high.first), count);
+  const std::int64_t last = std::min({low.last, high.last, count});
+  std::int64_t t = 0;
+  for (; t < first; ++t) put(t, low.bits(t, stride), high.bits(t, stride));
+  if (stride <= 2) {
+    constexpr std::int64_t lanes = max_lanes;
+    constexpr hn::RebindToUnsigned<Floats<max_lanes>> d;
+    for (; t + lanes + (stride - 1) <= last; t += lanes) {
+      const auto both =
+          hn::Or(load_bits(d, low, t, stride), hn::ShiftLeft<16>(load_bits(d, high, t, stride)));
+      hn::StoreU(both, d, reinterpret_cast<std::uint32_t*>(row + 2 * t));
+    }
+  }
+  for (; t < last; ++t) put(t, low.at[t * stride].bits, high.at[t * stride].bits);
+  for (; t < count; ++t) put(t, low.bits(t, stride), high.bits(t, stride));
+  return true;
+}
+
+// NCL: window[part][pair of inputs][position or output][2], zeros up to whole chunks; vectors need
+// none but an odd input's partner.
 template <class T>
 bool copy_pairs(const Bf16Plan& plan, const Bf16Slice<T>& s, Bits16* window) {
-  const std::int64_t count = s.rows + (plan.taps - 1) * plan.problem.dilation;
-  const std::int64_t last = s.first + round_up(s.last - s.first, bf16_inputs);
+  const Problem& p = plan.problem;
+  const std::int64_t count = s.rows + (plan.taps - 1) * p.dilation;
+  const std::int64_t last = s.first + round_up(s.last - s.first, plan.by_tiles ? bf16_inputs : 2);
+  // The next block's rows are more than hardware follows. Not measured with tiles.
+  const bool fetches = !plan.by_tiles && p.stride == 1 && plan.config.window == positions &&
+                       plan.pass_chunks == plan.chunks;
+  const std::int64_t room = p.length - window_start(p, s.first_l) - count;
   bool finite = true;
   for (std::int64_t i = s.first; i < last; i += 2, window += plan.window_row) {
-    finite = interleave(input_of(plan, s, i, count), input_of(plan, s, i + 1, count),
-                        plan.problem.stride, count, window, plan.window_part) &&
-             finite;
+    if (i >= s.last) {
+      clear(plan, window, 2 * count);
+      continue;
+    }
+    const bool alone = i + 1 == s.last;
+    const Bf16Input<T> low = input_of(plan, s, i, count);
+    const Bf16Input<T> high = alone ? low : input_of(plan, s, i + 1, count);
+    if (fetches) {
+      prefetch_rows(low.at + count, high.at - low.at, 2, std::min(s.rows, room));
+    }
+    finite = interleave(low, high, p.stride, count, window, plan.window_part) && finite;
+    if (alone) clear_every_second(plan, window, count);
   }
   return finite;
 }
@@ -196,7 +240,7 @@ bool copy_pairs(const Bf16Plan& plan, const Bf16Slice<T>& s, Bits16* window) {
 template <class T>
 bool lay_out(const Bf16Plan& plan, const Bf16Slice<T>& slice, Bits16* window) {
   if (plan.problem.layout == Layout::NCL) {
-    return copy_pairs(plan, slice, window) || parts_of<T> == 1;
+    return copy_pairs(plan, slice, window);
   }
   if (plan.config.window == taps_in_turn) return copy_taps(plan, slice, window);
   return copy_positions(plan, slice, window);

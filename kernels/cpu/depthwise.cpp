@@ -92,7 +92,7 @@ Config default_config(const Problem& problem, const DeviceProperties& device) {
   return make_config(best);
 }
 
-Cost cost(const Problem& problem, const Config&) {
+Cost cost(const Problem& problem, const Config&, const DeviceProperties&) {
   return {.bytes = static_cast<double>(compulsory_bytes(problem)),
           .flops = 2 * static_cast<double>(valid_taps_in_all(problem)) *
                    static_cast<double>(problem.batch * problem.out_channels)};

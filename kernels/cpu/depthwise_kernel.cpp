@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <type_traits>
 
-#include "kernels/cpu/activation-inl.hpp"
 #include "kernels/cpu/depthwise.hpp"
 #include "kernels/cpu/depthwise_tile-inl.hpp"
 #include "kernels/cpu/depthwise_transpose-inl.hpp"

@@ -1,4 +1,5 @@
-// The register tiles of cpu_depthwise. Included once for every SIMD target.
+// What a register tile of cpu_depthwise reads, sums and stores. Included once for every SIMD
+// target.
 #if defined(CONVTUNE_CPU_DEPTHWISE_TILE_INL) == defined(HWY_TARGET_TOGGLE)
 #ifdef CONVTUNE_CPU_DEPTHWISE_TILE_INL
 #undef CONVTUNE_CPU_DEPTHWISE_TILE_INL

@@ -124,7 +124,7 @@ Config default_config(const Problem& problem, const DeviceProperties& device) {
   return make_config(best);
 }
 
-Cost cost(const Problem& problem, const Config& config) {
+Cost cost(const Problem& problem, const Config& config, const DeviceProperties&) {
   constexpr std::int64_t widest_vector = 16;
   const std::int64_t padded =
       round_up(out_channels_per_group(problem), std::min(config.at("tile_c"), widest_vector));

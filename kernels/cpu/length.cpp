@@ -159,7 +159,7 @@ Config default_config(const Problem& problem, const DeviceProperties& device) {
   return make_config(best);
 }
 
-Cost cost(const Problem& problem, const Config& config) {
+Cost cost(const Problem& problem, const Config& config, const DeviceProperties&) {
   const std::int64_t channels =
       round_up(out_channels_per_group(problem), config.at("tile_c")) * problem.num_groups;
   const std::int64_t positions = round_up(output_length(problem), config.at("tile_l"));

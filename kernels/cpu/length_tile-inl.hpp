@@ -33,7 +33,7 @@ void sum_length_tile(const LengthTile& tile, std::int64_t t) {
   const float* w_channel = tile.w;
   for (std::int64_t channel = 0; channel < tile.channels; ++channel) {
     const float* w = w_channel;
-    if (tile.x_is_far) prefetch_rows(x + width, 0, 1, width);
+    if (tile.x_is_far) prefetch_rows(x + tile.offsets[taps - 1] + width, 0, 1, width);
     for (std::int64_t k = 0; k < taps; ++k, w += channels) {
       const float* tap = x + tile.offsets[k];
       V values[vectors];

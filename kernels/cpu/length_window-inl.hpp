@@ -6,7 +6,6 @@
 #define CONVTUNE_CPU_LENGTH_WINDOW_INL
 #endif
 
-#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include <algorithm>
@@ -81,11 +80,8 @@ void copy_phases(const Channel<T>& channel, std::int64_t start, std::int64_t str
 // hardware to see where the next begins.
 template <class T>
 void prefetch(const Channel<T>& channel, std::int64_t from, std::int64_t count) {
-  constexpr std::int64_t line = 64 / sizeof(T);
-  const std::int64_t last = std::min(channel.length, from + count);
-  for (std::int64_t i = std::max<std::int64_t>(0, from); i < last; i += line) {
-    hwy::Prefetch(channel.x + i);
-  }
+  const std::int64_t first = std::max<std::int64_t>(0, from);
+  prefetch_rows(channel.x + first, 0, 1, std::min(channel.length, from + count) - first);
 }
 
 /// The rows of one channel: for every phase, `count` floats from position `start` on.

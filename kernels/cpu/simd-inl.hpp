@@ -149,7 +149,7 @@ HWY_INLINE void store_up_to(hn::Vec<D> value, D d, T* to, std::int64_t count) {
 }
 
 /// Asks for the cache lines of `rows` rows of `count` elements, one `step` elements behind the
-/// other: more streams than hardware follows by itself.
+/// other.
 template <class T>
 HWY_INLINE void prefetch_rows(const T* first, std::int64_t step, std::int64_t rows,
                               std::int64_t count) {

@@ -183,7 +183,7 @@ Config default_config(const Problem& p, const DeviceProperties& device) {
   return is_candidate(p, several, device) && blocks(several) >= 8L * device.units ? several : best;
 }
 
-Cost cost(const Problem& p, const Config& config) {
+Cost cost(const Problem& p, const Config& config, const DeviceProperties&) {
   const DepthwiseConfig c = depthwise_config(p, config);
   const auto shape = conv_shape(p);
   const auto sums = static_cast<double>(shape.batch * p.out_channels * cuda::classes(c, shape) *

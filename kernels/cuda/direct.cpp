@@ -127,7 +127,7 @@ Config default_config(const Problem& p, const DeviceProperties& device) {
   return best;
 }
 
-Cost cost(const Problem& p, const Config& config) {
+Cost cost(const Problem& p, const Config& config, const DeviceProperties&) {
   const DirectConfig c = direct_config(p, config);
   const auto shape = conv_shape(p);
   const double positions =

@@ -163,7 +163,7 @@ std::vector<Parameter> parameters() {
   };
 }
 
-Cost cost(const Problem& p, const Config& config) {
+Cost cost(const Problem& p, const Config& config, const DeviceProperties&) {
   const HaloConfig c = halo_config(p, config);
   const auto shape = conv_shape(p);
   const auto positions =
@@ -218,7 +218,7 @@ struct Columns {
 /// columns take the other.
 double work(const Problem& p, const Config& config) {
   const double columns = std::max<double>(16, static_cast<double>(config.at("tile_c")));
-  const double flops = cost(p, config).flops;
+  const double flops = cost(p, config, {}).flops;
   return is_matrix(p) ? flops * columns / static_cast<double>(config.at("tile_c")) : flops;
 }
 

@@ -11,7 +11,7 @@ namespace {
 
 using cuda::ImplicitGemmConfig;
 
-Cost cost(const Problem& p, const Config& config) {
+Cost cost(const Problem& p, const Config& config, const DeviceProperties&) {
   const ImplicitGemmConfig c = implicit_gemm_config(p, config);
   const auto shape = conv_shape(p);
   const double products = static_cast<double>(cuda::tiles(c, shape)) * c.tile_l * c.tile_c *

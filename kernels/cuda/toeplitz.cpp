@@ -114,7 +114,7 @@ Config config_of(std::int64_t tile_l, std::int64_t tile_c) {
   return {.family = std::string(family_name), .settings = {{"tile_l", tile_l}, {"tile_c", tile_c}}};
 }
 
-Cost cost(const Problem& p, const Config& config) {
+Cost cost(const Problem& p, const Config& config, const DeviceProperties&) {
   const ToeplitzConfig c = toeplitz_config(p, config);
   const auto shape = conv_shape(p);
   return {.bytes = main_memory_bytes(p, cuda::packed_bytes(c, shape)),
@@ -137,7 +137,7 @@ Config default_config(const Problem& p, const DeviceProperties& device) {
       if (tile_c > most_rows || broken_constraint(cuda_toeplitz(), p, config, device) != nullptr)
         continue;
       const std::int64_t grid = cuda::blocks(toeplitz_config(p, config), conv_shape(p));
-      const double flops = cost(p, config).flops;
+      const double flops = cost(p, config, device).flops;
       if (grid < enough ? grid <= most_blocks : flops > 1.1 * least_flops) continue;
       best = config;
       most_blocks = std::max(most_blocks, grid);

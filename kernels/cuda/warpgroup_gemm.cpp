@@ -188,7 +188,7 @@ Config default_config(const Problem& p, const DeviceProperties& device) {
   return best;
 }
 
-Cost cost(const Problem& p, const Config& config) {
+Cost cost(const Problem& p, const Config& config, const DeviceProperties&) {
   const WarpgroupGemmConfig c = warpgroup_gemm_config(p, config);
   const auto shape = conv_shape(p);
   Int64 products = 0;

@@ -215,7 +215,7 @@ Config default_config(const Problem&, const DeviceProperties&) {
   return {.family = "cudnn", .settings = {{"choice", 0}}};
 }
 
-Cost cost(const Problem& problem, const Config&) {
+Cost cost(const Problem& problem, const Config&, const DeviceProperties&) {
   return {.bytes = static_cast<double>(compulsory_bytes(problem)),
           .flops = 2 * static_cast<double>(multiply_adds(problem))};
 }

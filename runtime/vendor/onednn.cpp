@@ -296,7 +296,7 @@ Config default_config(const Problem&, const DeviceProperties&) {
   return {.family = "onednn", .settings = {{"dimensions", 1}, {"reordered", 0}}};
 }
 
-Cost cost(const Problem& problem, const Config& config) {
+Cost cost(const Problem& problem, const Config& config, const DeviceProperties&) {
   const double reordered =
       config.at("reordered") == 0
           ? 0.0

@@ -26,7 +26,7 @@ Family toy_family() {
                            }}},
           .default_config = [](const Problem&,
                                const DeviceProperties&) { return parse_config("toy{a=2,b=10}"); },
-          .cost = [](const Problem&, const Config&) { return Cost{}; },
+          .cost = [](const Problem&, const Config&, const DeviceProperties&) { return Cost{}; },
           .source_digest = [](const Problem&, const Config&,
                               const DeviceProperties&) { return std::string("0"); }};
 }

@@ -30,6 +30,7 @@ from convtune_worker import Worker
 MOST_BYTES = 4 << 30
 STRETCHES = 5
 LONG_SECONDS = 5e-3
+HOPELESS = 3  # times as long as the fastest peer's first sample: no later one makes it the fastest
 
 
 def parse_arguments():
@@ -98,6 +99,13 @@ def peers_of(fields):
     return peers, failures
 
 
+def leave_out_hopeless(peers, failures):
+    fastest = min((peer.samples[0] for peer in peers.values()), default=0)
+    for name in [n for n, peer in peers.items() if peer.samples[0] > HOPELESS * fastest]:
+        taken = peers.pop(name).samples[0] / fastest
+        failures[name] = f"takes {taken:.1f} times as long as the fastest peer"
+
+
 def measure(worker, verdict, rounds):
     """{config or peer: samples} and {the same: why it has none}."""
     fields = verdict["problem"]
@@ -113,6 +121,7 @@ def measure(worker, verdict, rounds):
         for peer in peers.values():
             settle()
             peer.take_sample()
+        leave_out_hopeless(peers, failures)
     samples |= {name: peer.samples for name, peer in peers.items()}
     return {name: taken for name, taken in samples.items() if len(taken) == rounds}, failures
 

@@ -56,7 +56,7 @@ inline const Family& fake_vector() {
             return Config{.family = "fake_vector", .settings = {{"vector", vector}}};
           },
       .cost =
-          [](const Problem& p, const Config& config) {
+          [](const Problem& p, const Config& config, const DeviceProperties&) {
             return Cost{.bytes = static_cast<double>(compulsory_bytes(p)) *
                                  (1 + 0.1 / static_cast<double>(config.at("vector"))),
                         .flops = 2.0 * static_cast<double>(multiply_adds(p))};
@@ -87,7 +87,7 @@ inline const Family& fake_plain() {
             return Config{.family = "fake_plain", .settings = {{"tile", 8}}};
           },
       .cost =
-          [](const Problem& p, const Config&) {
+          [](const Problem& p, const Config&, const DeviceProperties&) {
             return Cost{.bytes = 2.0 * static_cast<double>(compulsory_bytes(p)),
                         .flops = 4.0 * static_cast<double>(multiply_adds(p))};
           },
@@ -110,7 +110,7 @@ inline const Family& fake_cpu() {
             return Config{.family = "fake_cpu", .settings = {{"tile", 1}}};
           },
       .cost =
-          [](const Problem& p, const Config&) {
+          [](const Problem& p, const Config&, const DeviceProperties&) {
             return Cost{.bytes = static_cast<double>(compulsory_bytes(p)),
                         .flops = 2.0 * static_cast<double>(multiply_adds(p))};
           },

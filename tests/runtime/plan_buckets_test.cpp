@@ -153,7 +153,7 @@ const Family& tiled() {
       return Config{.family = "fake_tiled",
                     .settings = {{"tile", output_length(p) <= 105 ? 105 : 8}}};
     };
-    tiles.cost = [](const Problem& p, const Config& config) {
+    tiles.cost = [](const Problem& p, const Config& config, const DeviceProperties&) {
       const std::int64_t tile = config.at("tile");
       const std::int64_t computed = (output_length(p) + tile - 1) / tile * tile;
       const double whole = static_cast<double>(computed) / static_cast<double>(output_length(p));
@@ -187,7 +187,7 @@ TEST_F(Buckets, LetAShapeThatWouldLoseTooMuchChooseForItself) {
 
 /// What the plan executes and moves over what it must, by the roofline of the device.
 double waste(const Problem& problem, const Candidate& candidate, const DeviceProperties& device) {
-  Cost least = candidate.family->cost(problem, candidate.config);
+  Cost least = candidate.family->cost(problem, candidate.config, {});
   const double seconds = estimated_seconds(least, device);
   least.bytes = static_cast<double>(compulsory_bytes(problem));
   least.flops = 2 * static_cast<double>(multiply_adds(problem));

@@ -69,7 +69,7 @@ TEST_F(PlanChoice, ScalesTheMeasuredTimeAndExpectsNoLossWhereNothingMoreIsWasted
 class TiledPlanChoice : public PlanChoice {
  protected:
   TiledPlanChoice() {
-    tiled.cost = [](const Problem& p, const Config& config) {
+    tiled.cost = [](const Problem& p, const Config& config, const DeviceProperties&) {
       const std::int64_t tile = config.at("tile");
       const std::int64_t computed = (output_length(p) + tile - 1) / tile * tile;
       return Cost{.bytes = 0,
@@ -153,8 +153,8 @@ TEST_F(PlanChoice, PrefersTheFirstOfFamiliesThatTheCostModelCannotTellApart) {
   const auto chosen = [&](double times) {
     static double factor = 1;
     factor = times;
-    like_plain.cost = [](const Problem& p, const Config& config) {
-      const Cost cost = fake_plain().cost(p, config);
+    like_plain.cost = [](const Problem& p, const Config& config, const DeviceProperties& on) {
+      const Cost cost = fake_plain().cost(p, config, on);
       return Cost{.bytes = cost.bytes * factor, .flops = cost.flops * factor};
     };
     const std::vector<const Family*> families = {&like_plain, &fake_plain()};
@@ -181,6 +181,17 @@ TEST(HeuristicPlan, TakesProductsOfBfloat16ForDenseLayersWhereTheCpuHasThem) {
       EXPECT_NE(family(dtype, layout, "AVX3"), "cpu_bf16");
     }
   }
+}
+
+// 24 products are 12 pairs to vectors, but most of 3 chunks of 32 to tiles.
+TEST(HeuristicPlan, TakesProductsOfBfloat16ForFewChannelsToo) {
+  const Problem p = {.length = 750,
+                     .in_channels = 8,
+                     .out_channels = 352,
+                     .kernel_size = 3,
+                     .dtype = DType::bfloat16};
+  const DeviceProperties vectors = {.arch = "AVX3+BF16", .units = 2};
+  EXPECT_EQ(heuristic_plan(p, vectors, all_families(), {}).candidate.family->name, "cpu_bf16");
 }
 
 TEST_F(PlanChoice, UsesAStalePlanAndSaysSo) {

@@ -113,6 +113,13 @@ std::vector<Problem> edge_shapes() {
   for (const std::int64_t channels : {31, 32, 33, 96}) {
     add([&](Problem& p) { p.in_channels = channels, p.out_channels = 65, p.length = 40; });
   }
+  for (const std::int64_t stride : {2, 3, 5}) {
+    add([&](Problem& p) {
+      p.stride = stride, p.kernel_size = 5, p.padding = {2, 2}, p.length = 150, p.out_channels = 24;
+    });
+  }
+  add([](Problem& p) { p.in_channels = 3, p.out_channels = 16, p.length = 100; });
+  add([](Problem& p) { p.in_channels = 1, p.kernel_size = 9, p.out_channels = 8, p.length = 100; });
   add([](Problem& p) { p.in_channels = 1100, p.length = 70, p.out_channels = 10; });
   add([](Problem& p) { p.in_channels = 32, p.out_channels = 300, p.length = 70; });
   add([](Problem& p) {
@@ -336,7 +343,7 @@ TEST(CpuCost, CountsTheTapsThatReadInsideX) {
     const Config config = {
         "cpu_direct",
         {{"tile_l", 4}, {"tile_c", 16}, {"block_l", 48}, {"block_c", 0}, {"taps_inside", 0}}};
-    const Cost cost = cpu_direct().cost(p, config);
+    const Cost cost = cpu_direct().cost(p, config, {});
     EXPECT_EQ(cost.flops, 2.0 * static_cast<double>(p.batch * taps * p.out_channels *
                                                     in_channels_per_group(p)));
     EXPECT_GE(cost.bytes,

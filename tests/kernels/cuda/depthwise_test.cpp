@@ -253,7 +253,7 @@ TEST(Depthwise, CostCountsTailsAndPackedWeights) {
                            .kernel_size = 3,
                            .dilation = 2,
                            .num_groups = 4};
-  const Cost cost = cuda_depthwise().cost(problem, config_for({.tile_l = 4, .vec_y = 4}));
+  const Cost cost = cuda_depthwise().cost(problem, config_for({.tile_l = 4, .vec_y = 4}), {});
   EXPECT_EQ(cost.flops, 2.0 * (2 * 2 * 4) * 4 * 3);
   EXPECT_EQ(cost.bytes, (14 * 4 + 10 * 4) * 4.0 + 3 * 4 * 4 + 4 * 4);
 }

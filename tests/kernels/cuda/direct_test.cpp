@@ -174,7 +174,7 @@ TEST(Direct, BakesInNothingButWhatItNames) {
 TEST(Direct, CostCountsTailsAndPackedWeights) {
   // 5 outputs and 3 channels in tiles of 4 by 4 with 128 threads along the length: 512 by 4.
   const Problem problem = {.length = 5, .in_channels = 2, .out_channels = 3, .kernel_size = 1};
-  const Cost cost = cuda_direct().cost(problem, config_for({.tile_l = 4, .tile_c = 4}));
+  const Cost cost = cuda_direct().cost(problem, config_for({.tile_l = 4, .tile_c = 4}), {});
   EXPECT_EQ(cost.flops, 2.0 * 512 * 4 * 2);
   EXPECT_EQ(cost.bytes, (5 * 2 + 5 * 3) * 4.0 + 2 * 4 * 4 + 4 * 4);
 }

@@ -54,7 +54,7 @@ TEST(Halo, RunsTakeTheirTapsAtOnce) {
   problem.length = 259;
   const auto flops = [&](bool filled) {
     const Config config = config_for({.tile_l = 16, .tile_c = 8, .filled = filled});
-    return cuda_halo().cost(problem, config).flops;
+    return cuda_halo().cost(problem, config, {}).flops;
   };
   EXPECT_EQ(flops(false), 2.0 * 256 * 8 * 4 * 16);
   EXPECT_EQ(flops(true), 2.0 * 64 * 8 * 7 * 16);

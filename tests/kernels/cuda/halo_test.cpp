@@ -347,7 +347,7 @@ TEST(Halo, CostCountsTailsAndPaddedSteps) {
   // 5 outputs in a block of 64 by 8 channels, 3 rows of pairs in a step of 8, 16 products.
   const Problem problem = {
       .length = 5, .in_channels = 6, .out_channels = 3, .kernel_size = 1, .dtype = DType::float16};
-  const Cost cost = cuda_halo().cost(problem, config_for({.tile_l = 16, .tile_c = 8}));
+  const Cost cost = cuda_halo().cost(problem, config_for({.tile_l = 16, .tile_c = 8}), {});
   EXPECT_EQ(cost.flops, 2.0 * 64 * 8 * 16);
   EXPECT_EQ(cost.arithmetic, Arithmetic::mma_16_bits);
   // Behind x and y: 64 bytes of sizes, 8 rows of the table, the weights, the bias.

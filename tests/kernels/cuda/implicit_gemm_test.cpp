@@ -254,7 +254,7 @@ TEST(ImplicitGemm, FillsTilesWithPositionsOfManyShortRows) {
                            .kernel_size = 4,
                            .dtype = DType::float16};
   const Config config = config_for({.tile_l = 64});
-  EXPECT_EQ(cuda_implicit_gemm().cost(problem, config).flops, 2.0 * multiply_adds(problem));
+  EXPECT_EQ(cuda_implicit_gemm().cost(problem, config, {}).flops, 2.0 * multiply_adds(problem));
 }
 
 TEST(ImplicitGemm, DefaultSplitsTheReductionWhereSmsWouldIdle) {
@@ -339,15 +339,15 @@ TEST(ImplicitGemm, CostCountsTailsAndPackedWeights) {
                      .kernel_size = 3,
                      .dtype = DType::float16};
   const Config config = config_for({.tile_l = 64, .tile_c = 32, .row_bytes = 64});
-  const Cost cost = cuda_implicit_gemm().cost(problem, config);
+  const Cost cost = cuda_implicit_gemm().cost(problem, config, {});
   EXPECT_EQ(cost.flops, 2.0 * 128 * 64 * 3 * 64);
   EXPECT_EQ(cost.bytes, (67 * 40 + 65 * 48) * 2.0 + 64 * 3 * 64 * 2 + 64 * 4);
   EXPECT_EQ(cost.arithmetic, Arithmetic::mma_16_bits);
   problem.dtype = DType::float32;
   problem.math = Math::tf32;
-  const double once = cuda_implicit_gemm().cost(problem, config).flops;
+  const double once = cuda_implicit_gemm().cost(problem, config, {}).flops;
   problem.math = Math::tf32x3;
-  EXPECT_EQ(cuda_implicit_gemm().cost(problem, config).flops, 3 * once);
+  EXPECT_EQ(cuda_implicit_gemm().cost(problem, config, {}).flops, 3 * once);
 }
 
 }  // namespace

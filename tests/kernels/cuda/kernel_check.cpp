@@ -107,7 +107,7 @@ emulator::Report check(const Family& family, const Problem& problem, const Confi
                        {.global = {x.array(), packed.array(), y.writable_array()}});
   EXPECT_EQ(report.error, "");
   EXPECT_EQ(2.0 * static_cast<double>(report.counts.multiply_adds),
-            family.cost(problem, config).flops);
+            family.cost(problem, config, {}).flops);
 
   std::vector<std::int64_t> indices(static_cast<std::size_t>(output_elements(problem)));
   std::iota(indices.begin(), indices.end(), 0);

@@ -37,7 +37,7 @@ auto cheapest(const Family& family, const DeviceProperties& device, const Kernel
     if (broken_constraint(family, problem, config, device) != nullptr ||
         chosen(problem, config) != kernel.config)
       continue;
-    const Cost cost = family.cost(problem, config);
+    const Cost cost = family.cost(problem, config, {});
     const double most_flops = cost.arithmetic == Arithmetic::lanes ? 2.5e7 : 1.1e8;
     if (cost.flops < (best.kernel == nullptr ? most_flops : best.cost.flops))
       best = {problem, &kernel, cost};

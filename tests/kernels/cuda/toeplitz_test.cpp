@@ -229,7 +229,7 @@ TEST(Toeplitz, CostCountsTailsAndTheZerosOfTheMatrix) {
                            .kernel_size = 16,
                            .num_groups = 3,
                            .dtype = DType::float16};
-  const Cost cost = cuda_toeplitz().cost(problem, config_for({.tile_l = 128, .tile_c = 4}));
+  const Cost cost = cuda_toeplitz().cost(problem, config_for({.tile_l = 128, .tile_c = 4}), {});
   EXPECT_EQ(cost.flops, 2.0 * 3 * 128 * 32);
   EXPECT_EQ(cost.arithmetic, Arithmetic::mma_16_bits);
   // Behind x and y: four copies of 32 columns behind 16 zeros for each channel, and the bias.

@@ -66,7 +66,7 @@ std::optional<Problem> problem_for(const WarpgroupGemmConfig& config, std::mt199
   for (int attempt = 0; attempt < 20000; ++attempt) {
     const Problem problem = draw_problem(config, random);
     if (!has_output(problem) || !broken_by(problem, config_for(config)).empty()) continue;
-    const double flops = cuda_warpgroup_gemm().cost(problem, config_for(config)).flops;
+    const double flops = cuda_warpgroup_gemm().cost(problem, config_for(config), {}).flops;
     if (flops < 1e8 && warpgroup_gemm_config(problem, config_for(config)) == config) return problem;
   }
   return std::nullopt;
@@ -239,7 +239,7 @@ TEST(WarpgroupGemm, PacksShortSequencesIntoSlabs) {
   const auto packed = [&](int outputs, WarpgroupGemmConfig c) {
     problem.length = outputs + 2;
     const auto x = cuda_warpgroup_gemm().cuda->tensor_maps(problem, config_for(c)).x;
-    const double flops = cuda_warpgroup_gemm().cost(problem, config_for(c)).flops;
+    const double flops = cuda_warpgroup_gemm().cost(problem, config_for(c), {}).flops;
     return std::tuple(x.box[1], x.box[3], flops / (2.0 * 64 * 384 * 384 * 3));  // slabs
   };
   const WarpgroupGemmConfig one_slab = {.tile_l = 64, .tile_c = 128, .teams = 2};
@@ -387,7 +387,8 @@ TEST(WarpgroupGemm, CostCountsTailsAndPackedWeights) {
                            .out_channels = 65,
                            .kernel_size = 1,
                            .dtype = DType::float16};
-  const Cost cost = cuda_warpgroup_gemm().cost(problem, config_for({.tile_l = 128, .tile_c = 64}));
+  const Cost cost =
+      cuda_warpgroup_gemm().cost(problem, config_for({.tile_l = 128, .tile_c = 64}), {});
   EXPECT_EQ(cost.flops, 2.0 * (2 * 128) * (2 * 64) * 80);
   EXPECT_EQ(cost.bytes, 2 * 65 * (80 + 65) * 2.0 + 2 * 2 * 64 * 64 * 2 + 2 * 64 * 4);
 }
