@@ -14,6 +14,77 @@
 HWY_BEFORE_NAMESPACE();
 namespace convtune::HWY_NAMESPACE {
 
+/// to[j · to_step + i] = from[i · from_step + j] for i < rows, j < columns, in blocks of 4 × 4: the
+/// last ones of many overlap those before them.
+inline void transpose(const float* from, std::int64_t from_step, std::int64_t rows,
+                      std::int64_t columns, float* to, std::int64_t to_step) {
+  std::int64_t done = 0;  // columns
+#if HWY_TARGET != HWY_SCALAR
+  constexpr hn::Simd<float, 4, 0> d;
+  if (rows >= 4 && columns >= 4) {
+    done = columns;
+    for (std::int64_t row = 0; row < rows; row += 4) {
+      const std::int64_t i = std::min(row, rows - 4);
+      for (std::int64_t column = 0; column < columns; column += 4) {
+        const std::int64_t j = std::min(column, columns - 4);
+        const float* at = from + i * from_step + j;
+        const auto a = hn::LoadU(d, at), b = hn::LoadU(d, at + from_step);
+        const auto c = hn::LoadU(d, at + 2 * from_step), e = hn::LoadU(d, at + 3 * from_step);
+        const auto ac = hn::InterleaveLower(d, a, c), be = hn::InterleaveLower(d, b, e);
+        const auto ac_upper = hn::InterleaveUpper(d, a, c), be_upper = hn::InterleaveUpper(d, b, e);
+        float* into = to + j * to_step + i;
+        hn::StoreU(hn::InterleaveLower(d, ac, be), d, into);
+        hn::StoreU(hn::InterleaveUpper(d, ac, be), d, into + to_step);
+        hn::StoreU(hn::InterleaveLower(d, ac_upper, be_upper), d, into + 2 * to_step);
+        hn::StoreU(hn::InterleaveUpper(d, ac_upper, be_upper), d, into + 3 * to_step);
+      }
+    }
+  }
+#endif
+  for (std::int64_t j = done; j < columns; ++j) {
+    for (std::int64_t i = 0; i < rows; ++i) to[j * to_step + i] = from[i * from_step + j];
+  }
+}
+
+/// The same for rows of up to 4 positions that lie one behind the other, a vector of channels at a
+/// time: to[l · channels + c] = from[c · length + l]. Returns how many channels that were.
+inline std::int64_t split_short(const float* from, std::int64_t channels, std::int64_t length,
+                                float* to) {
+  constexpr Floats<max_lanes> d;
+  constexpr std::int64_t lanes = max_lanes;
+  if (length > 4) return 0;
+  std::int64_t c = 0;
+  for (; c + lanes <= channels; c += lanes, from += lanes * length) {
+    hn::Vec<decltype(d)> v0, v1, v2, v3;
+    if (length == 1) v0 = hn::LoadU(d, from);
+    if (length == 2) hn::LoadInterleaved2(d, from, v0, v1);
+    if (length == 3) hn::LoadInterleaved3(d, from, v0, v1, v2);
+    if (length == 4) hn::LoadInterleaved4(d, from, v0, v1, v2, v3);
+    hn::StoreU(v0, d, to + c);
+    if (length > 1) hn::StoreU(v1, d, to + channels + c);
+    if (length > 2) hn::StoreU(v2, d, to + 2 * channels + c);
+    if (length > 3) hn::StoreU(v3, d, to + 3 * channels + c);
+  }
+  return c;
+}
+
+/// And back: to[c · length + l] = from[l · step + c].
+inline std::int64_t join_short(const float* from, std::int64_t step, std::int64_t channels,
+                               std::int64_t length, float* to) {
+  constexpr Floats<max_lanes> d;
+  constexpr std::int64_t lanes = max_lanes;
+  if (length > 4) return 0;
+  std::int64_t c = 0;
+  for (; c + lanes <= channels; c += lanes, to += lanes * length) {
+    const auto row = [&](std::int64_t l) HWY_ATTR { return hn::LoadU(d, from + l * step + c); };
+    if (length == 1) hn::StoreU(row(0), d, to);
+    if (length == 2) hn::StoreInterleaved2(row(0), row(1), d, to);
+    if (length == 3) hn::StoreInterleaved3(row(0), row(1), row(2), d, to);
+    if (length == 4) hn::StoreInterleaved4(row(0), row(1), row(2), row(3), d, to);
+  }
+  return c;
+}
+
 /// to[l][c] = from[c][l] in float32, for packed arrays of at most depthwise_max_turned elements.
 template <class T>
 void transpose_in(const T* from, std::int64_t channels, std::int64_t length, float* to) {
@@ -24,20 +95,8 @@ void transpose_in(const T* from, std::int64_t channels, std::int64_t length, flo
   std::int64_t i = 0;
   for (; i + lanes <= count; i += lanes) hn::Store(load(d, from + i), d, wide + i);
   if (i < count) hn::Store(load_first(d, from + i, count - i), d, wide + i);
-  std::int64_t c = 0;
-  if (length == 4) {
-    for (; 4 * (c + lanes) <= count; c += lanes) {
-      hn::Vec<decltype(d)> v0, v1, v2, v3;
-      hn::LoadInterleaved4(d, wide + 4 * c, v0, v1, v2, v3);
-      hn::StoreU(v0, d, to + c);
-      hn::StoreU(v1, d, to + channels + c);
-      hn::StoreU(v2, d, to + 2 * channels + c);
-      hn::StoreU(v3, d, to + 3 * channels + c);
-    }
-  }
-  for (std::int64_t l = 0; l < length; ++l) {
-    for (std::int64_t k = c; k < channels; ++k) to[l * channels + k] = wide[k * length + l];
-  }
+  const std::int64_t c = split_short(wide, channels, length, to);
+  transpose(wide + c * length, length, channels - c, length, to + c, channels);
 }
 
 /// to[c][t] = from[t][c], where rows of `from` are `step` floats apart and those of `to` packed.
@@ -47,9 +106,8 @@ void transpose_out(const float* from, std::int64_t step, std::int64_t channels, 
   constexpr Floats<max_lanes> d;
   constexpr std::int64_t lanes = max_lanes;
   HWY_ALIGN float wide[depthwise_max_turned];
-  for (std::int64_t t = 0; t < length; ++t) {
-    for (std::int64_t c = 0; c < channels; ++c) wide[c * length + t] = from[t * step + c];
-  }
+  const std::int64_t c = join_short(from, step, channels, length, wide);
+  transpose(from + c, step, length, channels - c, wide + c * length, length);
   const std::int64_t count = channels * length;
   for (std::int64_t i = 0; i < count; i += lanes) {
     store_up_to(hn::Load(d, wide + i), d, to + i, count - i);
