@@ -81,6 +81,9 @@ std::vector<Problem> edge_shapes() {
     add([&](Problem& p) { p.length = length; });
     add([&](Problem& p) { p.length = length, p.num_groups = p.in_channels = p.out_channels = 5; });
   }
+  for (const std::int64_t length : {1, 2, 3, 4, 6, 7}) {
+    add([&](Problem& p) { p.length = length, p.num_groups = p.in_channels = p.out_channels = 37; });
+  }
   for (const std::int64_t channels : {1, 4, 15, 16, 17, 31, 33, 48, 65}) {
     add([&](Problem& p) { p.out_channels = channels; });
     add([&](Problem& p) { p.num_groups = p.in_channels = p.out_channels = channels; });
