@@ -97,8 +97,8 @@ std::int64_t last_pairs(const Bf16Plan& plan, const Pass& pass) {
   return std::min(bf16_inputs, round_up(plan.inputs - last * bf16_inputs, 2)) / 2;
 }
 
-void sum(const Bf16Plan& plan, const Block& block, const Pass& pass, const Place& place,
-         float* sums) {
+Bf16Tile tile_of(const Bf16Plan& plan, const Block& block, const Pass& pass, const Place& place,
+                 float* sums) {
   const bool positions_left = plan.problem.layout == Layout::NLC;
   const std::int64_t tile = block.group * plan.tiles_c + block.first_tile + place.c;
   const std::int64_t step = bytes(bf16_elements);
@@ -137,7 +137,7 @@ void sum(const Bf16Plan& plan, const Block& block, const Pass& pass, const Place
     t.start_row = row;
     t.start_left = bf16_rows * row;
   }
-  plan.by_tiles ? multiply_by_amx(t) : multiply_by_avx512(t);
+  return t;
 }
 
 // In bfloat16 subnormals become 0, as in the sums.
@@ -213,6 +213,12 @@ void finish(const Bf16Plan& plan, const Block& block, const Place& place, const 
              plan.problem.activation, to.at, to.step);
 }
 
+// Whether vectors store to y what they have summed: nothing else is to be done to it.
+bool stores_into_y(const Bf16Plan& plan, const Pass& pass) {
+  return !plan.by_tiles && pass.chunks == plan.chunks &&
+         plan.problem.activation == Activation::none;
+}
+
 // Sums of several passes lie in turn, those of a single one in two places by turns, so that they
 // stay in L1. A register tile is finished behind the sums of the next, which the tiles then
 // multiply; the lines of y that its sums go to are asked for ahead of them.
@@ -224,6 +230,7 @@ void sum_pass(const Bf16Plan& plan, const Block& block, const Pass& pass, float*
   const std::int64_t tiles_c = block.last_tile - block.first_tile;
   const bool alone = pass.chunks == plan.chunks;
   const bool last = pass.first_chunk + pass.chunks == plan.chunks;
+  const bool into_y = stores_into_y(plan, pass);
   const std::int64_t most = tile_l * tile_c * bf16_rows * bf16_rows;
   Place before;
   const float* done = nullptr;
@@ -231,18 +238,25 @@ void sum_pass(const Bf16Plan& plan, const Block& block, const Pass& pass, float*
   for (std::int64_t c = 0; c < tiles_c; c += tile_c) {
     for (std::int64_t l = 0; l < tiles_l; l += tile_l) {
       const Place place = {l, std::min(tile_l, tiles_l - l), c, std::min(tile_c, tiles_c - c)};
+      Bf16Tile tile = tile_of(plan, block, pass, place, to);
       if (last) {
         const Outputs<T> to_y = outputs_of(plan, block, place, y);
         prefetch_rows(to_y.at, to_y.step, to_y.rows, to_y.count);
+        if (into_y) {
+          tile.y = reinterpret_cast<Bits16*>(to_y.at);
+          tile.y_row = to_y.step;
+          tile.right_columns = to_y.count;
+        }
       }
-      sum(plan, block, pass, place, to);
+      plan.by_tiles ? multiply_by_amx(tile) : multiply_by_avx512(tile);
+      if (into_y) continue;
       if (last && done != nullptr) finish(plan, block, before, done, y);
       before = place;
       done = to;
       to = alone && to != sums ? sums : to + most;
     }
   }
-  if (last) finish(plan, block, before, done, y);
+  if (last && !into_y) finish(plan, block, before, done, y);
 }
 
 template <class T>

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "kernels/dtype.hpp"
+
 namespace convtune {
 
 /// A register tile of left_tiles × right_tiles tiles of 16 × 16 sums:
@@ -25,6 +27,11 @@ struct Bf16Tile {
   const float* start = nullptr;
   std::int64_t start_row = 0, start_left = 0, start_right = 0;  ///< per row, i and j
   float* sums = nullptr;  ///< [16 · left_tiles][16 · right_tiles]
+  /// Not null, and only by AVX512-BF16: where the wanted sums go instead, rounded to bfloat16, rows
+  /// y_row elements apart.
+  Bits16* y = nullptr;
+  std::int64_t y_row = 0;
+  std::int64_t right_columns = 0;  ///< of all right tiles, that are wanted in y
 };
 
 inline constexpr std::int64_t bf16_rows = 16;        ///< of a tile

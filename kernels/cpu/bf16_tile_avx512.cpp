@@ -12,6 +12,9 @@ namespace convtune {
 
 namespace {
 
+// Every CPU with AVX512-BF16 has the others.
+#define CONVTUNE_AVX512_BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
+
 constexpr std::int64_t pair_bytes = 4;
 constexpr std::int64_t rows = bf16_vector_rows;  // with two right tiles 16 sums
 
@@ -25,9 +28,34 @@ struct Corner {
   std::int64_t left, row, right;
 };
 
+std::int64_t first_row(const Corner& corner) { return corner.left * bf16_rows + corner.row; }
+
+// Of those rows and right tiles the wanted ones.
+template <int vectors>
+CONVTUNE_AVX512_BF16 void store_rounded(const Bf16Tile& t, const Corner& corner,
+                                        const __m512 (&sums)[rows][vectors]) {
+  const std::int64_t wanted = t.left_rows - first_row(corner);
+#pragma GCC unroll 16
+  for (std::int64_t v = 0; v < vectors; ++v) {
+    const std::int64_t column = (corner.right + v) * bf16_rows;
+    const std::int64_t columns = t.right_columns - column;
+    Bits16* to = t.y + first_row(corner) * t.y_row + column;
+#pragma GCC unroll 16
+    for (std::int64_t row = 0; row < rows; ++row, to += t.y_row) {
+      if (row >= wanted) break;
+      const auto rounded = reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(sums[row][v]));
+      if (columns >= bf16_rows) {
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), rounded);
+      } else {
+        _mm256_mask_storeu_epi16(to, static_cast<__mmask16>((1U << columns) - 1), rounded);
+      }
+    }
+  }
+}
+
 // Those rows times `vectors` right tiles: a pair of each row meets 16 columns at once.
 template <int vectors>
-__attribute__((target("avx512f,avx512bf16"))) void reduce(const Bf16Tile& t, const Corner& corner) {
+CONVTUNE_AVX512_BF16 void reduce(const Bf16Tile& t, const Corner& corner) {
   constexpr int based = 4;  // rows that share an address
   const std::int64_t row_step = t.left.row, pair_step = t.right.row, tile_step = t.right.tile;
   const char* left = at(t.left.at, corner.left * t.left.tile + corner.row * row_step);
@@ -72,13 +100,15 @@ __attribute__((target("avx512f,avx512bf16"))) void reduce(const Bf16Tile& t, con
       right_tap += t.right.tap;
     }
   }
+  if (t.y != nullptr) return store_rounded<vectors>(t, corner, sums);
   const std::int64_t to_step = t.right_tiles * bf16_rows;
-  float* to = t.sums + (corner.left * bf16_rows + corner.row) * to_step + corner.right * bf16_rows;
+  float* to = t.sums + first_row(corner) * to_step + corner.right * bf16_rows;
 #pragma GCC unroll 16
   for (std::int64_t row = 0; row < rows; ++row) {
 #pragma GCC unroll 16
-    for (std::int64_t v = 0; v < vectors; ++v)
-      _mm512_storeu_ps(to + row * to_step + v * 16, sums[row][v]);
+    for (std::int64_t v = 0; v < vectors; ++v) {
+      _mm512_storeu_ps(to + row * to_step + v * bf16_rows, sums[row][v]);
+    }
   }
 }
 

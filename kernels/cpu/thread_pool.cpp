@@ -1,6 +1,7 @@
 #include "kernels/cpu/thread_pool.hpp"
 
 #include <fmt/format.h>
+#include <hwy/cache_control.h>
 #include <sched.h>
 #include <unistd.h>
 
@@ -28,11 +29,18 @@ thread_local bool inside_task = false;
 // closely, and small ones take no longer themselves.
 constexpr std::chrono::microseconds short_wait(50);
 
+// Who gives up a CPU on which another program spins gets it back milliseconds later: that is for
+// those only who wait for longer than most do.
+constexpr std::chrono::microseconds shortest_wait(5);
+
 // Returns once `done`, or after a short wait.
 template <typename F>
 void wait_awake(F&& done) {
-  const auto end = std::chrono::steady_clock::now() + short_wait;
-  while (!done() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+  const auto start = std::chrono::steady_clock::now();
+  for (auto waited = start - start; !done() && waited < short_wait;
+       waited = std::chrono::steady_clock::now() - start) {
+    waited < shortest_wait ? hwy::Pause() : std::this_thread::yield();
+  }
 }
 
 }  // namespace

@@ -16,12 +16,14 @@ namespace {
 constexpr std::int64_t chunks = 3, taps = 2, most_parts = 3, most_tiles = 4;
 constexpr std::int64_t left_row = 40;  // bfloat16 from one row to the next, 32 of which count
 constexpr std::int64_t most_rows = 16 * most_tiles;
+constexpr std::int64_t y_row = 70;
 constexpr float untouched = -1000;
 
 struct TileCase {
   std::int64_t left_tiles, right_tiles, parts;
   std::int64_t left_rows = 16 * left_tiles;
   std::int64_t last_pairs = 16;
+  std::int64_t right_columns = 16 * right_tiles;
   float rest = 0;  // what the other pairs of the last chunk, and the other rows, hold
 };
 
@@ -47,27 +49,29 @@ class Tiles {
     }
   }
 
-  std::vector<float> sums(void (*multiply)(const Bf16Tile&)) const {
-    std::vector<float> sums(std::size_t{most_rows} * most_rows + 1, untouched);
+  /// Summed into `sums`, or into `y` if it is not null.
+  Bf16Tile tile(float* sums, Bits16* y) const {
     const std::int64_t columns = 16 * case_.right_tiles;
-    multiply({.left = {left_.data(), 2 * left_row, 32 * left_row,
-                       2 * taps * most_parts * most_rows * left_row,
-                       2 * most_parts * most_rows * left_row, 2 * most_rows * left_row},
-              .right = {right_.data(), 64, 1024, 1024 * taps * most_parts * most_tiles,
-                        1024 * most_parts * most_tiles, 1024 * most_tiles},
-              .left_tiles = case_.left_tiles,
-              .right_tiles = case_.right_tiles,
-              .left_rows = case_.left_rows,
-              .chunks = chunks,
-              .taps = taps,
-              .parts = case_.parts,
-              .last_pairs = case_.last_pairs,
-              .start = start_.data(),
-              .start_row = 4 * columns,
-              .start_left = 64 * columns,
-              .start_right = 64,
-              .sums = sums.data()});
-    return sums;
+    return {.left = {left_.data(), 2 * left_row, 32 * left_row,
+                     2 * taps * most_parts * most_rows * left_row,
+                     2 * most_parts * most_rows * left_row, 2 * most_rows * left_row},
+            .right = {right_.data(), 64, 1024, 1024 * taps * most_parts * most_tiles,
+                      1024 * most_parts * most_tiles, 1024 * most_tiles},
+            .left_tiles = case_.left_tiles,
+            .right_tiles = case_.right_tiles,
+            .left_rows = case_.left_rows,
+            .chunks = chunks,
+            .taps = taps,
+            .parts = case_.parts,
+            .last_pairs = case_.last_pairs,
+            .start = start_.data(),
+            .start_row = 4 * columns,
+            .start_left = 64 * columns,
+            .start_right = 64,
+            .sums = sums,
+            .y = y,
+            .y_row = y_row,
+            .right_columns = case_.right_columns};
   }
 
   float expected(std::int64_t row, std::int64_t column) const {
@@ -117,7 +121,8 @@ void expect_exact_sums(const TileCase& c, void (*multiply)(const Bf16Tile&)) {
                                   << " parts, " << c.left_rows << " rows, " << c.last_pairs
                                   << " pairs");
   const Tiles tiles(c);
-  const std::vector<float> sums = tiles.sums(multiply);
+  std::vector<float> sums(std::size_t{most_rows} * most_rows + 1, untouched);
+  multiply(tiles.tile(sums.data(), nullptr));
   const std::int64_t columns = 16 * c.right_tiles;
   for (std::int64_t row = 0; row < c.left_rows; ++row) {
     for (std::int64_t column = 0; column < columns; ++column) {
@@ -142,6 +147,31 @@ TEST(Bf16TileTest, IsSummedByVectors) {
                            .last_pairs = pairs,
                            .rest = nan},
                           multiply_by_avx512);
+      }
+    }
+  }
+}
+
+// Rounded, the wanted rows and columns alone.
+TEST(Bf16TileTest, IsStoredByVectors) {
+  if (bf16_unit() == Bf16Unit::none) GTEST_SKIP() << "this CPU has no AVX512-BF16";
+  const Bits16 kept = bfloat16_from_float(untouched);
+  for (const std::int64_t tiles : {1, 2, 3, 4}) {
+    for (const std::int64_t fewer : {0, 5, 15}) {
+      const TileCase c = {.left_tiles = tiles,
+                          .right_tiles = tiles,
+                          .parts = 1,
+                          .left_rows = 16 * tiles - fewer,
+                          .right_columns = 16 * tiles - fewer};
+      const Tiles operands(c);
+      std::vector<Bits16> y(std::size_t{most_rows} * y_row, kept);
+      multiply_by_avx512(operands.tile(nullptr, y.data()));
+      for (std::int64_t i = 0; i < most_rows * y_row; ++i) {
+        const std::int64_t row = i / y_row, column = i % y_row;
+        const bool wanted = row < c.left_rows && column < c.right_columns;
+        ASSERT_EQ(y[static_cast<std::size_t>(i)],
+                  wanted ? bfloat16_from_float(operands.expected(row, column)) : kept)
+            << row << ", " << column;
       }
     }
   }
