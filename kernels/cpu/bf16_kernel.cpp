@@ -213,15 +213,10 @@ void finish(const Bf16Plan& plan, const Block& block, const Place& place, const 
              plan.problem.activation, to.at, to.step);
 }
 
-// Whether vectors store to y what they have summed: nothing else is to be done to it.
-bool stores_into_y(const Bf16Plan& plan, const Pass& pass) {
-  return !plan.by_tiles && pass.chunks == plan.chunks &&
-         plan.problem.activation == Activation::none;
-}
-
 // Sums of several passes lie in turn, those of a single one in two places by turns, so that they
 // stay in L1. A register tile is finished behind the sums of the next, which the tiles then
-// multiply; the lines of y that its sums go to are asked for ahead of them.
+// multiply, unless vectors can store what they have summed into y themselves; the lines of y that
+// its sums go to are asked for ahead of them.
 template <class T>
 void sum_pass(const Bf16Plan& plan, const Block& block, const Pass& pass, float* sums, T* y) {
   const std::int64_t tile_l = plan.config.tile_l / bf16_rows;
@@ -230,7 +225,7 @@ void sum_pass(const Bf16Plan& plan, const Block& block, const Pass& pass, float*
   const std::int64_t tiles_c = block.last_tile - block.first_tile;
   const bool alone = pass.chunks == plan.chunks;
   const bool last = pass.first_chunk + pass.chunks == plan.chunks;
-  const bool into_y = stores_into_y(plan, pass);
+  const bool into_y = !plan.by_tiles && alone && plan.problem.activation == Activation::none;
   const std::int64_t most = tile_l * tile_c * bf16_rows * bf16_rows;
   Place before;
   const float* done = nullptr;

@@ -214,7 +214,7 @@ bool copy_pairs(const Bf16Plan& plan, const Bf16Slice<T>& s, Bits16* window) {
   const Problem& p = plan.problem;
   const std::int64_t count = s.rows + (plan.taps - 1) * p.dilation;
   const std::int64_t last = s.first + round_up(s.last - s.first, plan.by_tiles ? bf16_inputs : 2);
-  // The next block's rows are more than hardware follows. Not measured with tiles.
+  // The next block's rows are more than hardware follows. With tiles it was not measured.
   const bool fetches = !plan.by_tiles && p.stride == 1 && plan.config.window == positions &&
                        plan.pass_chunks == plan.chunks;
   const std::int64_t room = p.length - window_start(p, s.first_l) - count;

@@ -8,6 +8,8 @@
 
 #include <hwy/highway.h>
 
+#include <algorithm>
+
 #include "kernels/cpu/depthwise.hpp"
 #include "kernels/cpu/simd-inl.hpp"
 
@@ -55,8 +57,7 @@ inline std::int64_t split_short(const float* from, std::int64_t channels, std::i
   if (length > 4) return 0;
   std::int64_t c = 0;
   for (; c + lanes <= channels; c += lanes, from += lanes * length) {
-    hn::Vec<decltype(d)> v0, v1, v2, v3;
-    if (length == 1) v0 = hn::LoadU(d, from);
+    hn::Vec<decltype(d)> v0 = hn::LoadU(d, from), v1 = v0, v2 = v0, v3 = v0;
     if (length == 2) hn::LoadInterleaved2(d, from, v0, v1);
     if (length == 3) hn::LoadInterleaved3(d, from, v0, v1, v2);
     if (length == 4) hn::LoadInterleaved4(d, from, v0, v1, v2, v3);

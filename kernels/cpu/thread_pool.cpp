@@ -29,8 +29,8 @@ thread_local bool inside_task = false;
 // closely, and small ones take no longer themselves.
 constexpr std::chrono::microseconds short_wait(50);
 
-// Who gives up a CPU on which another program spins gets it back milliseconds later: that is for
-// those only who wait for longer than most do.
+// Who gives up a CPU on which another program spins gets it back milliseconds later: nobody does so
+// at first.
 constexpr std::chrono::microseconds shortest_wait(5);
 
 // Returns once `done`, or after a short wait.

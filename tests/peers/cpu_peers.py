@@ -30,7 +30,8 @@ from convtune_worker import Worker
 MOST_BYTES = 4 << 30
 STRETCHES = 5
 LONG_SECONDS = 5e-3
-HOPELESS = 3  # times as long as the fastest peer's first sample: no later one makes it the fastest
+HOPELESS = 3  # times as long as the fastest peer, in each of two samples: it takes no more
+SETTLED = 1.0  # seconds after which threads that do not sleep are not waited for
 
 
 def parse_arguments():
@@ -60,8 +61,9 @@ def tuned(arguments):
 
 
 def settle():
-    """Until the threads of whoever ran last sleep: they spin in wait of more, ONNX Runtime's for 50 ms."""
-    while True:
+    """Until this process's threads sleep: they spin in wait of more, ONNX Runtime's for 50 ms."""
+    end = time.monotonic() + SETTLED
+    while time.monotonic() < end:
         before = time.process_time()
         time.sleep(0.02)
         if time.process_time() - before < 0.002:
@@ -104,10 +106,13 @@ def peers_of(fields):
 
 
 def leave_out_hopeless(peers, failures):
-    fastest = min((peer.samples[0] for peer in peers.values()), default=0)
-    for name in [n for n, peer in peers.items() if peer.samples[0] > HOPELESS * fastest]:
-        taken = peers.pop(name).samples[0] / fastest
-        failures[name] = f"takes {taken:.1f} times as long as the fastest peer"
+    """By their best samples so far."""
+    best = {name: min(peer.samples) for name, peer in peers.items()}
+    fastest = min(best.values(), default=0)
+    for name, seconds in best.items():
+        if seconds > HOPELESS * fastest:
+            del peers[name]
+            failures[name] = f"takes {seconds / fastest:.1f} times as long as the fastest peer"
 
 
 def measure(worker, verdict, rounds):
@@ -116,7 +121,7 @@ def measure(worker, verdict, rounds):
     configs = [config for config in (verdict["best_generated"], verdict["best_vendor"]) if config]
     peers, failures = peers_of(fields)
     samples = {config: [] for config in configs}
-    for _ in range(rounds):
+    for done in range(1, rounds + 1):
         settle()
         for row in worker.one_round(fields, configs):
             samples[row["config"]] += row["samples"]
@@ -125,7 +130,8 @@ def measure(worker, verdict, rounds):
         for peer in peers.values():
             settle()
             peer.take_sample()
-        leave_out_hopeless(peers, failures)
+        if done == 2 < rounds:
+            leave_out_hopeless(peers, failures)
     samples |= {name: peer.samples for name, peer in peers.items()}
     return {name: taken for name, taken in samples.items() if len(taken) == rounds}, failures
 
@@ -155,7 +161,9 @@ def main():
     arguments = parse_arguments()
     torch.set_num_threads(arguments.threads)
     torch.set_grad_enabled(False)
-    environment = os.environ | {"CONVTUNE_NUM_THREADS": str(arguments.threads)}
+    # oneDNN's threads would spin for milliseconds beside our own: the tuner's workers have this, too.
+    environment = {"GOMP_SPINCOUNT": "1000"} | os.environ
+    environment |= {"CONVTUNE_NUM_THREADS": str(arguments.threads)}
     lines = cpu_table.read(arguments.output)
     with Worker(arguments.convtune, environment) as worker:
         whole = run(arguments, worker, lines)

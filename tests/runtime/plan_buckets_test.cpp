@@ -187,7 +187,7 @@ TEST_F(Buckets, LetAShapeThatWouldLoseTooMuchChooseForItself) {
 
 /// What the plan executes and moves over what it must, by the roofline of the device.
 double waste(const Problem& problem, const Candidate& candidate, const DeviceProperties& device) {
-  Cost least = candidate.family->cost(problem, candidate.config, {});
+  Cost least = candidate.family->cost(problem, candidate.config, device);
   const double seconds = estimated_seconds(least, device);
   least.bytes = static_cast<double>(compulsory_bytes(problem));
   least.flops = 2 * static_cast<double>(multiply_adds(problem));

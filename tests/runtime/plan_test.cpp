@@ -183,7 +183,7 @@ TEST(HeuristicPlan, TakesProductsOfBfloat16ForDenseLayersWhereTheCpuHasThem) {
   }
 }
 
-// 24 products are 12 pairs to vectors, but most of 3 chunks of 32 to tiles.
+// 24 products are 12 pairs to vectors, but 3 chunks of 32 to tiles, mostly zeros.
 TEST(HeuristicPlan, TakesProductsOfBfloat16ForFewChannelsToo) {
   const Problem p = {.length = 750,
                      .in_channels = 8,

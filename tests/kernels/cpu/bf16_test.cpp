@@ -10,6 +10,7 @@
 #include <cmath>
 #include <limits>
 #include <random>
+#include <utility>
 
 #include "generator/candidates.hpp"
 #include "kernels/cpu/bf16_unit.hpp"
@@ -315,10 +316,12 @@ TEST_F(Bf16, ReadsNothingOutsideX) {
       for (std::int64_t i = 0; i < count; ++i) store_element(array.data(), p.dtype, i, value);
       return array;
     };
-    for (const std::int64_t stride : {1, 2, 3}) {
+    using Way = std::pair<std::int64_t, std::int64_t>;
+    for (const auto& [stride, padding] : {Way(1, 0), Way(1, 1), Way(2, 1), Way(3, 0)}) {
       for (const std::int64_t length : {66, 130, 147}) {
         p.length = length;
         p.stride = stride;
+        p.padding = {padding, padding};
         const std::vector<std::byte> x = array_of(input_elements(p), 1);
         const std::vector<std::byte> weight = array_of(weight_elements(p), 0.5F);
         const std::vector<std::byte> bias = array_of(48, 0);

@@ -130,6 +130,10 @@ void expect_exact_sums(const TileCase& c, void (*multiply)(const Bf16Tile&)) {
           << row << ", " << column;
     }
   }
+  const std::int64_t last = (c.left_rows + 7) / 8 * 8;
+  if (multiply == multiply_by_avx512) {
+    EXPECT_EQ(sums[static_cast<std::size_t>(last * columns)], untouched);
+  }
   EXPECT_EQ(sums[static_cast<std::size_t>(16 * c.left_tiles * columns)], untouched);
 }
 
@@ -139,11 +143,11 @@ TEST(Bf16TileTest, IsSummedByVectors) {
   for (const std::int64_t left : {1, 2, 3, 4}) {
     for (const std::int64_t right : {1, 2, 3, 4}) {
       expect_exact_sums({.left_tiles = left, .right_tiles = right, .parts = 1}, multiply_by_avx512);
-      for (const std::int64_t pairs : {1, 5}) {
+      for (const std::int64_t pairs : {1, 5, 16}) {
         expect_exact_sums({.left_tiles = left,
                            .right_tiles = right,
                            .parts = 1,
-                           .left_rows = 16 * left - 11,
+                           .left_rows = 16 * left - (pairs == 5 ? 3 : 11),
                            .last_pairs = pairs,
                            .rest = nan},
                           multiply_by_avx512);
@@ -158,11 +162,12 @@ TEST(Bf16TileTest, IsStoredByVectors) {
   const Bits16 kept = bfloat16_from_float(untouched);
   for (const std::int64_t tiles : {1, 2, 3, 4}) {
     for (const std::int64_t fewer : {0, 5, 15}) {
-      const TileCase c = {.left_tiles = tiles,
+      const TileCase c = {.left_tiles = 5 - tiles,
                           .right_tiles = tiles,
                           .parts = 1,
-                          .left_rows = 16 * tiles - fewer,
-                          .right_columns = 16 * tiles - fewer};
+                          .left_rows = 16 * (5 - tiles) - fewer,
+                          .last_pairs = 7,
+                          .right_columns = 16 * tiles - (15 - fewer)};
       const Tiles operands(c);
       std::vector<Bits16> y(std::size_t{most_rows} * y_row, kept);
       multiply_by_avx512(operands.tile(nullptr, y.data()));

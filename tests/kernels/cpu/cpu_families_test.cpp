@@ -121,6 +121,12 @@ std::vector<Problem> edge_shapes() {
       p.stride = stride, p.kernel_size = 5, p.padding = {2, 2}, p.length = 150, p.out_channels = 24;
     });
   }
+  for (const std::int64_t channels : {64, 33}) {
+    add([&](Problem& p) {
+      p.activation = Activation::relu, p.in_channels = channels, p.out_channels = 65,
+      p.length = 150;
+    });
+  }
   add([](Problem& p) { p.in_channels = 3, p.out_channels = 16, p.length = 100; });
   add([](Problem& p) { p.in_channels = 1, p.kernel_size = 9, p.out_channels = 8, p.length = 100; });
   add([](Problem& p) { p.in_channels = 1100, p.length = 70, p.out_channels = 10; });
