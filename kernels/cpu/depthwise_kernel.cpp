@@ -140,7 +140,7 @@ void sum_inside(const DepthwisePlan& plan, const DepthwiseBlock<T>& block, std::
     if (more) {
       prefetch_rows(x + (last - first) * block.x_step + row_step, row_step, rows, vectors * step);
     }
-    if (p.kernel_size <= few_taps && t + 2 * rows <= block.last_l) {
+    if (p.kernel_size <= few_taps && t + rows + rows <= block.last_l) {
       prefetch_rows(block.y + (t + rows) * block.y_step + (c - block.y_channel), block.y_step, rows,
                     vectors * step);
     }

@@ -48,25 +48,33 @@ inline void transpose(const float* from, std::int64_t from_step, std::int64_t ro
   }
 }
 
-/// The same for rows of up to 4 positions that lie one behind the other, a vector of channels at a
-/// time: to[l · channels + c] = from[c · length + l]. Returns how many channels that were.
-inline std::int64_t split_short(const float* from, std::int64_t channels, std::int64_t length,
-                                float* to) {
+/// The same for packed rows of 1 to 4 positions, a vector of channels at a time. Returns how many
+/// channels that were.
+template <int length>
+std::int64_t split_rows(const float* from, std::int64_t count, float* to) {
   constexpr Floats<max_lanes> d;
   constexpr std::int64_t lanes = max_lanes;
-  if (length > 4) return 0;
+  const std::int64_t channels = count / length;
   std::int64_t c = 0;
-  for (; c + lanes <= channels; c += lanes, from += lanes * length) {
+  for (; length * (c + lanes) <= count; c += lanes, from += lanes * length) {
     hn::Vec<decltype(d)> v0 = hn::LoadU(d, from), v1 = v0, v2 = v0, v3 = v0;
-    if (length == 2) hn::LoadInterleaved2(d, from, v0, v1);
-    if (length == 3) hn::LoadInterleaved3(d, from, v0, v1, v2);
-    if (length == 4) hn::LoadInterleaved4(d, from, v0, v1, v2, v3);
+    if constexpr (length == 2) hn::LoadInterleaved2(d, from, v0, v1);
+    if constexpr (length == 3) hn::LoadInterleaved3(d, from, v0, v1, v2);
+    if constexpr (length == 4) hn::LoadInterleaved4(d, from, v0, v1, v2, v3);
     hn::StoreU(v0, d, to + c);
-    if (length > 1) hn::StoreU(v1, d, to + channels + c);
-    if (length > 2) hn::StoreU(v2, d, to + 2 * channels + c);
-    if (length > 3) hn::StoreU(v3, d, to + 3 * channels + c);
+    if constexpr (length > 1) hn::StoreU(v1, d, to + channels + c);
+    if constexpr (length > 2) hn::StoreU(v2, d, to + 2 * channels + c);
+    if constexpr (length > 3) hn::StoreU(v3, d, to + 3 * channels + c);
   }
   return c;
+}
+
+inline std::int64_t split_short(const float* from, std::int64_t count, std::int64_t length,
+                                float* to) {
+  if (length == 1) return split_rows<1>(from, count, to);
+  if (length == 2) return split_rows<2>(from, count, to);
+  if (length == 3) return split_rows<3>(from, count, to);
+  return length == 4 ? split_rows<4>(from, count, to) : 0;
 }
 
 /// And back: to[c · length + l] = from[l · step + c].
@@ -96,7 +104,7 @@ void transpose_in(const T* from, std::int64_t channels, std::int64_t length, flo
   std::int64_t i = 0;
   for (; i + lanes <= count; i += lanes) hn::Store(load(d, from + i), d, wide + i);
   if (i < count) hn::Store(load_first(d, from + i, count - i), d, wide + i);
-  const std::int64_t c = split_short(wide, channels, length, to);
+  const std::int64_t c = split_short(wide, count, length, to);
   transpose(wide + c * length, length, channels - c, length, to + c, channels);
 }
 

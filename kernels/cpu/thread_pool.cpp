@@ -37,7 +37,7 @@ constexpr std::chrono::microseconds shortest_wait(5);
 template <typename F>
 void wait_awake(F&& done) {
   const auto start = std::chrono::steady_clock::now();
-  for (auto waited = start - start; !done() && waited < short_wait;
+  for (std::chrono::steady_clock::duration waited{}; !done() && waited < short_wait;
        waited = std::chrono::steady_clock::now() - start) {
     waited < shortest_wait ? hwy::Pause() : std::this_thread::yield();
   }
