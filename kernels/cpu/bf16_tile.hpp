@@ -45,6 +45,10 @@ constexpr std::int64_t bf16_products(std::int64_t parts) {
   return parts * parts - (parts > 2 ? 3 : 0);
 }
 
+inline const char* bytes_behind(const void* base, std::int64_t bytes) {
+  return static_cast<const char*>(base) + bytes;
+}
+
 /// Computes the sums, by AMX: for at most 4 tiles of sums. Numbers below 2⁻¹²⁶ are taken for 0, as
 /// sums become it.
 void multiply_by_amx(const Bf16Tile& tile);

@@ -52,10 +52,6 @@ void unrolled(const Body& body) {
   unrolled(std::make_integer_sequence<int, count>(), body);
 }
 
-const char* at(const void* base, std::int64_t bytes) {
-  return static_cast<const char*>(base) + bytes;
-}
-
 // Registers: a · b of sums, then the tiles of the operand with fewer, then one or two in which
 // those of the other take turns.
 template <int a, int b>
@@ -68,15 +64,16 @@ void reduce(const Bf16Tile& t) {
   const Bf16Tile::Operand& holding = left_held ? t.left : t.right;
   const Bf16Tile::Operand& passing = left_held ? t.right : t.left;
   unrolled<a * b>([&](auto i) {
-    load<i>(at(t.start, i / b * t.start_left + i % b * t.start_right), t.start_row);
+    load<i>(bytes_behind(t.start, i / b * t.start_left + i % b * t.start_right), t.start_row);
   });
   for (std::int64_t chunk = 0; chunk < t.chunks; ++chunk) {
-    const char* h = at(holding.at, chunk * holding.chunk);
-    const char* p = at(passing.at, chunk * passing.chunk);
+    const char* h = bytes_behind(holding.at, chunk * holding.chunk);
+    const char* p = bytes_behind(passing.at, chunk * passing.chunk);
     for (std::int64_t tap = 0; tap < t.taps; ++tap, h += holding.tap, p += passing.tap) {
       for (std::int64_t part = 0; part < t.parts; ++part) {
         unrolled<held>([&](auto i) {
-          load<first_held + i>(at(h, part * holding.part + i * holding.tile), holding.row);
+          load<first_held + i>(bytes_behind(h, part * holding.part + i * holding.tile),
+                               holding.row);
         });
         const std::int64_t partners = std::min(t.parts, bf16_max_parts - part);
         const char* q = p;

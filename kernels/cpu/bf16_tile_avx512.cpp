@@ -18,10 +18,6 @@ namespace {
 constexpr std::int64_t pair_bytes = 4;
 constexpr std::int64_t rows = bf16_vector_rows;  // with two right tiles 16 sums
 
-const char* at(const void* base, std::int64_t bytes) {
-  return static_cast<const char*>(base) + bytes;
-}
-
 // Where a part of the register tile begins: in which left tile, at which of its rows, at which
 // right tile.
 struct Corner {
@@ -58,10 +54,10 @@ template <int vectors>
 CONVTUNE_AVX512_BF16 void reduce(const Bf16Tile& t, const Corner& corner) {
   constexpr int based = 4;  // rows that share an address
   const std::int64_t row_step = t.left.row, pair_step = t.right.row, tile_step = t.right.tile;
-  const char* left = at(t.left.at, corner.left * t.left.tile + corner.row * row_step);
-  const char* right = at(t.right.at, corner.right * tile_step);
-  const char* start = at(t.start, corner.left * t.start_left + corner.row * t.start_row +
-                                      corner.right * t.start_right);
+  const char* left = bytes_behind(t.left.at, corner.left * t.left.tile + corner.row * row_step);
+  const char* right = bytes_behind(t.right.at, corner.right * tile_step);
+  const char* start = bytes_behind(t.start, corner.left * t.start_left + corner.row * t.start_row +
+                                                corner.right * t.start_right);
   __m512 sums[rows][vectors];
 #pragma GCC unroll 16
   for (std::int64_t row = 0; row < rows; ++row) {
