@@ -15,6 +15,7 @@ constexpr std::array<std::int64_t, 4> tiles_l = {1, 2, 4, 8};
 constexpr std::array<std::int64_t, 6> tiles_c = {1, 4, 8, 16, 32, 64};
 constexpr std::array<std::int64_t, 2> blocks_l = {64, 512};
 constexpr std::array<std::int64_t, 2> blocks_c = {128, 1024};
+constexpr std::array<std::int64_t, 2> fars = {0, 1};
 
 bool depthwise(const Problem& problem, const Config&, const DeviceProperties&) {
   return is_depthwise(problem);
@@ -64,25 +65,32 @@ bool few_idle_lanes(const Problem& problem, const Config& config, const DevicePr
   return issued * 4 <= ceil_div(problem.out_channels, lanes) * 5;
 }
 
+bool is_large(const Problem& problem, const Config& config, const DeviceProperties&) {
+  return config.at("far") == 0 ||
+         (problem.layout == Layout::NLC && compulsory_bytes(problem) >= depthwise_far_bytes);
+}
+
 Config make_config(const DepthwiseConfig& c) {
   return {.family = "cpu_depthwise",
           .settings = {{"tile_l", c.tile_l},
                        {"tile_c", c.tile_c},
                        {"block_l", c.block_l},
-                       {"block_c", c.block_c}}};
+                       {"block_c", c.block_c},
+                       {"far", c.far}}};
 }
 
 // The largest tile of at most eight vectors of sums, enough to hide the latency of an addition, and
 // as many channels as lie side by side.
 Config default_config(const Problem& problem, const DeviceProperties& device) {
   const std::int64_t lanes = lanes_of(device.arch);
-  DepthwiseConfig best = {1, 1, blocks_l.front(), blocks_c[1]};
+  DepthwiseConfig best = {1, 1, blocks_l.front(), blocks_c[1], 1};
+  if (!is_large(problem, make_config(best), device)) best.far = 0;
   if (problem.out_channels <= blocks_c[0] || !is_short(problem, make_config(best), device)) {
     best.block_c = blocks_c[0];
   }
   for (const std::int64_t tile_l : tiles_l) {
     for (const std::int64_t tile_c : tiles_c) {
-      const DepthwiseConfig tile = {tile_l, tile_c, best.block_l, best.block_c};
+      const DepthwiseConfig tile = {tile_l, tile_c, best.block_l, best.block_c, best.far};
       const Constraint* broken =
           broken_constraint(cpu_depthwise(), problem, make_config(tile), device);
       if (broken != nullptr && broken->holds != depthwise && broken->holds != is_short) continue;
@@ -118,13 +126,18 @@ std::shared_ptr<const void> prepare(const Problem& problem, const Config& config
   auto plan = std::make_shared<DepthwisePlan>();
   plan->problem = problem;
   plan->config = {config.at("tile_l"), config.at("tile_c"), config.at("block_l"),
-                  round_up(config.at("block_c"), config.at("tile_c"))};
-  plan->task = depthwise(problem, config, {}) && is_short(problem, config, {})
+                  round_up(config.at("block_c"), config.at("tile_c")), config.at("far")};
+  plan->task = depthwise(problem, config, {}) && is_short(problem, config, {}) &&
+                       is_large(problem, config, {})
                    ? depthwise_task(problem.dtype, plan->config)
                    : nullptr;
   if (plan->task == nullptr) {
     refuse_config(problem, config);
   }
+  // Parts of a cache line would each be written to memory.
+  const std::int64_t channel = size_of(problem.dtype);
+  plan->past_caches = plan->config.far != 0 && plan->config.tile_c * channel % cache_line == 0 &&
+                      problem.out_channels * channel % cache_line == 0;
   plan->length_out = output_length(problem);
   plan->multiplier = out_channels_per_group(problem);
   plan->blocks_l = ceil_div(plan->length_out, plan->config.block_l);
@@ -161,12 +174,17 @@ const Family& cpu_depthwise() {
            {"block_l", {blocks_l.begin(), blocks_l.end()}, "output positions of a task"},
            {"block_c",
             {blocks_c.begin(), blocks_c.end()},
-            "output channels of a task, rounded up to tile_c"}},
+            "output channels of a task, rounded up to tile_c"},
+           {"far",
+            {fars.begin(), fars.end()},
+            "1: x is fetched ahead and y stored past the caches"}},
       .constraints =
           {{"depthwise", "as many groups as input channels, and more than one", depthwise},
            {"short_rows",
             "the layout is NLC, or block_c channels have at most 6144 elements in x and in y",
             is_short},
+           {"large", "far is 0, or the layout is NLC and the arrays have at least 32 MiB",
+            is_large},
            {"whole_vectors", "tile_c is 4 or 8 lanes of a longer vector, or 1, 2 or 4 whole ones",
             whole_vectors},
            {"fits_registers", "the tile, a vector of x and one of weights fit in the registers",

@@ -17,10 +17,15 @@ struct DepthwiseConfig {
   std::int64_t tile_c = 0;   ///< output channels of a register tile
   std::int64_t block_l = 0;  ///< output positions of a task
   std::int64_t block_c = 0;  ///< output channels of a task
+  std::int64_t far = 0;      ///< 1: x is fetched ahead, y stored past the caches
 };
 
 /// Most elements of a task's x, and of its y, in NCL: both are turned on its stack.
 inline constexpr std::int64_t depthwise_max_turned = 6144;
+
+/// Bytes of x, y and the weights from which on `far` may be 1. What smaller problems leave in the
+/// caches the next layer finds there.
+inline constexpr std::int64_t depthwise_far_bytes = std::int64_t{32} << 20;
 
 /// A problem made ready. Weights are [channels / tile_c][K][tile_c], so that those of a tile lie
 /// side by side, bias is [channels], the channels rounded up to tile_c; what pads them is 0.
@@ -32,6 +37,7 @@ struct DepthwisePlan {
   std::int64_t length_out = 0;
   std::int64_t multiplier = 0;  ///< output channels of one input channel
   std::int64_t blocks_l = 0, blocks_c = 0;
+  bool past_caches = false;  ///< how y is stored where it begins with a cache line
   PackedFloats weights, bias;
   std::vector<std::int32_t> inputs;  ///< i / multiplier
   Task task = nullptr;

@@ -33,6 +33,7 @@ DepthwiseBlock<T> block_of(const DepthwisePlan& plan, const void* x, void* y, st
   b.x = static_cast<const T*>(x) + n * p.length * p.in_channels;
   b.y = static_cast<T*>(y) + n * plan.length_out * p.out_channels;
   b.x_left = (p.batch - n) * p.length * p.in_channels;
+  b.past_caches = plan.past_caches && lies_on_line(y);
   return b;
 }
 
@@ -86,9 +87,6 @@ void sum_tile(const DepthwisePlan& plan, const DepthwiseBlock<T>& block, const T
   store_tile<T, lanes, vectors, rows>(plan, block, tile.t, c, sums);
 }
 
-// Up to so few, tiles wait for y's lines to be fetched; beyond, y's would push out x's.
-constexpr std::int64_t few_taps = 8;
-
 // All channels of a block at the tile's rows, from the first to the last as they lie in memory.
 template <class T, std::size_t lanes, int vectors, int rows>
 void sum_rows(const DepthwisePlan& plan, const DepthwiseBlock<T>& block, std::int64_t t) {
@@ -98,7 +96,7 @@ void sum_rows(const DepthwisePlan& plan, const DepthwiseBlock<T>& block, std::in
       window_start(p, t + rows - 1) + (p.kernel_size - 1) * p.dilation, 0, p.length - 1);
   const std::int64_t left = block.x_left - last_position * block.x_step;
   const std::int64_t ahead = rows * p.stride;
-  const bool more = last_position + ahead < p.length;
+  const bool more = plan.config.far != 0 && last_position + ahead < p.length;
   const T* next = block.x + (last_position + ahead - (rows - 1) * p.stride) * block.x_step;
   for (std::int64_t c = block.first_c; c < block.last_c; c += plan.config.tile_c) {
     const std::int64_t first_in =
@@ -133,16 +131,14 @@ void sum_inside(const DepthwisePlan& plan, const DepthwiseBlock<T>& block, std::
   const std::int64_t first = window_start(p, t);
   const std::int64_t row_step = p.stride * block.x_step;
   const std::int64_t last = first + (rows - 1) * p.stride + (p.kernel_size - 1) * p.dilation;
-  const bool more = last + rows * p.stride < p.length;
-  const bool slides = rows > 1 && p.kernel_size >= rows && p.stride == 1 && p.dilation == 1;
+  const bool more = plan.config.far != 0 && last + rows * p.stride < p.length;
+  // So many weights and the sums of a vector fit into registers. What widens x has other limits.
+  constexpr int few = std::is_same_v<T, float> && rows >= 4 ? 8 : 0;
+  const bool slides = rows > 1 && p.kernel_size > 1 && p.stride == 1 && p.dilation == 1;
   for (std::int64_t c = block.first_c; c < block.last_c; c += vectors * step) {
     const T* x = block.x + first * block.x_step + (c - block.x_channel);
     if (more) {
       prefetch_rows(x + (last - first) * block.x_step + row_step, row_step, rows, vectors * step);
-    }
-    if (p.kernel_size <= few_taps && t + rows + rows <= block.last_l) {
-      prefetch_rows(block.y + (t + rows) * block.y_step + (c - block.y_channel), block.y_step, rows,
-                    vectors * step);
     }
     hn::Vec<Floats<lanes>> sums[rows][vectors];
     for (int v = 0; v < vectors; ++v) {
@@ -150,7 +146,9 @@ void sum_inside(const DepthwisePlan& plan, const DepthwiseBlock<T>& block, std::
       for (int row = 1; row < rows; ++row) sums[row][v] = sums[0][v];
     }
     const float* weights = weights_from(plan, c);
-    if (slides) {
+    if (slides && p.kernel_size <= few) {
+      slide_up_to<few, T, lanes>(x, block.x_step, weights, p.kernel_size, sums);
+    } else if (slides && p.kernel_size >= rows) {
       slide<T, lanes>(x, block.x_step, weights, p.kernel_size, sums);
     } else {
       add_taps<T, lanes>(x, row_step, p.dilation * block.x_step, weights, p.kernel_size, sums);
@@ -218,6 +216,8 @@ void run_task(const DepthwisePlan& plan, const void* x, void* y, std::int64_t ta
   } else {
     run_short<T, lanes, vectors, rows>(plan, block);
   }
+  // No lock makes other threads see such stores in time.
+  if (block.past_caches) hwy::FlushStream();
 }
 
 template <class T, std::size_t lanes, int vectors>

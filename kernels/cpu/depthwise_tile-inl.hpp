@@ -30,6 +30,7 @@ struct DepthwiseBlock {
   std::int64_t x_channel = 0, y_channel = 0;
   std::int64_t first_c = 0, last_c = 0;
   std::int64_t first_l = 0, last_l = 0;
+  bool past_caches = false;  ///< how y, each tile of which lies on whole cache lines, is stored
 };
 
 /// How a vector of inputs for output channels c, c + 1, … at one position, which begins with
@@ -79,6 +80,14 @@ HWY_INLINE void store_tile(const DepthwisePlan& plan, const DepthwiseBlock<T>& b
   const Problem& p = plan.problem;
   const std::int64_t in_row = c - block.y_channel;
   T* y = block.y + t * block.y_step + in_row;
+  if (p.activation == Activation::none && block.past_caches) {
+    CONVTUNE_UNROLL
+    for (int row = 0; row < rows; ++row, y += block.y_step) {
+      CONVTUNE_UNROLL
+      for (int v = 0; v < vectors; ++v) stream(sums[row][v], d, y + v * step);
+    }
+    return;
+  }
   if (p.activation == Activation::none && in_row + vectors * step <= block.y_step) {
     CONVTUNE_UNROLL
     for (int row = 0; row < rows; ++row, y += block.y_step) {
@@ -121,6 +130,39 @@ HWY_INLINE void slide(const T* x, std::int64_t x_step, const float* weights, std
   for (std::int64_t j = rows - 1; j < taps; ++j) take(j, 0, rows);
   CONVTUNE_UNROLL
   for (int j = 0; j < rows - 1; ++j) take(taps + j, j + 1, rows);
+}
+
+/// The same with weights that stay in registers, of few taps and any number of rows.
+template <int taps, class T, std::size_t lanes, int rows, int vectors>
+HWY_INLINE void slide_few(const T* x, std::int64_t x_step, const float* weights,
+                          hn::Vec<Floats<lanes>> (&sums)[rows][vectors]) {
+  constexpr Floats<lanes> d;
+  constexpr std::int64_t step = lanes;
+  CONVTUNE_UNROLL
+  for (int v = 0; v < vectors; ++v, x += step) {
+    hn::Vec<Floats<lanes>> w[taps];
+    CONVTUNE_UNROLL
+    for (int k = 0; k < taps; ++k) w[k] = hn::LoadU(d, weights + (k * vectors + v) * step);
+    CONVTUNE_UNROLL
+    for (int j = 0; j < rows + taps - 1; ++j) {
+      const auto at = load(d, x + j * x_step);
+      CONVTUNE_UNROLL
+      for (int row = 0; row < rows; ++row) {
+        if (j < row || j - row >= taps) continue;
+        sums[row][v] = hn::MulAdd(at, w[j - row], sums[row][v]);
+      }
+    }
+  }
+}
+
+/// slide_few() of 2 to `most` taps.
+template <int most, class T, std::size_t lanes, int rows, int vectors>
+HWY_INLINE void slide_up_to(const T* x, std::int64_t x_step, const float* weights,
+                            std::int64_t taps, hn::Vec<Floats<lanes>> (&sums)[rows][vectors]) {
+  if constexpr (most >= 2) {
+    if (taps < most) return slide_up_to<most - 1, T, lanes>(x, x_step, weights, taps, sums);
+    slide_few<most, T, lanes>(x, x_step, weights, sums);
+  }
 }
 
 /// Adds to the sums of `rows` positions their windows, tap by tap: from one tap to the next it is

@@ -152,7 +152,7 @@ std::shared_ptr<const void> prepare(const Problem& problem, const Config& config
   p.group_out = out_channels_per_group(problem);
   p.lanes = lanes_of(cpu_target());
   p.tiles_c = ceil_div(p.group_out, p.config.tile_c);
-  constexpr std::int64_t line = 16;  // floats; parts of one would each be written to memory
+  constexpr std::int64_t line = cache_line / 4;  // floats; parts would each be written to memory
   p.past_caches = problem.dtype == DType::float32 && problem.layout == Layout::NLC &&
                   p.config.tile_c % line == 0 && p.group_out % line == 0 &&
                   output_elements(problem) >= direct_uncached_floats;

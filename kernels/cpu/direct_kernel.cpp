@@ -214,8 +214,6 @@ bool is_plain(const DirectPlan& plan, const Block& block, std::int64_t row, std:
          valid_taps(p, window_start(p, first + rows - 1)).last == p.kernel_size;
 }
 
-bool lies_on_line(const float* y) { return reinterpret_cast<std::uintptr_t>(y) % 64 == 0; }
-
 // NLC in one pass: a register tile at a time, stored while its sums are in the nearest cache or, in
 // float32, without any.
 template <class T, std::size_t lanes, int vectors>

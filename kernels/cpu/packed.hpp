@@ -14,6 +14,12 @@
 
 namespace convtune {
 
+inline constexpr std::int64_t cache_line = 64;  ///< bytes
+
+inline bool lies_on_line(const void* address) {
+  return reinterpret_cast<std::uintptr_t>(address) % cache_line == 0;
+}
+
 using PackedFloats = hwy::AlignedFreeUniquePtr<float[]>;
 
 /// `count` zeros, aligned to a vector of any target.

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "kernels/cpu/packed.hpp"
 #include "kernels/dtype.hpp"
 
 // Before a loop over an array of vectors: unrolled they are registers, otherwise memory. Where the
@@ -94,8 +95,9 @@ HWY_INLINE void store(hn::Vec<D> value, D d, float* to) {
   hn::StoreU(value, d, to);
 }
 
+/// The lanes' bfloat16, rounded to nearest even.
 template <class D>
-HWY_INLINE void store(hn::Vec<D> value, D /*d*/, hwy::bfloat16_t* to) {
+HWY_INLINE auto bfloat16_of(hn::Vec<D> value, D /*d*/) {
   const hn::RebindToUnsigned<D> d32;
   const hn::RebindToSigned<D> d32_signed;
   const hn::Rebind<std::uint16_t, D> d16;
@@ -104,8 +106,13 @@ HWY_INLINE void store(hn::Vec<D> value, D /*d*/, hwy::bfloat16_t* to) {
   const auto rounded = hn::Add(bits, hn::Add(odd, hn::Set(d32, 0x7FFF)));
   const auto quiet = hn::Or(bits, hn::Set(d32, 0x400000));
   const auto kept = hn::IfThenElse(hn::RebindMask(d32, hn::IsNaN(value)), quiet, rounded);
-  const auto narrow = hn::DemoteTo(d16, hn::BitCast(d32_signed, hn::ShiftRight<16>(kept)));
-  hn::StoreU(narrow, d16, reinterpret_cast<std::uint16_t*>(to));
+  return hn::DemoteTo(d16, hn::BitCast(d32_signed, hn::ShiftRight<16>(kept)));
+}
+
+template <class D>
+HWY_INLINE void store(hn::Vec<D> value, D d, hwy::bfloat16_t* to) {
+  const hn::Rebind<std::uint16_t, D> d16;
+  hn::StoreU(bfloat16_of(value, d), d16, reinterpret_cast<std::uint16_t*>(to));
 }
 
 template <class D>
@@ -119,6 +126,29 @@ HWY_INLINE void store(hn::Vec<D> value, D d, hwy::float16_t* to) {
     for (std::size_t i = 0; i < hn::MaxLanes(d); ++i) {
       store_element(to, DType::float16, static_cast<std::int64_t>(i), wide[i]);
     }
+  }
+}
+
+/// Stores past the caches, which hwy::FlushStream() completes. `to` is aligned to the vector that
+/// is stored, and the line that holds it is soon written as a whole.
+template <class D>
+HWY_INLINE void stream(hn::Vec<D> value, D d, float* to) {
+  hn::Stream(value, d, to);
+}
+
+template <class D>
+HWY_INLINE void stream(hn::Vec<D> value, D d, hwy::bfloat16_t* to) {
+  const hn::Rebind<std::uint16_t, D> d16;
+  hn::Stream(bfloat16_of(value, d), d16, reinterpret_cast<std::uint16_t*>(to));
+}
+
+template <class D>
+HWY_INLINE void stream(hn::Vec<D> value, D d, hwy::float16_t* to) {
+  if constexpr (converts_float16) {
+    const hn::Rebind<hwy::float16_t, D> d16;
+    hn::Stream(hn::DemoteTo(d16, value), d16, to);
+  } else {
+    store(value, d, to);
   }
 }
 
@@ -153,7 +183,7 @@ HWY_INLINE void store_up_to(hn::Vec<D> value, D d, T* to, std::int64_t count) {
 template <class T>
 HWY_INLINE void prefetch_rows(const T* first, std::int64_t step, std::int64_t rows,
                               std::int64_t count) {
-  constexpr std::int64_t line = 64 / sizeof(T);
+  constexpr std::int64_t line = cache_line / sizeof(T);
   for (std::int64_t row = 0; row < rows; ++row, first += step) {
     for (std::int64_t i = 0; i < count; i += line) hwy::Prefetch(first + i);
   }

@@ -106,6 +106,12 @@ std::vector<Problem> edge_shapes() {
   for (const std::int64_t length : {17, 100}) {
     add([&](Problem& p) { p.in_channels = p.out_channels = 1, p.length = length, p.batch = 2; });
   }
+  // Few taps, the weights of which cpu_depthwise keeps in registers.
+  for (std::int64_t taps = 2; taps <= 9; ++taps) {
+    add([&](Problem& p) {
+      p.num_groups = p.in_channels = p.out_channels = 66, p.kernel_size = taps, p.length = 40;
+    });
+  }
   // Windows of cpu_direct that do not hold all channels, or all taps.
   add([](Problem& p) { p.in_channels = 1500, p.length = 60; });
   add([](Problem& p) { p.in_channels = 64, p.kernel_size = 30, p.dilation = 40, p.length = 1260; });
