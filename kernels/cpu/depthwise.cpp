@@ -183,7 +183,7 @@ const Family& cpu_depthwise() {
            {"short_rows",
             "the layout is NLC, or block_c channels have at most 6144 elements in x and in y",
             is_short},
-           {"large", "far is 0, or the layout is NLC and the arrays have at least 32 MiB",
+           {"large", "far is 0, or the layout is NLC and the arrays have at least 16 MiB",
             is_large},
            {"whole_vectors", "tile_c is 4 or 8 lanes of a longer vector, or 1, 2 or 4 whole ones",
             whole_vectors},

@@ -99,14 +99,13 @@ HWY_INLINE void store(hn::Vec<D> value, D d, float* to) {
 template <class D>
 HWY_INLINE auto bfloat16_of(hn::Vec<D> value, D /*d*/) {
   const hn::RebindToUnsigned<D> d32;
-  const hn::RebindToSigned<D> d32_signed;
   const hn::Rebind<std::uint16_t, D> d16;
   const auto bits = hn::BitCast(d32, value);
   const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(d32, 1));
   const auto rounded = hn::Add(bits, hn::Add(odd, hn::Set(d32, 0x7FFF)));
   const auto quiet = hn::Or(bits, hn::Set(d32, 0x400000));
   const auto kept = hn::IfThenElse(hn::RebindMask(d32, hn::IsNaN(value)), quiet, rounded);
-  return hn::DemoteTo(d16, hn::BitCast(d32_signed, hn::ShiftRight<16>(kept)));
+  return hn::TruncateTo(d16, hn::ShiftRight<16>(kept));
 }
 
 template <class D>
