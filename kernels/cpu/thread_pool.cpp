@@ -10,12 +10,13 @@
 #include <charconv>
 #include <chrono>
 #include <condition_variable>
+#include <list>
 #include <mutex>
 #include <string_view>
 #include <system_error>
 #include <thread>
-#include <vector>
 
+#include "kernels/cpu/thread_place.hpp"
 #include "kernels/environment.hpp"
 #include "kernels/error.hpp"
 
@@ -43,6 +44,11 @@ void wait_awake(F&& done) {
   }
 }
 
+struct Worker {
+  std::thread thread;
+  ThreadPlace place;
+};
+
 }  // namespace
 
 struct ThreadPool::Impl {
@@ -59,7 +65,8 @@ struct ThreadPool::Impl {
   std::int64_t wanted = 0, joined = 0;       // workers for the job
   std::atomic<std::int64_t> inside = 0;      // of these, who are not done
   bool stopping = false;
-  std::vector<std::thread> workers;
+  std::atomic<int> caller_cpu = -1;  // when the job began
+  std::list<Worker> workers;
 
   void work_off() {
     inside_task = true;
@@ -67,19 +74,24 @@ struct ThreadPool::Impl {
     inside_task = false;
   }
 
-  void serve() {
+  void serve(ThreadPlace& place) {
     std::uint64_t served = 0;
     while (true) {
       wait_awake([&] { return announced != served; });
       {
         std::unique_lock lock(mutex);
-        job_started.wait(lock,
-                         [&] { return stopping || (open && job != served && joined < wanted); });
+        const auto called = [&] { return stopping || (open && job != served && joined < wanted); };
+        if (!called()) {
+          place.fall_asleep();
+          job_started.wait(lock, called);
+          place.wake();
+        }
         if (stopping) return;
         served = job;
         ++joined;
         ++inside;
       }
+      if (sched_getcpu() == caller_cpu) leave_cpu(caller_cpu);
       work_off();
       if (--inside > 0) continue;
       const std::lock_guard lock(mutex);  // the caller is about to wait, or does
@@ -91,9 +103,12 @@ struct ThreadPool::Impl {
 // Where the system has no more threads to give, those that it gave have to do.
 ThreadPool::ThreadPool(int threads) : impl_(std::make_unique<Impl>()) {
   try {
-    for (int i = 1; i < threads; ++i)
-      impl_->workers.emplace_back([impl = impl_.get()] { impl->serve(); });
+    for (int i = 1; i < threads; ++i) {
+      Worker& worker = impl_->workers.emplace_back();
+      worker.thread = std::thread([impl = impl_.get(), &worker] { impl->serve(worker.place); });
+    }
   } catch (const std::system_error&) {
+    impl_->workers.pop_back();  // has no thread
   }
 }
 
@@ -108,7 +123,7 @@ ThreadPool::~ThreadPool() {
     impl_->stopping = true;
   }
   impl_->job_started.notify_all();
-  for (std::thread& worker : impl_->workers) worker.join();
+  for (Worker& worker : impl_->workers) worker.thread.join();
 }
 
 int ThreadPool::threads() const { return static_cast<int>(impl_->workers.size()) + 1; }
@@ -122,6 +137,8 @@ void ThreadPool::parallel_for(std::int64_t count, std::int64_t operations,
     return;
   }
   const std::lock_guard turn(impl_->turn);
+  const int here = sched_getcpu();
+  impl_->caller_cpu = here;
   {
     const std::lock_guard lock(impl_->mutex);
     impl_->task = &task;
@@ -131,6 +148,7 @@ void ThreadPool::parallel_for(std::int64_t count, std::int64_t operations,
     impl_->wanted = helpers;
     impl_->joined = 0;
     ++impl_->job;
+    for (Worker& worker : impl_->workers) worker.place.keep_off(here);
   }
   impl_->announced = impl_->job;
   for (std::int64_t i = 0; i < helpers; ++i) impl_->job_started.notify_one();
