@@ -15,7 +15,9 @@
 #include <string_view>
 #include <system_error>
 #include <thread>
+#include <vector>
 
+#include "kernels/cpu/packed.hpp"
 #include "kernels/cpu/thread_place.hpp"
 #include "kernels/environment.hpp"
 #include "kernels/error.hpp"
@@ -44,6 +46,12 @@ void wait_awake(F&& done) {
   }
 }
 
+// Of a job's tasks those that one thread takes first: neighbours often share cache lines of y.
+struct alignas(cache_line) Share {
+  std::atomic<std::int64_t> next = 0;
+  std::int64_t last = 0;
+};
+
 struct Worker {
   std::thread thread;
   ThreadPlace place;
@@ -57,8 +65,8 @@ struct ThreadPool::Impl {
   std::mutex mutex;
   std::condition_variable job_started, job_finished;
   const std::function<void(std::int64_t)>* task = nullptr;
-  std::int64_t count = 0;
-  std::atomic<std::int64_t> next = 0;
+  std::vector<Share> shares;  // one for each thread, of which the first `parts` have tasks
+  std::int64_t parts = 0;
   std::uint64_t job = 0;
   std::atomic<std::uint64_t> announced = 0;  // the job, for those who wait awake
   bool open = false;                         // the job may still be joined
@@ -68,15 +76,28 @@ struct ThreadPool::Impl {
   std::atomic<int> caller_cpu = -1;  // when the job began
   std::list<Worker> workers;
 
-  void work_off() {
+  void share_out(std::int64_t count) {
+    for (std::int64_t part = 0; part < parts; ++part) {
+      Share& share = shares[static_cast<std::size_t>(part)];
+      share.next = count * part / parts;
+      share.last = count * (part + 1) / parts;
+    }
+  }
+
+  // First the own share, then what is left of the others'.
+  void work_off(std::int64_t own) {
     inside_task = true;
-    for (std::int64_t i = next++; i < count; i = next++) (*task)(i);
+    for (std::int64_t part = own; part < own + parts; ++part) {
+      Share& share = shares[static_cast<std::size_t>(part % parts)];
+      for (std::int64_t i = share.next++; i < share.last; i = share.next++) (*task)(i);
+    }
     inside_task = false;
   }
 
   void serve(ThreadPlace& place) {
     std::uint64_t served = 0;
     while (true) {
+      std::int64_t own = 0;
       wait_awake([&] { return announced != served; });
       {
         std::unique_lock lock(mutex);
@@ -88,11 +109,11 @@ struct ThreadPool::Impl {
         }
         if (stopping) return;
         served = job;
-        ++joined;
+        own = ++joined;
         ++inside;
       }
       if (sched_getcpu() == caller_cpu) leave_cpu(caller_cpu);
-      work_off();
+      work_off(own);
       if (--inside > 0) continue;
       const std::lock_guard lock(mutex);  // the caller is about to wait, or does
       job_finished.notify_one();
@@ -102,6 +123,7 @@ struct ThreadPool::Impl {
 
 // Where the system has no more threads to give, those that it gave have to do.
 ThreadPool::ThreadPool(int threads) : impl_(std::make_unique<Impl>()) {
+  impl_->shares = std::vector<Share>(static_cast<std::size_t>(threads));
   try {
     for (int i = 1; i < threads; ++i) {
       Worker& worker = impl_->workers.emplace_back();
@@ -142,8 +164,8 @@ void ThreadPool::parallel_for(std::int64_t count, std::int64_t operations,
   {
     const std::lock_guard lock(impl_->mutex);
     impl_->task = &task;
-    impl_->count = count;
-    impl_->next = 0;
+    impl_->parts = helpers + 1;
+    impl_->share_out(count);
     impl_->open = true;
     impl_->wanted = helpers;
     impl_->joined = 0;
@@ -152,7 +174,7 @@ void ThreadPool::parallel_for(std::int64_t count, std::int64_t operations,
   }
   impl_->announced = impl_->job;
   for (std::int64_t i = 0; i < helpers; ++i) impl_->job_started.notify_one();
-  impl_->work_off();
+  impl_->work_off(0);
   {
     // Whoever has not woken by now is not waited for.
     const std::lock_guard lock(impl_->mutex);
