@@ -67,7 +67,7 @@ bool few_idle_lanes(const Problem& problem, const Config& config, const DevicePr
 
 bool is_large(const Problem& problem, const Config& config, const DeviceProperties&) {
   return config.at("far") == 0 ||
-         (problem.layout == Layout::NLC && compulsory_bytes(problem) >= depthwise_far_bytes);
+         (problem.layout == Layout::NLC && compulsory_bytes(problem) >= far_bytes);
 }
 
 Config make_config(const DepthwiseConfig& c) {

@@ -23,10 +23,6 @@ struct DepthwiseConfig {
 /// Most elements of a task's x, and of its y, in NCL: both are turned on its stack.
 inline constexpr std::int64_t depthwise_max_turned = 6144;
 
-/// Bytes of x, y and the weights from which on `far` may be 1. What smaller problems leave in the
-/// caches the next layer finds there.
-inline constexpr std::int64_t depthwise_far_bytes = std::int64_t{16} << 20;
-
 /// A problem made ready. Weights are [channels / tile_c][K][tile_c], so that those of a tile lie
 /// side by side, bias is [channels], the channels rounded up to tile_c; what pads them is 0.
 struct DepthwisePlan {

@@ -17,6 +17,7 @@ constexpr std::array<std::int64_t, 6> tiles_l = {4, 8, 16, 32, 48, 64};
 constexpr std::array<std::int64_t, 6> tiles_c = {1, 2, 4, 6, 8, 12};
 constexpr std::array<std::int64_t, 3> blocks_l = {64, 256, 1024};
 constexpr std::array<std::int64_t, 3> windows = {0, 8192, length_max_window};
+constexpr std::array<std::int64_t, 2> fars = {0, 1};
 constexpr std::int64_t few_channels = 8;
 constexpr std::int64_t near_bytes = 2L * 1024 * 1024;  // of an L2
 
@@ -27,7 +28,8 @@ LengthConfig parse(const Config& config) {
   return {.tile_l = config.at("tile_l"),
           .tile_c = config.at("tile_c"),
           .block_l = round_up(config.at("block_l"), config.at("tile_l")),
-          .window = config.at("window")};
+          .window = config.at("window"),
+          .far = config.at("far")};
 }
 
 std::int64_t vectors_of(std::int64_t tile_l, std::int64_t lanes) { return ceil_div(tile_l, lanes); }
@@ -103,12 +105,17 @@ bool window_is_used(const Problem& problem, const Config& config, const DevicePr
          in_channels_per_group(problem) * config.at("block_l") * problem.stride > windows[1];
 }
 
+bool is_large(const Problem& problem, const Config& config, const DeviceProperties&) {
+  return config.at("far") == 0 || compulsory_bytes(problem) >= far_bytes;
+}
+
 Config make_config(const LengthConfig& c) {
   return {.family = "cpu_length",
           .settings = {{"tile_l", c.tile_l},
                        {"tile_c", c.tile_c},
                        {"block_l", c.block_l},
-                       {"window", c.window}}};
+                       {"window", c.window},
+                       {"far", c.far}}};
 }
 
 // Multiply-adds that are wanted for each cycle that two multiply-adds, two loads, or one load
@@ -140,6 +147,7 @@ Config default_config(const Problem& problem, const DeviceProperties& device) {
   base.block_l = covering(blocks_l, std::min(output_length(problem), base.block_l));
   base.window = in_place ? windows[0] : windows[2];
   if (!window_is_used(problem, make_config(base), device)) base.window = windows[1];
+  base.far = compulsory_bytes(problem) >= far_bytes ? 1 : 0;
   LengthConfig best = base;
   double best_speed = 0;
   for (const std::int64_t tile_l : tiles_l) {
@@ -250,7 +258,7 @@ std::shared_ptr<const void> prepare(const Problem& problem, const Config& config
   plan->task = length_task(problem.dtype);
   const DeviceProperties any;
   if (plan->tile == nullptr || !ncl(problem, config, any) || !sums_fit(problem, config, any) ||
-      !readable_in_place(problem, config, any)) {
+      !readable_in_place(problem, config, any) || !is_large(problem, config, any)) {
     refuse_config(problem, config);
   }
   plan->length_out = output_length(problem);
@@ -294,7 +302,8 @@ const Family& cpu_length() {
             "output positions of a task, rounded up to tile_l"},
            {"window",
             {windows.begin(), windows.end()},
-            "most floats of x laid out at once; 0: x is read where it lies"}},
+            "most floats of x laid out at once; 0: x is read where it lies"},
+           {"far", {fars.begin(), fars.end()}, "1: y is stored past the caches"}},
       .constraints =
           {{"ncl", "the layout is NCL, or x and y have one channel", ncl},
            {"enough_positions",
@@ -318,7 +327,8 @@ const Family& cpu_length() {
             long_blocks_are_thin},
            {"readable_in_place", "window 0 is for float32 with stride 1", readable_in_place},
            {"window_is_used", "the largest window is for more x than the next fits",
-            window_is_used}},
+            window_is_used},
+           {"large", "far is 0, or the arrays have at least 16 MiB", is_large}},
       .default_config = default_config,
       .cost = cost,
       .source_digest = source_digest,

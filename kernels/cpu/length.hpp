@@ -18,6 +18,7 @@ struct LengthConfig {
   std::int64_t tile_c = 0;   ///< output channels of a register tile
   std::int64_t block_l = 0;  ///< output positions of a task, whole tiles
   std::int64_t window = 0;   ///< most floats of x laid out at once; 0: x is read where it lies
+  std::int64_t far = 0;      ///< 1: y is stored past the caches
 };
 
 /// Floats on a task's stack: the window of x, and the sums of its outputs.
@@ -40,6 +41,7 @@ struct LengthTile {
   float* sums = nullptr;
   std::int64_t sums_step = 0;  ///< from one output channel to the next
   bool sums_in_y = false;      ///< perhaps in no near cache: the next tile's are fetched ahead
+  bool past_caches = false;    ///< or they are final, and written by whole cache lines
   bool x_is_far = false;       ///< likewise, x's next positions
 
   using Code = void (*)(const LengthTile&);

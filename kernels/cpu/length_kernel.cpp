@@ -72,6 +72,11 @@ void sum_pass(const LengthPlan& plan, const Block<T>& block, const Pass& pass, c
   // A window that stays in L1 is read in any order: then whole rows of sums are written in turn.
   const bool near = pass.channels * plan.channel_floats() <= length_near_window;
   const std::int64_t step = near ? count : plan.config.tile_l;
+  constexpr std::int64_t line = cache_line / 4;
+  const bool past_caches = plan.config.far != 0 && sums.in_y && pass.first &&
+                           pass.channels == plan.group_in && pass.taps == k &&
+                           plan.config.tile_l % line == 0 && sums.step % line == 0 &&
+                           lies_on_line(sums.tiles);
   for (std::int64_t t = 0; t < count; t += step) {
     for (std::int64_t i = block.first_tile; i < block.last_tile; ++i) {
       const std::int64_t index = block.group * plan.tiles_c + i;
@@ -88,6 +93,7 @@ void sum_pass(const LengthPlan& plan, const Block<T>& block, const Pass& pass, c
                  .sums = sums.tiles + (i - block.first_tile) * tile_c * sums.step + t,
                  .sums_step = sums.step,
                  .sums_in_y = sums.in_y,
+                 .past_caches = past_caches,
                  .x_is_far = plan.x_is_large && pass.in_x && i == block.first_tile});
     }
   }
@@ -129,11 +135,18 @@ void finish(const LengthPlan& plan, const Block<T>& block, const Sums& sums) {
   for (std::int64_t c = first_c; c < last_c; ++c) {
     const float* from = sums.tiles + (c - first_c) * sums.step;
     T* to = block.y + c * plan.length_out + block.first_l;
+    const auto sum = [&](std::int64_t t) HWY_ATTR {
+      return activate(d, hn::LoadU(d, from + t), plan.problem.activation);
+    };
+    std::int64_t t = 0;
+    if (plan.config.far != 0 && lies_on_line(to)) {
+      constexpr std::int64_t line = cache_line / sizeof(T);
+      for (; t < count / line * line; t += max_lanes) stream(sum(t), d, to + t);
+    }
     const T* next = to + (c + 1 < last_c ? plan.length_out : 0);
-    for (std::int64_t t = 0; t < count; t += max_lanes) {
+    for (; t < count; t += max_lanes) {
       hwy::Prefetch(next + t);
-      store_up_to(activate(d, hn::LoadU(d, from + t), plan.problem.activation), d, to + t,
-                  count - t);
+      store_up_to(sum(t), d, to + t, count - t);
     }
   }
 }
@@ -240,6 +253,8 @@ void run_task(const LengthPlan& plan, const void* x, void* y, std::int64_t task)
     }
     run_block(plan, block);
   }
+  // No lock makes other threads see such stores in time.
+  if (plan.config.far != 0) hwy::FlushStream();
 }
 
 }  // namespace

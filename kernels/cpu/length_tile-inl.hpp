@@ -21,7 +21,8 @@ void sum_length_tile(const LengthTile& tile, std::int64_t t) {
   V sums[channels][vectors];
   float* left = tile.sums + t;
   constexpr std::int64_t width = vectors * max_lanes;
-  if (tile.sums_in_y) prefetch_rows(left + width, tile.sums_step, channels, width);
+  if (tile.sums_in_y && !tile.past_caches)
+    prefetch_rows(left + width, tile.sums_step, channels, width);
   for (int c = 0; c < channels; ++c) {
     for (int v = 0; v < vectors; ++v) {
       sums[c][v] = tile.bias != nullptr ? hn::Set(d, tile.bias[c])
@@ -45,6 +46,16 @@ void sum_length_tile(const LengthTile& tile, std::int64_t t) {
     }
     x += tile.channel_step;
     w_channel += tile.w_channel_step;
+  }
+  if (tile.past_caches) {
+    CONVTUNE_UNROLL
+    for (int c = 0; c < channels; ++c) {
+      CONVTUNE_UNROLL
+      for (int v = 0; v < vectors; ++v) {
+        hn::Stream(sums[c][v], d, left + c * tile.sums_step + v * max_lanes);
+      }
+    }
+    return;
   }
   for (int c = 0; c < channels; ++c) {
     for (int v = 0; v < vectors; ++v) {
