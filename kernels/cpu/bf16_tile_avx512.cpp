@@ -16,6 +16,8 @@ namespace {
 #define CONVTUNE_AVX512_BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
 
 constexpr std::int64_t pair_bytes = 4;
+constexpr std::int64_t ahead =
+    512;  // bytes: of many inputs a right tile outgrows the nearest cache
 constexpr std::int64_t rows = bf16_vector_rows;  // with two right tiles 16 sums
 
 // Where a part of the register tile begins: in which left tile, at which of its rows, at which
@@ -78,6 +80,7 @@ CONVTUNE_AVX512_BF16 void reduce(const Bf16Tile& t, const Corner& corner) {
         __m512bh columns[vectors];
 #pragma GCC unroll 16
         for (std::int64_t v = 0; v < vectors; ++v) {
+          __builtin_prefetch(pairs + v * tile_step + ahead);
           columns[v] = reinterpret_cast<__m512bh>(_mm512_loadu_si512(pairs + v * tile_step));
         }
 #pragma GCC unroll 16
