@@ -16,8 +16,7 @@ namespace {
 #define CONVTUNE_AVX512_BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
 
 constexpr std::int64_t pair_bytes = 4;
-constexpr std::int64_t ahead =
-    512;  // bytes: of many inputs a right tile outgrows the nearest cache
+constexpr std::int64_t ahead = 512;  // bytes: right tiles of many inputs outgrow the nearest cache
 constexpr std::int64_t rows = bf16_vector_rows;  // with two right tiles 16 sums
 
 // Where a part of the register tile begins: in which left tile, at which of its rows, at which

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "kernels/cpu/cache.hpp"
 #include "kernels/cpu/families.hpp"
 #include "kernels/cpu/targets.hpp"
 #include "kernels/cpu/thread_pool.hpp"
@@ -134,10 +135,11 @@ std::shared_ptr<const void> prepare(const Problem& problem, const Config& config
   if (plan->task == nullptr) {
     refuse_config(problem, config);
   }
-  // Parts of a cache line would each be written to memory.
-  const std::int64_t channel = size_of(problem.dtype);
-  plan->past_caches = plan->config.far != 0 && plan->config.tile_c * channel % cache_line == 0 &&
-                      problem.out_channels * channel % cache_line == 0;
+  // Parts of a cache line would each be written to memory, and parts of a tile behind their row.
+  plan->past_caches =
+      plan->config.far != 0 && problem.activation == Activation::none &&
+      plan->config.tile_c * static_cast<std::int64_t>(size_of(problem.dtype)) % cache_line == 0 &&
+      problem.out_channels % plan->config.tile_c == 0;
   plan->length_out = output_length(problem);
   plan->multiplier = out_channels_per_group(problem);
   plan->blocks_l = ceil_div(plan->length_out, plan->config.block_l);
@@ -177,7 +179,7 @@ const Family& cpu_depthwise() {
             "output channels of a task, rounded up to tile_c"},
            {"far",
             {fars.begin(), fars.end()},
-            "1: x is fetched ahead and y stored past the caches"}},
+            "1: x is fetched ahead, and y stored past the caches where its tiles are cache lines"}},
       .constraints =
           {{"depthwise", "as many groups as input channels, and more than one", depthwise},
            {"short_rows",

@@ -30,7 +30,7 @@ struct DepthwiseBlock {
   std::int64_t x_channel = 0, y_channel = 0;
   std::int64_t first_c = 0, last_c = 0;
   std::int64_t first_l = 0, last_l = 0;
-  bool past_caches = false;  ///< how y, each tile of which lies on whole cache lines, is stored
+  bool past_caches = false;  ///< how y, every tile of which is whole cache lines, is stored
 };
 
 /// How a vector of inputs for output channels c, c + 1, … at one position, which begins with
@@ -80,7 +80,7 @@ HWY_INLINE void store_tile(const DepthwisePlan& plan, const DepthwiseBlock<T>& b
   const Problem& p = plan.problem;
   const std::int64_t in_row = c - block.y_channel;
   T* y = block.y + t * block.y_step + in_row;
-  if (p.activation == Activation::none && block.past_caches) {
+  if (block.past_caches) {
     CONVTUNE_UNROLL
     for (int row = 0; row < rows; ++row, y += block.y_step) {
       CONVTUNE_UNROLL

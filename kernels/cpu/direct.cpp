@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "kernels/cpu/cache.hpp"
 #include "kernels/cpu/families.hpp"
 #include "kernels/cpu/targets.hpp"
 #include "kernels/cpu/thread_pool.hpp"

@@ -25,7 +25,7 @@ inline constexpr std::int64_t direct_max_sums = 8192;
 inline constexpr std::int64_t direct_max_window = 65536;
 
 /// Floats of y (64 MiB) from which on rows that lie on whole cache lines are stored past the
-/// caches, which would fetch what is overwritten. Smaller ones the next layer may find there.
+/// caches, which would fetch what is overwritten. No parameter says so: from there on it pays.
 inline constexpr std::int64_t direct_uncached_floats = std::int64_t{1} << 24;
 
 /// A problem made ready. Taps are summed in passes of pass_taps, channels in passes of

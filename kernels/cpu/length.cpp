@@ -5,6 +5,7 @@
 #include <cmath>
 #include <vector>
 
+#include "kernels/cpu/cache.hpp"
 #include "kernels/cpu/families.hpp"
 #include "kernels/cpu/targets.hpp"
 #include "kernels/cpu/thread_pool.hpp"
@@ -105,8 +106,16 @@ bool window_is_used(const Problem& problem, const Config& config, const DevicePr
          in_channels_per_group(problem) * config.at("block_l") * problem.stride > windows[1];
 }
 
-bool is_large(const Problem& problem, const Config& config, const DeviceProperties&) {
-  return config.at("far") == 0 || compulsory_bytes(problem) >= far_bytes;
+bool is_large(const Problem& problem) {
+  const std::int64_t row =
+      output_length(problem) * static_cast<std::int64_t>(size_of(problem.dtype));
+  return compulsory_bytes(problem) >= far_bytes && row % cache_line == 0;
+}
+
+// Parts of a cache line would each be written to memory.
+bool stores_lines(const Problem& problem, const Config& config, const DeviceProperties&) {
+  constexpr std::int64_t line = cache_line / 4;
+  return config.at("far") == 0 || (is_large(problem) && config.at("tile_l") % line == 0);
 }
 
 Config make_config(const LengthConfig& c) {
@@ -147,7 +156,6 @@ Config default_config(const Problem& problem, const DeviceProperties& device) {
   base.block_l = covering(blocks_l, std::min(output_length(problem), base.block_l));
   base.window = in_place ? windows[0] : windows[2];
   if (!window_is_used(problem, make_config(base), device)) base.window = windows[1];
-  base.far = compulsory_bytes(problem) >= far_bytes ? 1 : 0;
   LengthConfig best = base;
   double best_speed = 0;
   for (const std::int64_t tile_l : tiles_l) {
@@ -155,6 +163,8 @@ Config default_config(const Problem& problem, const DeviceProperties& device) {
       LengthConfig tile = base;
       tile.tile_l = tile_l;
       tile.tile_c = tile_c;
+      tile.far = 1;
+      if (!stores_lines(problem, make_config(tile), device)) tile.far = 0;
       const Constraint* broken =
           broken_constraint(cpu_length(), problem, make_config(tile), device);
       if (broken != nullptr && broken->holds != ncl && broken->holds != enough_positions) continue;
@@ -258,7 +268,7 @@ std::shared_ptr<const void> prepare(const Problem& problem, const Config& config
   plan->task = length_task(problem.dtype);
   const DeviceProperties any;
   if (plan->tile == nullptr || !ncl(problem, config, any) || !sums_fit(problem, config, any) ||
-      !readable_in_place(problem, config, any) || !is_large(problem, config, any)) {
+      !readable_in_place(problem, config, any) || !stores_lines(problem, config, any)) {
     refuse_config(problem, config);
   }
   plan->length_out = output_length(problem);
@@ -328,7 +338,9 @@ const Family& cpu_length() {
            {"readable_in_place", "window 0 is for float32 with stride 1", readable_in_place},
            {"window_is_used", "the largest window is for more x than the next fits",
             window_is_used},
-           {"large", "far is 0, or the arrays have at least 16 MiB", is_large}},
+           {"stores_lines",
+            "far is 0, or the arrays have at least 16 MiB, and y's rows and tiles are cache lines",
+            stores_lines}},
       .default_config = default_config,
       .cost = cost,
       .source_digest = source_digest,

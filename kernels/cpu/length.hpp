@@ -41,8 +41,8 @@ struct LengthTile {
   float* sums = nullptr;
   std::int64_t sums_step = 0;  ///< from one output channel to the next
   bool sums_in_y = false;      ///< perhaps in no near cache: the next tile's are fetched ahead
-  bool past_caches = false;    ///< or they are final, and written by whole cache lines
   bool x_is_far = false;       ///< likewise, x's next positions
+  bool past_caches = false;    ///< whether the sums, final and of whole cache lines, are so stored
 
   using Code = void (*)(const LengthTile&);
 };

@@ -72,10 +72,8 @@ void sum_pass(const LengthPlan& plan, const Block<T>& block, const Pass& pass, c
   // A window that stays in L1 is read in any order: then whole rows of sums are written in turn.
   const bool near = pass.channels * plan.channel_floats() <= length_near_window;
   const std::int64_t step = near ? count : plan.config.tile_l;
-  constexpr std::int64_t line = cache_line / 4;
   const bool past_caches = plan.config.far != 0 && sums.in_y && pass.first &&
                            pass.channels == plan.group_in && pass.taps == k &&
-                           plan.config.tile_l % line == 0 && sums.step % line == 0 &&
                            lies_on_line(sums.tiles);
   for (std::int64_t t = 0; t < count; t += step) {
     for (std::int64_t i = block.first_tile; i < block.last_tile; ++i) {
@@ -93,8 +91,8 @@ void sum_pass(const LengthPlan& plan, const Block<T>& block, const Pass& pass, c
                  .sums = sums.tiles + (i - block.first_tile) * tile_c * sums.step + t,
                  .sums_step = sums.step,
                  .sums_in_y = sums.in_y,
-                 .past_caches = past_caches,
-                 .x_is_far = plan.x_is_large && pass.in_x && i == block.first_tile});
+                 .x_is_far = plan.x_is_large && pass.in_x && i == block.first_tile,
+                 .past_caches = past_caches});
     }
   }
 }

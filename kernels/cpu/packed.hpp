@@ -14,16 +14,6 @@
 
 namespace convtune {
 
-inline constexpr std::int64_t cache_line = 64;  ///< bytes
-
-/// Bytes of x, y and the weights from which on y may be stored past the caches, which would fetch
-/// what is overwritten. What smaller problems leave there the next layer finds.
-inline constexpr std::int64_t far_bytes = std::int64_t{16} << 20;
-
-inline bool lies_on_line(const void* address) {
-  return reinterpret_cast<std::uintptr_t>(address) % cache_line == 0;
-}
-
 using PackedFloats = hwy::AlignedFreeUniquePtr<float[]>;
 
 /// `count` zeros, aligned to a vector of any target.

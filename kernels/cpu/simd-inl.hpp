@@ -12,7 +12,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "kernels/cpu/packed.hpp"
+#include "kernels/cpu/cache.hpp"
 #include "kernels/dtype.hpp"
 
 // Before a loop over an array of vectors: unrolled they are registers, otherwise memory. Where the

@@ -3,35 +3,37 @@
 #include <unistd.h>
 
 namespace convtune {
-namespace {
 
-// Whether it may run on others of its CPUs, and now may on no more.
-bool forbid(pid_t thread, int cpu, cpu_set_t allowed) {
-  CPU_CLR(cpu, &allowed);
-  return CPU_COUNT(&allowed) > 0 && sched_setaffinity(thread, sizeof allowed, &allowed) == 0;
-}
+void ThreadPlace::fall_asleep() { thread_ = gettid(); }
 
-}  // namespace
-
-void ThreadPlace::fall_asleep() {
-  if (sched_getaffinity(0, sizeof allowed_, &allowed_) == 0) thread_ = gettid();
-}
-
-void ThreadPlace::wake() {
-  if (kept_off_) sched_setaffinity(0, sizeof allowed_, &allowed_);
-  kept_off_ = false;
-  thread_ = 0;
-}
+void ThreadPlace::wake() { thread_ = 0; }
 
 void ThreadPlace::keep_off(int cpu) {
-  if (thread_ != 0 && !kept_off_) kept_off_ = forbid(thread_, cpu, allowed_);
+  if (!asleep() || cpu == off_) return;
+  cpu_set_t now = {};
+  if (sched_getaffinity(thread_, sizeof now, &now) != 0) return;
+  // It may sleep on from an earlier call, and have been given other CPUs since.
+  if (off_ == nowhere || CPU_EQUAL(&now, &without_) == 0) before_ = now;
+  without_ = before_;
+  CPU_CLR(cpu, &without_);
+  const bool elsewhere = CPU_COUNT(&without_) > 0;
+  if (!elsewhere) without_ = before_;
+  if (sched_setaffinity(thread_, sizeof without_, &without_) == 0) off_ = cpu;
+}
+
+void ThreadPlace::come_back() {
+  if (off_ == nowhere) return;
+  off_ = nowhere;
+  cpu_set_t now = {};
+  const bool known = sched_getaffinity(0, sizeof now, &now) == 0;
+  if (known && CPU_EQUAL(&now, &without_) != 0) sched_setaffinity(0, sizeof before_, &before_);
 }
 
 void leave_cpu(int cpu) {
   ThreadPlace here;
   here.fall_asleep();
   here.keep_off(cpu);
-  here.wake();
+  here.come_back();
 }
 
 }  // namespace convtune

@@ -10,18 +10,22 @@ namespace convtune {
 /// waker runs, and leaves them there for milliseconds: two threads take as long as one.
 class ThreadPlace {
  public:
-  /// By the thread itself: it is about to sleep, or is awake and may run again wherever it might.
+  /// By the thread itself, under the pool's lock: it is about to sleep, or awake.
   void fall_asleep();
   void wake();
+  bool asleep() const { return thread_ != 0; }
 
-  /// By its waker, under the lock of the two calls above: it does not wake on `cpu`, if it may run
-  /// elsewhere.
+  /// By its waker, under that lock: it does not wake on `cpu`, if it may run elsewhere.
   void keep_off(int cpu);
 
+  /// By the thread itself, awake: it may run again wherever it might before.
+  void come_back();
+
  private:
+  static constexpr int nowhere = -1;
   pid_t thread_ = 0;  // that sleeps, or 0
-  bool kept_off_ = false;
-  cpu_set_t allowed_ = {};
+  int off_ = nowhere;
+  cpu_set_t before_ = {}, without_ = {};
 };
 
 /// Moves the calling thread to another CPU than `cpu`, if it may run elsewhere.

@@ -17,7 +17,7 @@
 #include <thread>
 #include <vector>
 
-#include "kernels/cpu/packed.hpp"
+#include "kernels/cpu/cache.hpp"
 #include "kernels/cpu/thread_place.hpp"
 #include "kernels/environment.hpp"
 #include "kernels/error.hpp"
@@ -54,6 +54,7 @@ struct alignas(cache_line) Share {
 
 struct Worker {
   std::thread thread;
+  std::condition_variable called;
   ThreadPlace place;
 };
 
@@ -63,7 +64,7 @@ struct ThreadPool::Impl {
   const pid_t process = getpid();  // that has the workers: the child of a fork() has none
   std::mutex turn;                 // held by the caller whose job runs
   std::mutex mutex;
-  std::condition_variable job_started, job_finished;
+  std::condition_variable job_finished;
   const std::function<void(std::int64_t)>* task = nullptr;
   std::vector<Share> shares;  // one for each thread, of which the first `parts` have tasks
   std::int64_t parts = 0;
@@ -75,6 +76,7 @@ struct ThreadPool::Impl {
   bool stopping = false;
   std::atomic<int> caller_cpu = -1;  // when the job began
   std::list<Worker> workers;
+  std::vector<Worker*> woken;  // for the job, out of their sleep
 
   void share_out(std::int64_t count) {
     for (std::int64_t part = 0; part < parts; ++part) {
@@ -94,7 +96,18 @@ struct ThreadPool::Impl {
     inside_task = false;
   }
 
-  void serve(ThreadPlace& place) {
+  // As many sleepers as the job wants, for those awake come by themselves.
+  void choose_woken(int caller) {
+    woken.clear();
+    for (Worker& worker : workers) {
+      if (static_cast<std::int64_t>(woken.size()) == wanted) return;
+      if (!worker.place.asleep()) continue;
+      worker.place.keep_off(caller);
+      woken.push_back(&worker);
+    }
+  }
+
+  void serve(Worker& self) {
     std::uint64_t served = 0;
     while (true) {
       std::int64_t own = 0;
@@ -103,15 +116,16 @@ struct ThreadPool::Impl {
         std::unique_lock lock(mutex);
         const auto called = [&] { return stopping || (open && job != served && joined < wanted); };
         if (!called()) {
-          place.fall_asleep();
-          job_started.wait(lock, called);
-          place.wake();
+          self.place.fall_asleep();
+          self.called.wait(lock, called);
+          self.place.wake();
         }
         if (stopping) return;
         served = job;
         own = ++joined;
         ++inside;
       }
+      self.place.come_back();
       if (sched_getcpu() == caller_cpu) leave_cpu(caller_cpu);
       work_off(own);
       if (--inside > 0) continue;
@@ -124,14 +138,17 @@ struct ThreadPool::Impl {
 // Where the system has no more threads to give, those that it gave have to do.
 ThreadPool::ThreadPool(int threads) : impl_(std::make_unique<Impl>()) {
   impl_->shares = std::vector<Share>(static_cast<std::size_t>(threads));
+  std::list<Worker>& workers = impl_->workers;
+  workers.resize(static_cast<std::size_t>(threads - 1));
+  impl_->woken.reserve(workers.size());
+  auto worker = workers.begin();
   try {
-    for (int i = 1; i < threads; ++i) {
-      Worker& worker = impl_->workers.emplace_back();
-      worker.thread = std::thread([impl = impl_.get(), &worker] { impl->serve(worker.place); });
+    for (; worker != workers.end(); ++worker) {
+      worker->thread = std::thread([impl = impl_.get(), &self = *worker] { impl->serve(self); });
     }
   } catch (const std::system_error&) {
-    impl_->workers.pop_back();  // has no thread
   }
+  workers.erase(worker, workers.end());
 }
 
 ThreadPool::~ThreadPool() {
@@ -144,7 +161,7 @@ ThreadPool::~ThreadPool() {
     const std::lock_guard lock(impl_->mutex);
     impl_->stopping = true;
   }
-  impl_->job_started.notify_all();
+  for (Worker& worker : impl_->workers) worker.called.notify_one();
   for (Worker& worker : impl_->workers) worker.thread.join();
 }
 
@@ -170,10 +187,10 @@ void ThreadPool::parallel_for(std::int64_t count, std::int64_t operations,
     impl_->wanted = helpers;
     impl_->joined = 0;
     ++impl_->job;
-    for (Worker& worker : impl_->workers) worker.place.keep_off(here);
+    impl_->choose_woken(here);
   }
   impl_->announced = impl_->job;
-  for (std::int64_t i = 0; i < helpers; ++i) impl_->job_started.notify_one();
+  for (Worker* worker : impl_->woken) worker->called.notify_one();
   impl_->work_off(0);
   {
     // Whoever has not woken by now is not waited for.

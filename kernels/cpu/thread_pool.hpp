@@ -6,8 +6,9 @@
 
 namespace convtune {
 
-/// A fixed set of threads that sleep between jobs, unless the next one comes within 50 µs. The
-/// child of a fork() has none of them: there the caller does all by itself.
+/// A fixed set of threads that sleep between jobs, unless the next one comes within 50 µs, and that
+/// wake on other CPUs than their caller's. The child of a fork() has none of them: there the caller
+/// does all by itself.
 class ThreadPool {
  public:
   /// `threads` ≥ 1, the caller counted in; fewer if the system gives no more.

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstddef>
 #include <limits>
 #include <ostream>
@@ -9,6 +10,7 @@
 #include <tuple>
 #include <vector>
 
+#include "kernels/cpu/cache.hpp"
 #include "kernels/cpu/families.hpp"
 #include "kernels/cpu/packed.hpp"
 #include "kernels/cpu/targets.hpp"
@@ -20,22 +22,27 @@ struct Case {
   const char* name;
   const Family& (*family)();
   const char* config;  // of a target with at least 8 lanes
+  std::int64_t channels;
   Layout layout;
-  Activation activation;
+  Activation activation = Activation::none;
 };
 
+constexpr const char* depthwise = "cpu_depthwise{tile_l=2,tile_c=32,block_l=512,block_c=128,far=1}";
+constexpr const char* windows = "cpu_length{tile_l=32,tile_c=1,block_l=256,window=8192,far=1}";
+constexpr const char* in_place = "cpu_length{tile_l=32,tile_c=1,block_l=256,window=0,far=1}";
+
 const Case cases[] = {
-    {"depthwise", cpu_depthwise, "cpu_depthwise{tile_l=2,tile_c=32,block_l=512,block_c=128,far=1}",
-     Layout::NLC, Activation::none},
-    {"length", cpu_length, "cpu_length{tile_l=32,tile_c=1,block_l=256,window=8192,far=1}",
-     Layout::NCL, Activation::none},
-    {"length_relu", cpu_length, "cpu_length{tile_l=32,tile_c=1,block_l=256,window=8192,far=1}",
-     Layout::NCL, Activation::relu},
+    {"depthwise", cpu_depthwise, depthwise, 64, Layout::NLC},
+    {"depthwise_part_of_a_tile", cpu_depthwise, depthwise, 80, Layout::NLC},
+    {"depthwise_relu", cpu_depthwise, depthwise, 64, Layout::NLC, Activation::relu},
+    {"length", cpu_length, windows, 64, Layout::NCL},
+    {"length_relu", cpu_length, windows, 64, Layout::NCL, Activation::relu},
 };
+const Case in_place_case = {"length_in_place", cpu_length, in_place, 64, Layout::NCL};
 
 void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
 
-// Of the others there is no such tile.
+// The others have no such tiles.
 std::vector<std::int64_t> wide_targets() {
   std::vector<std::int64_t> targets;
   for (const std::int64_t target : runnable_targets()) {
@@ -45,9 +52,7 @@ std::vector<std::int64_t> wide_targets() {
   return targets;
 }
 
-class FarStores : public testing::TestWithParam<std::tuple<std::int64_t, DType, Case>> {};
-
-constexpr std::int64_t channels = 64;
+constexpr std::int64_t batch = 2;
 constexpr std::int64_t taps = 2;
 
 float x_at(std::int64_t position, std::int64_t channel) {
@@ -58,30 +63,34 @@ float weight_at(std::int64_t tap, std::int64_t channel) {
   return static_cast<float>((tap + channel) % 3 + 1);
 }
 
-// At most 18, which is exact in every dtype.
+// At most 18, which is exact in every dtype, and not negative.
 float y_at(std::int64_t position, std::int64_t channel) {
   return x_at(position, channel) * weight_at(0, channel) +
          x_at(position + 1, channel) * weight_at(1, channel);
 }
 
-// The index in an array of `length` positions, and f of it, for each position and channel.
+// f of the index in an array of `length` positions, the position and the channel.
 template <class F>
-void for_each_element(Layout layout, std::int64_t length, const F& f) {
-  for (std::int64_t t = 0; t < length; ++t) {
-    for (std::int64_t c = 0; c < channels; ++c) {
-      f(layout == Layout::NLC ? t * channels + c : c * length + t, t, c);
-    }
+void for_each_element(const Problem& p, std::int64_t length, const F& f) {
+  const std::int64_t channels = p.in_channels;
+  for (std::int64_t i = 0; i < p.batch * length * channels; ++i) {
+    p.layout == Layout::NLC ? f(i, i / channels % length, i % channels)
+                            : f(i, i % length, i / length % channels);
   }
 }
 
-// From that size on y may be stored past the caches, where it lies on whole lines. Rows of NCL do
-// so, and end in a part of a block.
-TEST_P(FarStores, AllOfALargeOutputWhereverItLies) {
-  const auto [target, dtype, the_case] = GetParam();
+class FarStores : public testing::TestWithParam<std::tuple<std::int64_t, DType, Case>> {};
+
+// From that size on y may be stored past the caches, where it lies on whole lines. Rows of NCL do,
+// and end in a part of a block.
+TEST_P(FarStores, AllOfALargeOutputWhereverItLiesAndNothingBehind) {
+  const auto& [target, dtype, the_case] = GetParam();
   const ForcedTarget forced(target);
   const auto element = static_cast<std::int64_t>(size_of(dtype));
-  const std::int64_t length_out = far_bytes / (2 * channels * element) + 64;
-  const Problem p = {.length = length_out + taps - 1,
+  const std::int64_t channels = the_case.channels;
+  const std::int64_t length_out = far_bytes / (2 * batch * channels * element) / 256 * 256 + 320;
+  const Problem p = {.batch = batch,
+                     .length = length_out + taps - 1,
                      .in_channels = channels,
                      .out_channels = channels,
                      .kernel_size = taps,
@@ -90,7 +99,7 @@ TEST_P(FarStores, AllOfALargeOutputWhereverItLies) {
                      .layout = the_case.layout,
                      .activation = the_case.activation};
   std::vector<std::byte> x(static_cast<std::size_t>(input_elements(p) * element));
-  for_each_element(p.layout, p.length, [&](std::int64_t i, std::int64_t t, std::int64_t c) {
+  for_each_element(p, p.length, [&](std::int64_t i, std::int64_t t, std::int64_t c) {
     store_element(x.data(), dtype, i, x_at(t, c));
   });
   std::vector<std::byte> weight(static_cast<std::size_t>(weight_elements(p) * element));
@@ -102,19 +111,30 @@ TEST_P(FarStores, AllOfALargeOutputWhereverItLies) {
   const CpuKernel& kernel = *the_case.family().cpu;
   const auto plan = kernel.prepare(p, parse_config(the_case.config), weight.data(), nullptr);
   ThreadPool pool(2);
-  const PackedFloats room = zeroed_floats(output_elements(p) + 1);
+  constexpr std::int64_t behind = 64;
+  const std::int64_t size = output_elements(p);
+  const PackedFloats room = zeroed_floats(size + 1 + behind);
   for (const std::int64_t shift : {std::int64_t{0}, element}) {
     std::byte* y = reinterpret_cast<std::byte*>(room.get()) + shift;
-    for (std::int64_t i = 0; i < output_elements(p); ++i) {
+    for (std::int64_t i = 0; i < size + behind; ++i) {
       store_element(y, dtype, i, std::numeric_limits<float>::quiet_NaN());
     }
     kernel.run(plan.get(), x.data(), y, pool);
     std::int64_t wrong = 0;
-    for_each_element(p.layout, length_out, [&](std::int64_t i, std::int64_t t, std::int64_t c) {
+    for_each_element(p, length_out, [&](std::int64_t i, std::int64_t t, std::int64_t c) {
       wrong += load_element(y, dtype, i) != y_at(t, c);
     });
+    for (std::int64_t i = size; i < size + behind; ++i) {
+      wrong += !std::isnan(load_element(y, dtype, i));
+    }
     EXPECT_EQ(wrong, 0) << "shifted by " << shift << " bytes";
   }
+}
+
+std::string name_of(const testing::TestParamInfo<FarStores::ParamType>& info) {
+  const auto& [target, dtype, the_case] = info.param;
+  return std::string(hwy::TargetName(target)) + "_" + std::string(name(dtype)) + "_" +
+         the_case.name;
 }
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(FarStores);
@@ -123,11 +143,12 @@ INSTANTIATE_TEST_SUITE_P(, FarStores,
                                           testing::Values(DType::float32, DType::float16,
                                                           DType::bfloat16),
                                           testing::ValuesIn(cases)),
-                         [](const auto& param_info) {
-                           return std::string(hwy::TargetName(std::get<0>(param_info.param))) +
-                                  "_" + std::string(name(std::get<1>(param_info.param))) + "_" +
-                                  std::get<2>(param_info.param).name;
-                         });
+                         name_of);
+INSTANTIATE_TEST_SUITE_P(InPlace, FarStores,
+                         testing::Combine(testing::ValuesIn(wide_targets()),
+                                          testing::Values(DType::float32),
+                                          testing::Values(in_place_case)),
+                         name_of);
 
 }  // namespace
 }  // namespace convtune
