@@ -74,7 +74,6 @@ struct ThreadPool::Impl {
   std::int64_t wanted = 0, joined = 0;       // workers for the job
   std::atomic<std::int64_t> inside = 0;      // of these, who are not done
   bool stopping = false;
-  std::atomic<int> caller_cpu = -1;  // when the job began
   std::list<Worker> workers;
   std::vector<Worker*> woken;  // for the job, out of their sleep
 
@@ -101,8 +100,8 @@ struct ThreadPool::Impl {
     woken.clear();
     for (Worker& worker : workers) {
       if (static_cast<std::int64_t>(woken.size()) == wanted) return;
-      if (!worker.place.asleep()) continue;
       worker.place.keep_off(caller);
+      if (!worker.place.asleep()) continue;
       woken.push_back(&worker);
     }
   }
@@ -111,22 +110,24 @@ struct ThreadPool::Impl {
     std::uint64_t served = 0;
     while (true) {
       std::int64_t own = 0;
-      wait_awake([&] { return announced != served; });
+      wait_awake([&] {
+        self.place.wait_here();
+        return announced != served;
+      });
       {
         std::unique_lock lock(mutex);
         const auto called = [&] { return stopping || (open && job != served && joined < wanted); };
         if (!called()) {
           self.place.fall_asleep();
           self.called.wait(lock, called);
-          self.place.wake();
         }
+        self.place.wake();
         if (stopping) return;
         served = job;
         own = ++joined;
         ++inside;
       }
       self.place.come_back();
-      if (sched_getcpu() == caller_cpu) leave_cpu(caller_cpu);
       work_off(own);
       if (--inside > 0) continue;
       const std::lock_guard lock(mutex);  // the caller is about to wait, or does
@@ -177,7 +178,6 @@ void ThreadPool::parallel_for(std::int64_t count, std::int64_t operations,
   }
   const std::lock_guard turn(impl_->turn);
   const int here = sched_getcpu();
-  impl_->caller_cpu = here;
   {
     const std::lock_guard lock(impl_->mutex);
     impl_->task = &task;

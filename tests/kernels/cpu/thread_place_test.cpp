@@ -57,6 +57,7 @@ class Sleeper {
 
   void live() {
     id = gettid();
+    place.wait_here();
     place.fall_asleep();
     stage_ = asleep;
     while (stage_ == asleep) std::this_thread::yield();
@@ -102,23 +103,24 @@ TEST(ThreadPlace, LeavesAThreadTheOnlyCpuThatItHas) {
     Sleeper sleeper;  // inherits it
     sleeper.place.keep_off(*only.begin());
     EXPECT_EQ(cpus_of(sleeper.id), only);
-    leave_cpu(*only.begin());
-    EXPECT_EQ(cpus_of(0), only);
   }).join();
 }
 
-// Linux may move it back at once, but not each time.
-TEST(ThreadPlace, LeavesACpuForTheMomentOnly) {
+TEST(ThreadPlace, MovesOneThatWaitsAwakeIfItIsThere) {
   const std::set<int> all = cpus_of(0);
   if (all.size() < 2) GTEST_SKIP() << "this process may run on one CPU only";
-  int left = 0;
-  for (int round = 0; round < 100; ++round) {
-    const int cpu = sched_getcpu();
-    leave_cpu(cpu);
-    left += sched_getcpu() != cpu;
+  ThreadPlace place;
+  std::thread([&] {
+    run_on(0, {*all.begin()});
+    place.wait_here();
+    run_on(0, all);
+    place.keep_off(*all.rbegin());
     EXPECT_EQ(cpus_of(0), all);
-  }
-  EXPECT_GT(left, 0);
+    place.keep_off(*all.begin());
+    EXPECT_EQ(cpus_of(0), without(all, *all.begin()));
+    place.come_back();
+    EXPECT_EQ(cpus_of(0), all);
+  }).join();
 }
 
 // Whether they slept when the job came, or waited awake on the CPU of its caller.
