@@ -144,7 +144,7 @@ Config default_config(const Problem& problem, const DeviceProperties& device) {
   const std::int64_t group_out = out_channels_per_group(problem);
   const bool thin = in_channels_per_group(problem) <= few_channels;
   const bool few = thin || group_out <= few_channels;  // little is summed over what is laid out
-  const bool in_place = few && problem.dtype == DType::float32 && problem.stride == 1;
+  const bool in_place = problem.dtype == DType::float32 && problem.stride == 1;
   // Rows of x and y that come from memory should be long, if all channels' still fit one window.
   const bool far = (input_elements(problem) + output_elements(problem)) *
                        static_cast<std::int64_t>(size_of(problem.dtype)) >

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""The lines of cpu_peers.py as a table, class by class. Usage: cpu_table.py LINES.jsonl
+"""The lines of cpu_peers.py as a table in Markdown, class by class.
+Usage: cpu_table.py LINES.jsonl...
 
-The ratio of a layer is the median over the rounds of (the best peer's sample / ours), where the best
-peer is the one with the lowest median; "with oneDNN" is that of the better one of the best generated
-kernel and oneDNN as a candidate. A layer's limit is the longer of two times: that of its operations
-at the rate of a large matrix product (bfloat16's for bfloat16, float32's for the others, whose
-products are float32's), and that of its arrays at the rate of a large copy. Both rates are of the
-same run. What stays in a cache may exceed the limit.
+The ratio of a layer is the median over the rounds of (the best peer's sample / ours), where the
+best peer is the one with the lowest median; "fastest" is that of any peer's fastest sample to ours;
+"with oneDNN" is that of the better one of the best generated kernel and oneDNN as a candidate. A
+layer's limit is the longer of two times: that of its operations at the rate of a large matrix
+product (bfloat16's for bfloat16, float32's for the others, whose products are float32's), and that
+of its arrays at the rate of a large copy. Both rates are of the same run. What stays in a cache may
+exceed the limit.
 """
 
 import json
@@ -51,8 +53,8 @@ def paired_ratio(peer, ours):
 
 
 def row_of(line):
-    """(the ratio of the best generated, that with oneDNN, share of the limit, the peer's name), or
-    None where one side has no samples."""
+    """(the ratio of the best generated, that of the fastest samples, that with oneDNN, share of the
+    limit, the peer's name), or None where one side has no samples."""
     samples, generated = line["samples"], line["generated"]
     if generated not in samples:
         return None
@@ -62,7 +64,9 @@ def row_of(line):
     alone = paired_ratio(samples[peer], samples[generated])
     choice = best(samples, [generated, line["vendor"]])
     share = least_seconds(line) / statistics.median(samples[generated])
-    return alone, paired_ratio(samples[peer], samples[choice]), share, peer
+    fastest = min(min(samples[name]) for name in samples if name != generated)
+    return (alone, fastest / min(samples[generated]), paired_ratio(samples[peer], samples[choice]),
+            share, peer)
 
 
 def geometric_mean(values):
@@ -70,34 +74,42 @@ def geometric_mean(values):
 
 
 def described(f):
-    """Like "1x3000x80 -> 384, K3 s2 p1,1", of which the strides, … of 1 and paddings of 0 are left out."""
+    """Like "1x3000x80 → 384, K3 s2 p1,1, NCL", without strides, … of 1 and paddings of 0."""
     parts = [f"K{f['kernel_size']}"]
     parts += [f"{letter}{f[key]}" for letter, key in (("s", "stride"), ("d", "dilation"),
                                                       ("g", "num_groups")) if f[key] != 1]
     if any(f["padding"]):
         parts.append("p{},{}".format(*f["padding"]))
-    return (f"{f['batch']}x{f['length']}x{f['in_channels']} -> {f['out_channels']}, "
-            f"{' '.join(parts)}")
+    return (f"{f['batch']}x{f['length']}x{f['in_channels']} → {f['out_channels']}, "
+            f"{' '.join(parts)}, {f['layout']}")
+
+
+def kind_of(shape_class):
+    """Which of the kinds of problem that have an aim of their own: dense, depthwise, grouped, few
+    channels."""
+    if shape_class.startswith(("1x1", "dense", "dilated", "strided")):
+        return "dense"
+    if shape_class.startswith(("stem", "head", "small-C")):
+        return "few channels"
+    return "depthwise" if shape_class.startswith("depthwise") else shape_class or "no class"
 
 
 def table(lines):
-    classes = {}
+    kinds = {}
     for line in lines:
         if (row := row_of(line)) is not None:
-            f = line["problem"]
-            key = (line["threads"], line["shape_class"] or "no class", f["dtype"], f["layout"])
-            classes.setdefault(key, []).append((*row, f))
-    text = [f"{'threads, class, dtype, layout':<44} {'layers':>6} {'generated':>10} "
-            f"{'with oneDNN':>12} {'of limit':>9} {'worst':>7}  worst layer, its best peer"]
-    for key, rows in sorted(classes.items()):
+            key = (line["threads"], kind_of(line["shape_class"]), line["problem"]["dtype"])
+            kinds.setdefault(key, []).append((*row, line["problem"]))
+    text = ["| threads | class | dtype | problems | ratio | fastest | with oneDNN | of limit | worst | "
+            "which |", "|---|---|---|---|---|---|---|---|---|---|"]
+    for key, rows in sorted(kinds.items()):
+        means = [geometric_mean([row[i] for row in rows]) for i in range(4)]
         worst = min(rows, key=lambda row: row[0])
-        name = "{} {}, {}, {}".format(*key)
-        text.append(f"{name:<44} {len(rows):>6} {geometric_mean([r[0] for r in rows]):>9.2f}x "
-                    f"{geometric_mean([r[1] for r in rows]):>11.2f}x "
-                    f"{geometric_mean([r[2] for r in rows]):>9.0%} {worst[0]:>6.2f}x  "
-                    f"{described(worst[4])}; {worst[3]}")
+        text.append("| {} | {} | {} | ".format(*key) +
+                    "{} | {:.2f} | {:.2f} | {:.2f} | {:.0%} | ".format(len(rows), *means) +
+                    f"{worst[0]:.2f} | {described(worst[5])} ({worst[4].partition('{')[0]}) |")
     return "\n".join(text)
 
 
 if __name__ == "__main__":
-    print(table(read(pathlib.Path(sys.argv[1]))))
+    print(table([line for path in sys.argv[1:] for line in read(pathlib.Path(path))]))
