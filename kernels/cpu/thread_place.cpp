@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <cstring>
+
 namespace convtune {
 
 void ThreadPlace::wait_here() {
@@ -21,22 +23,31 @@ void ThreadPlace::wake() {
 
 void ThreadPlace::keep_off(int cpu) {
   if ((!asleep_ && waits_on_ != cpu) || cpu == off_) return;
-  cpu_set_t now = {};
-  if (sched_getaffinity(thread_, sizeof now, &now) != 0) return;
-  // It may have waited since an earlier call, and have been given other CPUs since.
-  if (off_ == nowhere || CPU_EQUAL(&now, &without_) == 0) before_ = now;
-  without_ = before_;
-  CPU_CLR(cpu, &without_);
-  if (CPU_COUNT(&without_) == 0) without_ = before_;
-  if (sched_setaffinity(thread_, sizeof without_, &without_) == 0) off_ = cpu;
+  cpu_set_t before = {};
+  if (sched_getaffinity(thread_, sizeof before, &before) != 0) return;
+  // From an earlier call it may be off another CPU, and have been given other ones since.
+  if (off_ != nowhere && CPU_EQUAL(&before, &without_) != 0) before = before_;
+  cpu_set_t without = before;
+  CPU_CLR(cpu, &without);
+  if (CPU_COUNT(&without) == 0) without = before;
+  if (sched_setaffinity(thread_, sizeof without, &without) != 0) return;
+  before_ = before;
+  without_ = without;
+  off_ = cpu;
 }
 
 void ThreadPlace::come_back() {
   if (off_ == nowhere) return;
   off_ = nowhere;
   cpu_set_t now = {};
-  const bool known = sched_getaffinity(0, sizeof now, &now) == 0;
-  if (known && CPU_EQUAL(&now, &without_) != 0) sched_setaffinity(0, sizeof before_, &before_);
+  if (sched_getaffinity(0, sizeof now, &now) != 0 || CPU_EQUAL(&now, &without_) == 0) return;
+  // All CPUs mean those that the process gets later, too; a list would stay what it is.
+  cpu_set_t all;
+  std::memset(&all, 0xFF, sizeof all);
+  const bool tried = sched_setaffinity(0, sizeof all, &all) == 0;
+  if (tried && sched_getaffinity(0, sizeof now, &now) == 0 && CPU_EQUAL(&now, &before_) != 0)
+    return;
+  sched_setaffinity(0, sizeof before_, &before_);
 }
 
 }  // namespace convtune

@@ -23,7 +23,7 @@ class ThreadPlace {
   /// if it may run elsewhere.
   void keep_off(int cpu);
 
-  /// By the thread itself, with work: it may run again wherever it might before.
+  /// By the thread itself, with work or in vain: it may run again wherever it might before.
   void come_back();
 
  private:

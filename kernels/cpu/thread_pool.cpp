@@ -95,13 +95,19 @@ struct ThreadPool::Impl {
     inside_task = false;
   }
 
-  // As many sleepers as the job wants, for those awake come by themselves.
+  // Of the sleepers as many as the job wants beside those awake, who come by themselves.
   void choose_woken(int caller) {
+    std::int64_t missing = wanted;
+    for (Worker& worker : workers) {
+      if (worker.place.asleep()) continue;
+      worker.place.keep_off(caller);
+      --missing;
+    }
     woken.clear();
     for (Worker& worker : workers) {
-      if (static_cast<std::int64_t>(woken.size()) == wanted) return;
-      worker.place.keep_off(caller);
+      if (static_cast<std::int64_t>(woken.size()) >= missing) return;
       if (!worker.place.asleep()) continue;
+      worker.place.keep_off(caller);
       woken.push_back(&worker);
     }
   }
@@ -117,11 +123,12 @@ struct ThreadPool::Impl {
       {
         std::unique_lock lock(mutex);
         const auto called = [&] { return stopping || (open && job != served && joined < wanted); };
-        if (!called()) {
+        while (!called()) {
+          self.place.come_back();  // what it was moved for is over
           self.place.fall_asleep();
-          self.called.wait(lock, called);
+          self.called.wait(lock);
+          self.place.wake();
         }
-        self.place.wake();
         if (stopping) return;
         served = job;
         own = ++joined;

@@ -292,6 +292,14 @@ TEST_P(CpuTargets, KeepInfinitiesOutOfThePadding) {
 INSTANTIATE_TEST_SUITE_P(, CpuTargets, testing::ValuesIn(runnable_targets()),
                          [](const auto& param_info) { return hwy::TargetName(param_info.param); });
 
+// So that y may be stored past the caches: its rows are whole lines.
+void enlarge(Problem& p) {
+  p.batch = far_bytes;
+  p.stride = p.dilation = 1;
+  p.padding = {};
+  p.length = 2 * cache_line + p.kernel_size - 1;
+}
+
 TEST(CpuSpace, OffersEveryValueAndAModestNumberOfConfigs) {
   std::mt19937_64 random(9);
   Values offered, declared;
@@ -305,12 +313,7 @@ TEST(CpuSpace, OffersEveryValueAndAModestNumberOfConfigs) {
     Problem p = random_problem(random);
     if (i % 10 == 0) p.out_channels = 300 * p.num_groups;
     const bool large = i % 10 == 5;
-    if (large) {
-      p.batch = far_bytes;
-      p.stride = p.dilation = 1;
-      p.padding = {};
-      p.length = 2 * cache_line + p.kernel_size - 1;  // rows of y are whole lines
-    }
+    if (large) enlarge(p);
     for (const char* arch : {"AVX3", "AVX3+AMX", "AVX3+BF16", "AVX2", "NEON", "SCALAR"}) {
       const std::vector<Candidate> candidates = candidates_of(p, arch);
       EXPECT_LE(candidates.size(), large ? 160U : 100U) << describe(p) << " on " << arch;
@@ -323,7 +326,8 @@ TEST(CpuSpace, OffersEveryValueAndAModestNumberOfConfigs) {
 TEST(CpuSpace, DefaultKeepsAllConstraintsOnEveryTarget) {
   std::mt19937_64 random(10);
   for (int i = 0; i < 400; ++i) {
-    const Problem p = random_problem(random);
+    Problem p = random_problem(random);
+    if (i % 2 == 1) enlarge(p);
     for (const char* arch : {"AVX3", "AVX3+AMX", "AVX3+BF16", "AVX2", "NEON", "SCALAR"}) {
       const DeviceProperties device = device_of(arch);
       for (const Family* family : families) {
@@ -349,6 +353,18 @@ TEST(CpuSpace, RefusesAConfigThatHasNoCode) {
   EXPECT_THAT(
       refusal([&] { cpu_depthwise().cpu->prepare(p, depthwise, weight, nullptr); }, Status::failed),
       HasSubstr("cpu_depthwise"));
+  // Stores past the caches: of large arrays, the rows of which are whole cache lines.
+  for (const std::int64_t length : {far_bytes + 1, std::int64_t{16}}) {
+    const Problem rows = {.length = length,
+                          .in_channels = 2,
+                          .out_channels = 3,
+                          .kernel_size = 1,
+                          .layout = Layout::NCL};
+    const Config far = parse_config("cpu_length{tile_l=16,tile_c=2,block_l=64,window=0,far=1}");
+    EXPECT_THAT(
+        refusal([&] { cpu_length().cpu->prepare(rows, far, weight, nullptr); }, Status::failed),
+        HasSubstr("far=1"));
+  }
 }
 
 TEST(CpuCost, CountsTheTapsThatReadInsideX) {

@@ -49,6 +49,20 @@ TEST(ThreadPool, UsesAllItsThreads) {
   EXPECT_EQ(arrived, threads);
 }
 
+TEST(ThreadPool, WakesAsManyAsTheWorkIsWorth) {
+  constexpr int wanted = 3;
+  ThreadPool pool(5);
+  for (int round = 0; round < 20; ++round) {
+    std::this_thread::sleep_for(std::chrono::microseconds(round % 2 == 0 ? 500 : 0));
+    std::atomic<int> arrived = 0;
+    pool.parallel_for(wanted, wanted * ThreadPool::work_of_a_thread, [&](std::int64_t) {
+      ++arrived;
+      while (arrived < wanted) std::this_thread::yield();
+    });
+    EXPECT_EQ(arrived, wanted);
+  }
+}
+
 TEST(ThreadPool, WakesNobodyForLittleWork) {
   ThreadPool pool(3);
   std::set<std::thread::id> ran;  // by one thread only: no lock
