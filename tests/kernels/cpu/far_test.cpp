@@ -86,8 +86,9 @@ class FarStores : public testing::TestWithParam<std::tuple<std::int64_t, DType, 
 // From that size on y may be stored past the caches, where it lies on whole lines. Rows of NCL do,
 // and end in a part of a block.
 TEST_P(FarStores, AllOfALargeOutputWhereverItLiesAndNothingBehind) {
-  const auto& [target, dtype, the_case] = GetParam();
-  const ForcedTarget forced(target);
+  const ForcedTarget forced(std::get<0>(GetParam()));
+  const DType dtype = std::get<1>(GetParam());
+  const Case& the_case = std::get<2>(GetParam());
   const auto element = static_cast<std::int64_t>(size_of(dtype));
   const std::int64_t channels = the_case.channels;
   const std::int64_t length_out = far_bytes / (2 * batch * channels * element) / 256 * 256 + 320;
