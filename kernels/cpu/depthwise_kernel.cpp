@@ -133,7 +133,6 @@ void sum_inside(const DepthwisePlan& plan, const DepthwiseBlock<T>& block, std::
   const std::int64_t last = first + (rows - 1) * p.stride + (p.kernel_size - 1) * p.dilation;
   const bool more = plan.config.far != 0 && last + rows * p.stride < p.length;
   // So many weights fit into registers beside the sums of a vector. What widens x has other limits.
-  constexpr int registers = HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON ? 32 : 16;
   constexpr int few = std::is_same_v<T, float> && rows >= 4 ? std::min(8, registers - rows - 1) : 0;
   const bool slides = rows > 1 && p.kernel_size > 1 && p.stride == 1 && p.dilation == 1;
   for (std::int64_t c = block.first_c; c < block.last_c; c += vectors * step) {

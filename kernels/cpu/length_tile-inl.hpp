@@ -74,7 +74,6 @@ void sum_length_tiles(const LengthTile& tile) {
 // Of one width, the tiles whose sums, values and one weight the target's registers hold.
 template <int vectors>
 LengthTile::Code length_tile_of(std::int64_t tile_c) {
-  constexpr int registers = HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON ? 32 : 16;
   if (tile_c == 1) return sum_length_tiles<1, vectors>;
   if (tile_c == 2) return sum_length_tiles<2, vectors>;
   if constexpr (5 * vectors < registers) {

@@ -30,6 +30,9 @@ using Floats = hn::Simd<float, lanes, 0>;
 
 inline constexpr std::size_t max_lanes = HWY_LANES(float);
 
+/// Vector registers.
+inline constexpr int registers = HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON ? 32 : 16;
+
 // Where hardware converts binary16; elsewhere Highway's own conversion drops infinities and
 // truncates.
 inline constexpr bool converts_float16 = HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3 ||
@@ -95,9 +98,9 @@ HWY_INLINE void store(hn::Vec<D> value, D d, float* to) {
   hn::StoreU(value, d, to);
 }
 
-/// The lanes' bfloat16, rounded to nearest even.
+/// The lanes' bits in a 16-bit type, rounded to nearest even.
 template <class D>
-HWY_INLINE auto bfloat16_of(hn::Vec<D> value, D /*d*/) {
+HWY_INLINE auto bits_of(hn::Vec<D> value, D /*d*/, hwy::bfloat16_t /*type*/) {
   const hn::RebindToUnsigned<D> d32;
   const hn::Rebind<std::uint16_t, D> d16;
   const auto bits = hn::BitCast(d32, value);
@@ -109,23 +112,25 @@ HWY_INLINE auto bfloat16_of(hn::Vec<D> value, D /*d*/) {
 }
 
 template <class D>
-HWY_INLINE void store(hn::Vec<D> value, D d, hwy::bfloat16_t* to) {
+HWY_INLINE auto bits_of(hn::Vec<D> value, D d, hwy::float16_t /*type*/) {
   const hn::Rebind<std::uint16_t, D> d16;
-  hn::StoreU(bfloat16_of(value, d), d16, reinterpret_cast<std::uint16_t*>(to));
-}
-
-template <class D>
-HWY_INLINE void store(hn::Vec<D> value, D d, hwy::float16_t* to) {
   if constexpr (converts_float16) {
-    const hn::Rebind<hwy::float16_t, D> d16;
-    hn::StoreU(hn::DemoteTo(d16, value), d16, to);
+    return hn::BitCast(d16, hn::DemoteTo(hn::Rebind<hwy::float16_t, D>(), value));
   } else {
     HWY_ALIGN float wide[hn::MaxLanes(d)];
+    HWY_ALIGN std::uint16_t narrow[hn::MaxLanes(d)];
     hn::Store(value, d, wide);
     for (std::size_t i = 0; i < hn::MaxLanes(d); ++i) {
-      store_element(to, DType::float16, static_cast<std::int64_t>(i), wide[i]);
+      store_element(narrow, DType::float16, static_cast<std::int64_t>(i), wide[i]);
     }
+    return hn::Load(d16, narrow);
   }
+}
+
+template <class D, class T>
+HWY_INLINE void store(hn::Vec<D> value, D d, T* to) {
+  const hn::Rebind<std::uint16_t, D> d16;
+  hn::StoreU(bits_of(value, d, T()), d16, reinterpret_cast<std::uint16_t*>(to));
 }
 
 /// Stores past the caches, which hwy::FlushStream() completes. `to` is aligned to the vector that
@@ -135,20 +140,10 @@ HWY_INLINE void stream(hn::Vec<D> value, D d, float* to) {
   hn::Stream(value, d, to);
 }
 
-template <class D>
-HWY_INLINE void stream(hn::Vec<D> value, D d, hwy::bfloat16_t* to) {
+template <class D, class T>
+HWY_INLINE void stream(hn::Vec<D> value, D d, T* to) {
   const hn::Rebind<std::uint16_t, D> d16;
-  hn::Stream(bfloat16_of(value, d), d16, reinterpret_cast<std::uint16_t*>(to));
-}
-
-template <class D>
-HWY_INLINE void stream(hn::Vec<D> value, D d, hwy::float16_t* to) {
-  if constexpr (converts_float16) {
-    const hn::Rebind<hwy::float16_t, D> d16;
-    hn::Stream(hn::DemoteTo(d16, value), d16, to);
-  } else {
-    store(value, d, to);
-  }
+  hn::Stream(bits_of(value, d, T()), d16, reinterpret_cast<std::uint16_t*>(to));
 }
 
 /// The first `count` lanes, the others 0; touches no other element.
