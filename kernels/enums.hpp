@@ -7,11 +7,14 @@ namespace convtune {
 /// Element type of x, weight, bias and y. Products accumulate in float32 for all three.
 enum class DType { float32, float16, bfloat16 };
 
-/// How float32 products may be computed. 16-bit types know only `ieee`.
+/// How products may be computed; TF32 for float32 only.
 enum class Math {
   ieee,    ///< float32 products
   tf32x3,  ///< three TF32 products: float32-like accuracy for finite values; infinity becomes NaN
   tf32,    ///< inputs rounded to TF32 (10 mantissa bits)
+  /// products of sums of x by sums of weights where these are fewer (three taps, stride 1): an error
+  /// is relative to neighbouring positions, too, and what is not finite reaches a few of them
+  winograd,
 };
 
 /// Order of dimensions, by the names of max.nn.Conv1D's `permute`.

@@ -56,8 +56,8 @@ void validate(const Problem& p) {
   require_at_least(p.num_groups, 1, "num_groups");
   require_multiple(p.in_channels, p.num_groups, "in_channels");
   require_multiple(p.out_channels, p.num_groups, "out_channels");
-  if (p.math != Math::ieee && p.dtype != DType::float32) {
-    throw Error(Status::invalid, fmt::format("math is {}; with dtype {} it must be ieee",
+  if (is_tf32(p.math) && p.dtype != DType::float32) {
+    throw Error(Status::invalid, fmt::format("math is {}; with dtype {} it must be ieee or winograd",
                                              name(p.math), name(p.dtype)));
   }
   require_fits(Checked(p.length) + p.padding.left + p.padding.right,
@@ -98,6 +98,10 @@ std::int64_t in_channels_per_group(const Problem& p) { return p.in_channels / p.
 std::int64_t out_channels_per_group(const Problem& p) { return p.out_channels / p.num_groups; }
 
 bool is_depthwise(const Problem& p) { return p.num_groups > 1 && p.num_groups == p.in_channels; }
+
+bool serves_winograd(const Problem& p) {
+  return p.math == Math::winograd && p.kernel_size == 3 && p.stride == 1;
+}
 
 std::int64_t input_elements(const Problem& p) { return p.batch * p.length * p.in_channels; }
 std::int64_t weight_elements(const Problem& p) { return products_per_output(p) * p.out_channels; }
@@ -143,6 +147,8 @@ std::string_view name(Math math) {
       return "tf32x3";
     case Math::tf32:
       return "tf32";
+    case Math::winograd:
+      return "winograd";
   }
   return "";
 }

@@ -40,7 +40,7 @@ struct Problem {
 
 /// Throws Error{invalid}, one sentence naming the field, its value and the rule, unless: batch,
 /// length, channels, kernel_size, stride, dilation, num_groups ≥ 1; paddings ≥ 0; both channel
-/// counts divisible by num_groups; the output length ≥ 1; `math` other than ieee only with float32;
+/// counts divisible by num_groups; the output length ≥ 1; TF32 only with float32;
 /// and the bytes of x, weight and y and the multiply-adds each fit a signed 64-bit integer.
 void validate(const Problem& problem);
 
@@ -50,6 +50,9 @@ std::int64_t output_length(const Problem& problem);
 std::int64_t in_channels_per_group(const Problem& problem);
 std::int64_t out_channels_per_group(const Problem& problem);
 bool is_depthwise(const Problem& problem);  ///< one input channel a group, several groups
+
+/// Whether `math` allows other sums than ieee: winograd does for three taps at stride 1.
+bool serves_winograd(const Problem& problem);
 
 /// Elements of x, weight, y; bias has out_channels.
 std::int64_t input_elements(const Problem& problem);
@@ -71,6 +74,8 @@ std::int64_t compulsory_bytes(const Problem& problem);
 
 /// One short line for people: "NCL 1x80x3000 -> 384, K3 s1 p1,1 d1 g1 float32".
 std::string describe(const Problem& problem);
+
+constexpr bool is_tf32(Math math) { return math == Math::tf32 || math == Math::tf32x3; }
 
 std::string_view name(Math math);
 std::string_view name(Layout layout);

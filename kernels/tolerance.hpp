@@ -35,7 +35,8 @@ struct CheckResult {
 /// - for a finite value: what is within tolerance(); an infinity of its sign if |value| + the first
 ///   term of tolerance() rounds to one in dtype; anything not finite if a finite magnitude exceeds
 ///   the largest float32, since sums may then overflow on their way;
-/// - with tf32x3 and an infinite magnitude: also a NaN.
+/// - with tf32x3 and an infinite magnitude: also a NaN;
+/// - if serves_winograd() and the magnitude is not finite: anything.
 CheckResult compare(const Problem& problem, const void* y, std::span<const std::int64_t> indices,
                     std::span<const ReferenceValue> expected);
 

@@ -108,7 +108,7 @@ static_assert(same(Activation::none, CONVTUNE_ACTIVATION_NONE) &&
               same(Activation::gelu_tanh, CONVTUNE_GELU_TANH) &&
               same(Activation::silu, CONVTUNE_SILU) && same(Activation::tanh, CONVTUNE_TANH));
 static_assert(same(Math::ieee, CONVTUNE_IEEE) && same(Math::tf32x3, CONVTUNE_TF32X3) &&
-              same(Math::tf32, CONVTUNE_TF32));
+              same(Math::tf32, CONVTUNE_TF32) && same(Math::winograd, CONVTUNE_WINOGRAD));
 static_assert(same(Policy::nearest_or_heuristic, CONVTUNE_NEAREST_OR_HEURISTIC) &&
               same(Policy::cpu, CONVTUNE_CPU) &&
               same(Policy::compile_and_wait, CONVTUNE_COMPILE_AND_WAIT) &&
@@ -146,7 +146,7 @@ Conv1dOptions module_options(const convtune_conv1d_options& asked) {
           .permute = checked_flag(o.permute, "permute"),
           .name = o.name == nullptr ? "" : o.name,
           .activation = checked(o.activation, Activation::tanh, "activation"),
-          .math = checked(o.math, Math::tf32, "math"),
+          .math = checked(o.math, Math::winograd, "math"),
           .policy = checked(o.policy, Policy::error, "policy")};
 }
 

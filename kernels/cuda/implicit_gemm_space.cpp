@@ -139,7 +139,7 @@ ImplicitGemmConfig with_narrow_indices(const Problem& p, const Config& config) {
   const std::int64_t along_l = p.stride == 1 ? widest(p.length, 4) : 1;
   return {
       .dtype = p.dtype,
-      .math = p.math,
+      .math = tensor_core_math_of(p),
       .layout = p.layout,
       .activation = p.activation,
       .tile_l = setting("tile_l"),

@@ -52,7 +52,7 @@ std::int64_t vec_y(const Problem& p, const Config& c, bool across) {
 ToeplitzConfig with_narrow_indices(const Problem& p, const Config& config) {
   const bool across = p.layout == Layout::NLC || p.dilation > common(p);
   return {.dtype = p.dtype,
-          .math = p.math,
+          .math = tensor_core_math_of(p),
           .layout = p.layout,
           .activation = p.activation,
           .tile_l = static_cast<int>(config.at("tile_l")),

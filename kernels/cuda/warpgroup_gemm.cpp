@@ -342,7 +342,7 @@ int widest_store(const Problem& p) {
 
 WarpgroupGemmConfig warpgroup_gemm_config(const Problem& p, const Config& config) {
   return {.dtype = p.dtype,
-          .math = p.math,
+          .math = tensor_core_math_of(p),
           .layout = p.layout,
           .activation = p.activation,
           .tile_l = static_cast<int>(config.at("tile_l")),

@@ -39,11 +39,14 @@ typedef enum convtune_activation {
   CONVTUNE_TANH = 5
 } convtune_activation;
 
-/* How float32 products may be computed. */
+/* How products may be computed; TF32 for float32 only. */
 typedef enum convtune_math {
   CONVTUNE_IEEE = 0,   /* float32 products */
   CONVTUNE_TF32X3 = 1, /* three TF32 products; an infinity becomes NaN */
-  CONVTUNE_TF32 = 2    /* inputs rounded to TF32 */
+  CONVTUNE_TF32 = 2,   /* inputs rounded to TF32 */
+  /* products of sums of x by sums of weights where these are fewer (three taps, stride 1): an error
+   * is relative to neighbouring positions, too, and what is not finite reaches a few of them */
+  CONVTUNE_WINOGRAD = 3
 } convtune_math;
 
 /* What serves a shape that has no tuned plan. */

@@ -21,7 +21,7 @@ class Error(Exception):
 # Numbers of convtune.h by their place.
 DTYPES = ("float32", "float16", "bfloat16")
 ACTIVATIONS = ("none", "relu", "gelu", "gelu_tanh", "silu", "tanh")
-MATHS = ("ieee", "tf32x3", "tf32")
+MATHS = ("ieee", "tf32x3", "tf32", "winograd")
 POLICIES = ("nearest_or_heuristic", "cpu", "compile_and_wait", "compile_in_background", "error")
 
 _INTEGERS = ("kernel_size", "in_channels", "out_channels", "stride", "padding_left",

@@ -1,0 +1,239 @@
+#include "kernels/cpu/winograd.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "kernels/cpu/families.hpp"
+#include "kernels/cpu/targets.hpp"
+#include "kernels/cpu/thread_pool.hpp"
+#include "kernels/cpu/window.hpp"
+#include "kernels/cpu/winograd_patch.hpp"
+
+namespace convtune {
+namespace {
+
+constexpr std::array<std::int64_t, 2> outputs_of_patches = {2, 4};
+constexpr std::array<std::int64_t, 4> tile_rows = {4, 6, 8, 12};
+constexpr std::array<std::int64_t, 6> tile_columns = {8, 16, 24, 32, 48, 64};
+constexpr std::array<std::int64_t, 3> blocks = {64, 128, 256};
+
+// Output channels that share transformed patches: more would leave too few tasks.
+constexpr std::int64_t channels_of_a_task = 128;
+// Fewer are not worth the sums before and after the products.
+constexpr std::int64_t least_channels = 16;
+
+WinogradConfig parse(const Config& config) {
+  return {.outputs = config.at("outputs"),
+          .rows = config.at("rows"),
+          .columns = config.at("columns"),
+          .block = config.at("block")};
+}
+
+bool asked_for(const Problem& problem, const Config&, const DeviceProperties&) {
+  return serves_winograd(problem);
+}
+
+bool many_channels(const Problem& problem, const Config&, const DeviceProperties&) {
+  return std::min(in_channels_per_group(problem), out_channels_per_group(problem)) >=
+         least_channels;
+}
+
+bool whole_vectors(const Problem&, const Config& config, const DeviceProperties& device) {
+  const std::int64_t lanes = lanes_of(device.arch);
+  const std::int64_t columns = config.at("columns");
+  return lanes > 1 && columns % lanes == 0 && columns / lanes <= 4;
+}
+
+bool fits_registers(const Problem&, const Config& config, const DeviceProperties& device) {
+  const std::int64_t vectors = ceil_div(config.at("columns"), lanes_of(device.arch));
+  return (config.at("rows") + 1) * vectors + 1 <= registers_of(device.arch);
+}
+
+bool hides_latency(const Problem&, const Config& config, const DeviceProperties& device) {
+  const std::int64_t vectors = ceil_div(config.at("columns"), lanes_of(device.arch));
+  return config.at("rows") * vectors >= (registers_of(device.arch) == 32 ? 16 : 12);
+}
+
+// Patches of a batch row: their outputs are one dilation apart.
+std::int64_t all_patches(const Problem& problem, std::int64_t outputs) {
+  const std::int64_t run = outputs * problem.dilation;
+  const std::int64_t rest = output_length(problem) % run;
+  return output_length(problem) / run * problem.dilation + std::min(rest, problem.dilation);
+}
+
+// Patches of a task; in NCL those of the last register tile's idle columns, too.
+std::int64_t task_patches(const Problem& problem, const WinogradConfig& config) {
+  const std::int64_t patches =
+      std::min(config.block / config.outputs, all_patches(problem, config.outputs));
+  return problem.layout == Layout::NLC ? patches : round_up(patches, config.columns);
+}
+
+bool fits_output(const Problem& problem, const Config& config, const DeviceProperties&) {
+  const std::int64_t outputs = config.at("outputs");
+  return config.at("block") == blocks.front() ||
+         config.at("block") <= outputs * all_patches(problem, outputs);
+}
+
+Config make_config(const WinogradConfig& c) {
+  return {.family = "cpu_winograd",
+          .settings = {{"outputs", c.outputs},
+                       {"rows", c.rows},
+                       {"columns", c.columns},
+                       {"block", c.block}}};
+}
+
+double products_of(const Problem& problem, const WinogradConfig& config) {
+  const bool nlc = problem.layout == Layout::NLC;
+  const std::int64_t channels =
+      round_up(out_channels_per_group(problem), nlc ? config.columns : config.rows);
+  const std::int64_t all = all_patches(problem, config.outputs);
+  const std::int64_t patches = nlc ? all : round_up(all, config.columns);
+  return static_cast<double>((config.outputs + 2) * patches * problem.batch) *
+         static_cast<double>(channels * problem.in_channels);
+}
+
+// The fewest products in tiles that keep both multiply-add units busy.
+Config default_config(const Problem& problem, const DeviceProperties& device) {
+  WinogradConfig best;
+  double best_cost = 0;
+  for (const std::int64_t rows : tile_rows) {
+    for (const std::int64_t columns : tile_columns) {
+      const WinogradConfig config = {outputs_of_patches.back(), rows, columns, blocks.front()};
+      const Constraint* broken =
+          broken_constraint(cpu_winograd(), problem, make_config(config), device);
+      if (broken != nullptr && broken->holds != asked_for && broken->holds != many_channels) {
+        continue;
+      }
+      const auto vectors = static_cast<double>(ceil_div(columns, lanes_of(device.arch)));
+      const auto sums = static_cast<double>(rows) * vectors;
+      const double loads = static_cast<double>(rows) + vectors;
+      const double cost = products_of(problem, config) * (1 + 0.1 * loads / sums);
+      if (best_cost != 0 && cost >= best_cost) continue;
+      best_cost = cost;
+      best = config;
+    }
+  }
+  return make_config(best);
+}
+
+Cost cost(const Problem& problem, const Config& config, const DeviceProperties&) {
+  const auto weights = static_cast<double>(problem.out_channels * in_channels_per_group(problem));
+  const auto x_and_y = static_cast<double>(input_elements(problem) + output_elements(problem));
+  return {.bytes = 4 * static_cast<double>(config.at("outputs") + 2) * weights +
+                   static_cast<double>(size_of(problem.dtype)) * x_and_y,
+          .flops = 2 * products_of(problem, parse(config))};
+}
+
+void plan_passes(WinogradPlan& plan) {
+  const Problem& p = plan.problem;
+  const bool nlc = p.layout == Layout::NLC;
+  plan.tile_c = nlc ? plan.config.columns : plan.config.rows;
+  plan.tiles_c = ceil_div(plan.group_out, plan.tile_c);
+  plan.all_patches = all_patches(p, plan.config.outputs);
+  plan.patches = task_patches(p, plan.config);
+  // In NLC rows whose distance is a multiple of 256 bytes would share few sets of L1.
+  constexpr std::int64_t padding = 16;
+  const std::int64_t columns = plan.products() * plan.patches;
+  const std::int64_t most = winograd_max_input / columns / padding * padding - padding;
+  plan.pass_channels = std::min(plan.group_in, most);
+  plan.row_step = round_up(plan.pass_channels, padding);
+  if (plan.row_step % 64 == 0) plan.row_step += padding;
+  const std::int64_t tiles = std::max<std::int64_t>(1, channels_of_a_task / plan.tile_c);
+  const std::int64_t room =
+      plan.one_pass() ? tiles : winograd_max_products / (columns * plan.tile_c);
+  plan.task_tiles = std::min({tiles, room, plan.tiles_c});
+  plan.blocks_c = ceil_div(plan.tiles_c, plan.task_tiles);
+  plan.blocks_l = ceil_div(plan.all_patches, plan.patches);
+}
+
+template <std::size_t m>
+void pack(WinogradPlan& plan, const void* weight, const void* bias) {
+  const Problem& p = plan.problem;
+  const std::int64_t tiles = p.num_groups * plan.tiles_c;
+  const std::int64_t product = plan.group_in * plan.tile_c;
+  plan.weights = zeroed_floats(tiles * plan.products() * product);
+  plan.bias = zeroed_floats(tiles * plan.tile_c);
+  for (std::int64_t out = 0; out < p.out_channels; ++out) {
+    const std::int64_t in_group = out % plan.group_out;
+    const std::int64_t tile = out / plan.group_out * plan.tiles_c + in_group / plan.tile_c;
+    const std::int64_t column = in_group % plan.tile_c;
+    if (bias != nullptr) plan.bias[tile * plan.tile_c + column] = load_element(bias, p.dtype, out);
+    float* packed = plan.weights.get() + tile * plan.products() * product + column;
+    for (std::int64_t in = 0; in < plan.group_in; ++in, packed += plan.tile_c) {
+      float* to = packed;
+      for (const auto& row : Patch<m>::weight) {
+        double sum = 0;
+        for (std::size_t k = 0; k < row.size(); ++k) {
+          const std::int64_t at = weight_index(p, static_cast<std::int64_t>(k), in, out);
+          sum += row[k] * load_element(weight, p.dtype, at);
+        }
+        *to = static_cast<float>(sum);
+        to += product;
+      }
+    }
+  }
+}
+
+std::shared_ptr<const void> prepare(const Problem& problem, const Config& config,
+                                    const void* weight, const void* bias) {
+  auto plan = std::make_shared<WinogradPlan>();
+  plan->problem = problem;
+  plan->config = parse(config);
+  plan->task = winograd_task(problem, plan->config);
+  if (plan->task == nullptr || !serves_winograd(problem)) refuse_config(problem, config);
+  plan->length_out = output_length(problem);
+  plan->group_in = in_channels_per_group(problem);
+  plan->group_out = out_channels_per_group(problem);
+  plan_passes(*plan);
+  const auto pack_patches = plan->config.outputs == 2 ? pack<2> : pack<4>;
+  pack_patches(*plan, weight, bias);
+  return plan;
+}
+
+void run(const void* prepared, const void* x, void* y, ThreadPool& pool) {
+  const auto& plan = *static_cast<const WinogradPlan*>(prepared);
+  const Problem& p = plan.problem;
+  run_tasks(plan, p.batch * p.num_groups * plan.blocks_l * plan.blocks_c, x, y, pool);
+}
+
+std::string source_digest(const Problem&, const Config&, const DeviceProperties&) {
+  return winograd_digest();
+}
+
+constexpr CpuKernel kernel = {.prepare = prepare, .run = run};
+
+}  // namespace
+
+const Family& cpu_winograd() {
+  static const Family family = {
+      .name = "cpu_winograd",
+      .device = DeviceKind::cpu,
+      .origin = Origin::generated,
+      .summary = "F(2,3) and F(4,3) of Winograd, where math is winograd: three taps at stride 1",
+      .parameters =
+          {{"outputs",
+            {outputs_of_patches.begin(), outputs_of_patches.end()},
+            "consecutive outputs of a patch, by as many products and two"},
+           {"rows",
+            {tile_rows.begin(), tile_rows.end()},
+            "of a register tile: patches in NLC, output channels in NCL"},
+           {"columns",
+            {tile_columns.begin(), tile_columns.end()},
+            "of a register tile, along its lanes: output channels in NLC, patches in NCL"},
+           {"block", {blocks.begin(), blocks.end()}, "output positions of a task"}},
+      .constraints =
+          {{"asked_for", "math is winograd, for three taps at stride 1", asked_for},
+           {"many_channels", "a group has at least 16 channels, in and out", many_channels},
+           {"whole_vectors", "columns are one to four vectors, of several lanes", whole_vectors},
+           {"fits_registers", "the tile, a row of weights and a value of x fit in the registers",
+            fits_registers},
+           {"hides_latency", "the tile has 16 vectors of sums, 12 of 16 registers", hides_latency},
+           {"fits_output", "block is no longer than the output, or the shortest", fits_output}},
+      .default_config = default_config,
+      .cost = cost,
+      .source_digest = source_digest,
+      .cpu = &kernel};
+  return family;
+}
+
+}  // namespace convtune
