@@ -12,7 +12,9 @@ namespace convtune {
 constexpr auto all_values(DType) {
   return std::array{DType::float32, DType::float16, DType::bfloat16};
 }
-constexpr auto all_values(Math) { return std::array{Math::ieee, Math::tf32x3, Math::tf32, Math::winograd}; }
+constexpr auto all_values(Math) {
+  return std::array{Math::ieee, Math::tf32x3, Math::tf32, Math::winograd};
+}
 constexpr auto all_values(Layout) { return std::array{Layout::NLC, Layout::NCL}; }
 constexpr auto all_values(Activation) {
   return std::array{Activation::none,      Activation::relu, Activation::gelu,

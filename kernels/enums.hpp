@@ -12,8 +12,8 @@ enum class Math {
   ieee,    ///< float32 products
   tf32x3,  ///< three TF32 products: float32-like accuracy for finite values; infinity becomes NaN
   tf32,    ///< inputs rounded to TF32 (10 mantissa bits)
-  /// products of sums of x by sums of weights where these are fewer (three taps, stride 1): an error
-  /// is relative to neighbouring positions, too, and what is not finite reaches a few of them
+  /// products of sums of x by sums of weights where these are fewer (three taps, stride 1): an
+  /// error is relative to neighbouring positions, too, and what is not finite reaches a few of them
   winograd,
 };
 

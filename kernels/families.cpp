@@ -13,9 +13,9 @@ namespace convtune {
 
 std::span<const Family* const> generated_families() {
   static const std::array families = {
-      &cpu_bf16(),       &cpu_depthwise(), &cpu_length(),          &cpu_direct(),
-      &cpu_winograd(),         &cuda_depthwise(), &cuda_toeplitz(), &cuda_warpgroup_gemm(), &cuda_implicit_gemm(),
-      &cuda_halo(),      &cuda_direct(),
+      &cpu_bf16(),           &cpu_depthwise(),  &cpu_length(),    &cpu_direct(),
+      &cpu_winograd(),       &cuda_depthwise(), &cuda_toeplitz(), &cuda_warpgroup_gemm(),
+      &cuda_implicit_gemm(), &cuda_halo(),      &cuda_direct(),
   };
   return families;
 }

@@ -57,8 +57,9 @@ void validate(const Problem& p) {
   require_multiple(p.in_channels, p.num_groups, "in_channels");
   require_multiple(p.out_channels, p.num_groups, "out_channels");
   if (is_tf32(p.math) && p.dtype != DType::float32) {
-    throw Error(Status::invalid, fmt::format("math is {}; with dtype {} it must be ieee or winograd",
-                                             name(p.math), name(p.dtype)));
+    throw Error(Status::invalid,
+                fmt::format("math is {}; with dtype {} it must be ieee or winograd", name(p.math),
+                            name(p.dtype)));
   }
   require_fits(Checked(p.length) + p.padding.left + p.padding.right,
                "length {} with its padding {},{}", p.length, p.padding.left, p.padding.right);

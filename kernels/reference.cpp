@@ -70,7 +70,7 @@ Neighbours neighbours_of(const Problem& problem, const Operands& operands) {
         if (position < 0 || position >= problem.length) continue;
         for (std::int64_t c = 0; c < depth; ++c) {
           const float size = std::abs(x[position * depth + c]);
-          if (!(size <= largest[c])) largest[c] = size;  // a NaN, too
+          if (size > largest[c] || std::isnan(size)) largest[c] = size;
         }
       }
     }

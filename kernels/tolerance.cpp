@@ -59,8 +59,8 @@ Terms terms_of(const Problem& problem) {
   if (problem.math == Math::tf32x3) roundings += 12;
   return {.of_magnitude = amplification(problem.activation) * roundings * 0x1p-24,
           .of_value = epsilon(problem.dtype),
-          .least = least_subnormal(problem.dtype) / 2 +
-                   (products + 1) * least_subnormal(DType::float32),
+          .least =
+              least_subnormal(problem.dtype) / 2 + (products + 1) * least_subnormal(DType::float32),
           .winograd = serves_winograd(problem)};
 }
 

@@ -15,7 +15,7 @@ namespace {
 constexpr std::array<std::int64_t, 2> outputs_of_patches = {2, 4};
 constexpr std::array<std::int64_t, 4> tile_rows = {4, 6, 8, 12};
 constexpr std::array<std::int64_t, 6> tile_columns = {8, 16, 24, 32, 48, 64};
-constexpr std::array<std::int64_t, 3> blocks = {64, 128, 256};
+constexpr std::array<std::int64_t, 2> blocks = {64, 128};
 
 // Output channels that share transformed patches: more would leave too few tasks.
 constexpr std::int64_t channels_of_a_task = 128;
@@ -75,11 +75,10 @@ bool fits_output(const Problem& problem, const Config& config, const DevicePrope
 }
 
 Config make_config(const WinogradConfig& c) {
-  return {.family = "cpu_winograd",
-          .settings = {{"outputs", c.outputs},
-                       {"rows", c.rows},
-                       {"columns", c.columns},
-                       {"block", c.block}}};
+  return {
+      .family = "cpu_winograd",
+      .settings = {
+          {"outputs", c.outputs}, {"rows", c.rows}, {"columns", c.columns}, {"block", c.block}}};
 }
 
 double products_of(const Problem& problem, const WinogradConfig& config) {

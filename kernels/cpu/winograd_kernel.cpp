@@ -12,6 +12,7 @@
 #include "kernels/cpu/simd-inl.hpp"
 #include "kernels/cpu/window.hpp"
 #include "kernels/cpu/winograd.hpp"
+#include "kernels/cpu/winograd_columns-inl.hpp"
 #include "kernels/cpu/winograd_transform-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -137,8 +138,8 @@ void multiply_rows(const WinogradConfig& config, DirectReduction r, std::int64_t
 }
 
 // The products of a tile of output channels over one pass.
-void multiply(const WinogradPlan& plan, std::int64_t patches, std::int64_t group,
-              std::int64_t tile, Pass pass, const float* input, float* products) {
+void multiply(const WinogradPlan& plan, std::int64_t patches, std::int64_t group, std::int64_t tile,
+              Pass pass, const float* input, float* products) {
   const WinogradConfig& config = plan.config;
   const float* w =
       plan.weights.get() +

@@ -18,7 +18,7 @@ std::vector<std::string_view> names() {
 
 TEST(AllValues, HaveTheNamesThatUsersWrite) {
   EXPECT_THAT(names<DType>(), ElementsAre("float32", "float16", "bfloat16"));
-  EXPECT_THAT(names<Math>(), ElementsAre("ieee", "tf32x3", "tf32"));
+  EXPECT_THAT(names<Math>(), ElementsAre("ieee", "tf32x3", "tf32", "winograd"));
   EXPECT_THAT(names<Layout>(), ElementsAre("NLC", "NCL"));
   EXPECT_THAT(names<Activation>(),
               ElementsAre("none", "relu", "gelu", "gelu_tanh", "silu", "tanh"));

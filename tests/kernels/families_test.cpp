@@ -20,7 +20,9 @@ Problem draw_problem(std::mt19937& random) {
   };
   Problem p;
   p.dtype = pick(random, {DType::float32, DType::float16, DType::bfloat16});
-  if (p.dtype == DType::float32) p.math = pick(random, {Math::ieee, Math::tf32x3, Math::tf32});
+  p.math = p.dtype == DType::float32
+               ? pick(random, {Math::ieee, Math::tf32x3, Math::tf32, Math::winograd})
+               : pick(random, {Math::ieee, Math::winograd});
   p.layout = pick(random, {Layout::NLC, Layout::NCL});
   p.activation = pick(random, {Activation::none, Activation::gelu});
   p.batch = pick(random, {1, 1, 3, 64});
@@ -52,6 +54,32 @@ TEST(GeneratedFamilies, HaveAKernelForEveryProblemOnEveryGpu) {
           << "none serves " << describe(problem) << " on " << arch;
     }
   }
+}
+
+// No kernel for a GPU makes use of it: the code is ieee's.
+TEST(GeneratedFamilies, ComputeWinogradOnAGpuAsIeee) {
+  std::mt19937 random(2);
+  const DeviceProperties device = properties_of_arch("sm_90a");
+  int served = 0;
+  for (int i = 0; i < 100; ++i) {
+    Problem problem = draw_problem(random);
+    problem.math = Math::ieee;
+    Problem winograd = problem;
+    winograd.math = Math::winograd;
+    for (const Family* family : generated_families()) {
+      if (family->device != DeviceKind::cuda) continue;
+      const Config config = family->default_config(problem, device);
+      EXPECT_EQ(family->default_config(winograd, device), config);
+      const Constraint* broken = broken_constraint(*family, problem, config, device);
+      EXPECT_EQ(broken_constraint(*family, winograd, config, device), broken);
+      if (broken != nullptr) continue;
+      ++served;
+      EXPECT_EQ(source_digest(*family, winograd, config, device),
+                source_digest(*family, problem, config, device))
+          << describe(winograd);
+    }
+  }
+  EXPECT_GT(served, 100);
 }
 
 }  // namespace

@@ -73,7 +73,7 @@ TEST(Problem, RefusalsNameFieldValueAndRule) {
   EXPECT_EQ(message([](Problem& p) { p.in_channels = 90, p.num_groups = 9; }),
             "out_channels is 384; it must be a multiple of num_groups, which is 9");
   EXPECT_THAT(message([](Problem& p) { p.math = Math::tf32, p.dtype = DType::float16; }),
-              HasSubstr("math is tf32"));
+              HasSubstr("math is tf32; with dtype float16 it must be ieee or winograd"));
 }
 
 TEST(Problem, SizesBeyond64BitsAreRefused) {

@@ -131,6 +131,21 @@ TEST(Compare, AcceptsNaNForInfinityOnlyWithThreeTf32Products) {
   }
 }
 
+TEST(Compare, AcceptsAnythingWhereNeighboursAreNotFiniteOnlyWithWinograd) {
+  Problem problem = problem_of_18_products();
+  const auto accepts = [&](Math math, double magnitude) {
+    problem.math = math;
+    return check_one(problem, {std::numeric_limits<float>::quiet_NaN(), {1, magnitude}, true})
+               .wrong == 0;
+  };
+  EXPECT_FALSE(accepts(Math::ieee, infinity));
+  EXPECT_TRUE(accepts(Math::winograd, infinity));
+  EXPECT_TRUE(accepts(Math::winograd, nan));
+  EXPECT_FALSE(accepts(Math::winograd, 1));
+  problem.stride = 2;
+  EXPECT_FALSE(accepts(Math::winograd, infinity));
+}
+
 TEST(Compare, FindsTheWorstOfTheOutputsAskedFor) {
   const Problem problem = problem_of_18_products();
   const double allowed = tolerance(problem, {.value = 1, .magnitude = 64});

@@ -55,8 +55,9 @@ class Conv1D:
     or MAX have it. `device` is "cpu" (None means it too), "cuda", "cuda:1" or "auto"; a GPU that
     cannot be used is replaced by the CPU, and `fallback_reason` says why.
 
-    Beyond max.nn.Conv1D: `activation` (none, relu, gelu, gelu_tanh, silu, tanh), `math` for float32
-    on a GPU (ieee, tf32x3, tf32) and `policy` for shapes that were not tuned, as in convtune.h.
+    Beyond max.nn.Conv1D: `activation` (none, relu, gelu, gelu_tanh, silu, tanh), `math` (ieee,
+    winograd for three taps on the CPU, tf32x3 and tf32 for float32 on a GPU) and `policy` for
+    shapes that were not tuned, as in convtune.h.
 
     Every refusal is a convtune.Error. All methods may be called from several threads at once."""
 

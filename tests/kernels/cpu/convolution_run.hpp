@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
@@ -56,6 +57,17 @@ class ConvolutionRun {
   /// y against the float64 reference.
   CheckResult check(const std::vector<std::byte>& y) {
     return compare(problem_, y.data(), indices(), expected());
+  }
+
+  /// The root mean square of y's errors, over that of the reference.
+  double relative_error(const std::vector<std::byte>& y) {
+    double errors = 0, values = 0;
+    for (const std::int64_t i : indices()) {
+      const double value = expected()[static_cast<std::size_t>(i)].value;
+      errors += std::pow(load_element(y.data(), problem_.dtype, i) - value, 2);
+      values += value * value;
+    }
+    return std::sqrt(errors / values);
   }
 
   /// How many outputs differ from the reference rounded to the dtype. For integers without a curved

@@ -3,65 +3,22 @@
 #include <gmock/gmock.h>
 
 #include <limits>
-#include <map>
 #include <set>
 #include <string>
 
-#include "generator/candidates.hpp"
-#include "kernels/cpu/cache.hpp"
-#include "kernels/cpu/families.hpp"
 #include "tests/kernels/cpu/convolution_run.hpp"
-#include "tests/refusal.hpp"
+#include "tests/kernels/cpu/offered.hpp"
 
 namespace convtune {
 namespace {
 
 using testing::Each;
-using testing::HasSubstr;
-using testing::IsNull;
 using testing::SizeIs;
-
-const std::vector<const Family*> families = {&cpu_bf16(), &cpu_depthwise(), &cpu_direct(),
-                                             &cpu_length()};
-
-DeviceProperties device_of(std::string_view arch) {
-  DeviceProperties device;
-  device.arch = arch;
-  device.units = 2;
-  return device;
-}
-
-std::vector<Candidate> candidates_of(const Problem& problem, std::string_view arch) {
-  return enumerate(problem, device_of(arch), families).candidates;
-}
 
 std::set<const Family*> families_of(const std::vector<Candidate>& candidates) {
   std::set<const Family*> offered;
   for (const Candidate& candidate : candidates) offered.insert(candidate.family);
   return offered;
-}
-
-std::set<const Family*> families_for(const Problem& problem, std::string_view arch) {
-  std::set<const Family*> serving = {&cpu_direct()};
-  const std::int64_t channels = out_channels_per_group(problem);
-  const Bf16Unit unit = bf16_unit_of(arch);
-  const bool is_bf16 = problem.dtype == DType::bfloat16;
-  const std::int64_t products = in_channels_per_group(problem) * problem.kernel_size;
-  const bool by_tiles = unit == Bf16Unit::tiles && products >= 16;
-  const bool by_vectors = unit == Bf16Unit::vectors && is_bf16 && products >= 8;
-  if (channels >= 8 && (by_tiles || by_vectors)) {
-    serving.insert(&cpu_bf16());
-  }
-  const bool is_short = std::max(problem.length, output_length(problem)) <= 6144 / 128;
-  if (is_depthwise(problem) && (problem.layout == Layout::NLC || is_short)) {
-    serving.insert(&cpu_depthwise());
-  }
-  const bool one_channel = problem.in_channels == 1 && problem.out_channels == 1;
-  if ((problem.layout == Layout::NCL || one_channel) &&
-      2 * output_length(problem) >= std::min<std::int64_t>(channels, lanes_of(arch))) {
-    serving.insert(&cpu_length());
-  }
-  return serving;
 }
 
 // Shapes at the edges of tiles and blocks; every one runs in all dtypes and layouts.
@@ -178,12 +135,6 @@ INSTANTIATE_TEST_SUITE_P(, CpuFamilies,
 
 class CpuTargets : public testing::TestWithParam<std::int64_t> {};
 
-using Values = std::map<std::string, std::set<std::int64_t>>;
-
-void note(Values& values, const Config& config) {
-  for (const Setting& s : config.settings) values[config.family + "." + s.name].insert(s.value);
-}
-
 // Of each problem the default, three more candidates, and any that has a value not yet run.
 TEST_P(CpuTargets, StayWithinToleranceOnRandomProblems) {
   const ForcedTarget forced(GetParam());
@@ -291,104 +242,6 @@ TEST_P(CpuTargets, KeepInfinitiesOutOfThePadding) {
 
 INSTANTIATE_TEST_SUITE_P(, CpuTargets, testing::ValuesIn(runnable_targets()),
                          [](const auto& param_info) { return hwy::TargetName(param_info.param); });
-
-// So that y may be stored past the caches: its rows are whole lines.
-void enlarge(Problem& p) {
-  p.batch = far_bytes;
-  p.stride = p.dilation = 1;
-  p.padding = {};
-  p.length = 2 * cache_line + p.kernel_size - 1;
-}
-
-TEST(CpuSpace, OffersEveryValueAndAModestNumberOfConfigs) {
-  std::mt19937_64 random(9);
-  Values offered, declared;
-  for (const Family* family : families) {
-    for (const Parameter& parameter : family->parameters) {
-      declared[std::string(family->name) + "." + std::string(parameter.name)].insert(
-          parameter.values.begin(), parameter.values.end());
-    }
-  }
-  for (int i = 0; i < 400; ++i) {
-    Problem p = random_problem(random);
-    if (i % 10 == 0) p.out_channels = 300 * p.num_groups;
-    const bool large = i % 10 == 5;
-    if (large) enlarge(p);
-    for (const char* arch : {"AVX3", "AVX3+AMX", "AVX3+BF16", "AVX2", "NEON", "SCALAR"}) {
-      const std::vector<Candidate> candidates = candidates_of(p, arch);
-      EXPECT_LE(candidates.size(), large ? 160U : 100U) << describe(p) << " on " << arch;
-      for (const Candidate& candidate : candidates) note(offered, candidate.config);
-    }
-  }
-  EXPECT_EQ(offered, declared);
-}
-
-TEST(CpuSpace, DefaultKeepsAllConstraintsOnEveryTarget) {
-  std::mt19937_64 random(10);
-  for (int i = 0; i < 400; ++i) {
-    Problem p = random_problem(random);
-    if (i % 2 == 1) enlarge(p);
-    for (const char* arch : {"AVX3", "AVX3+AMX", "AVX3+BF16", "AVX2", "NEON", "SCALAR"}) {
-      const DeviceProperties device = device_of(arch);
-      for (const Family* family : families) {
-        if (!families_for(p, arch).contains(family)) continue;
-        const Constraint* broken =
-            broken_constraint(*family, p, family->default_config(p, device), device);
-        EXPECT_THAT(broken, IsNull()) << broken->name << " " << describe(p) << " on " << arch;
-      }
-    }
-  }
-}
-
-TEST(CpuSpace, RefusesAConfigThatHasNoCode) {
-  const Problem p = {.length = 9, .in_channels = 2, .out_channels = 3, .kernel_size = 1};
-  const float weight[6] = {};
-  Config config = cpu_direct().default_config(p, device_of(cpu_target()));
-  config.settings[1].value = 5;
-  EXPECT_THAT(
-      refusal([&] { cpu_direct().cpu->prepare(p, config, weight, nullptr); }, Status::failed),
-      HasSubstr("tile_c=5"));
-  const Config depthwise =
-      parse_config("cpu_depthwise{tile_l=1,tile_c=1,block_l=64,block_c=128,far=0}");
-  EXPECT_THAT(
-      refusal([&] { cpu_depthwise().cpu->prepare(p, depthwise, weight, nullptr); }, Status::failed),
-      HasSubstr("cpu_depthwise"));
-  // Stores past the caches: of large arrays, the rows of which are whole cache lines.
-  for (const std::int64_t length : {far_bytes + 1, std::int64_t{16}}) {
-    const Problem rows = {.length = length,
-                          .in_channels = 2,
-                          .out_channels = 3,
-                          .kernel_size = 1,
-                          .layout = Layout::NCL};
-    const Config far = parse_config("cpu_length{tile_l=16,tile_c=2,block_l=64,window=0,far=1}");
-    EXPECT_THAT(
-        refusal([&] { cpu_length().cpu->prepare(rows, far, weight, nullptr); }, Status::failed),
-        HasSubstr("far=1"));
-  }
-}
-
-TEST(CpuCost, CountsTheTapsThatReadInsideX) {
-  std::mt19937_64 random(11);
-  for (int i = 0; i < 200; ++i) {
-    Problem p = random_problem(random);
-    p.out_channels = p.num_groups * 16;
-    std::int64_t taps = 0;
-    for (std::int64_t t = 0; t < output_length(p); ++t) {
-      for (std::int64_t k = 0; k < p.kernel_size; ++k) {
-        const std::int64_t position = t * p.stride + k * p.dilation - p.padding.left;
-        taps += position >= 0 && position < p.length;
-      }
-    }
-    const Config config = {
-        "cpu_direct",
-        {{"tile_l", 4}, {"tile_c", 16}, {"block_l", 48}, {"block_c", 0}, {"taps_inside", 0}}};
-    const Cost cost = cpu_direct().cost(p, config, {});
-    EXPECT_EQ(cost.flops, 2.0 * static_cast<double>(p.batch * taps * p.out_channels *
-                                                    in_channels_per_group(p)));
-    EXPECT_GE(cost.bytes,
-              static_cast<double>(compulsory_bytes(p)) - 4.0 * static_cast<double>(p.out_channels));
-  }
-}
 
 TEST(CpuDigest, DiffersBetweenFamilies) {
   const Problem p = {
