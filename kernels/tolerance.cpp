@@ -1,7 +1,13 @@
 #include "kernels/tolerance.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <limits>
+#include <vector>
+
+#include "kernels/cpu/thread_pool.hpp"
+#include "kernels/cpu/within_tolerance.hpp"
 
 namespace convtune {
 namespace {
@@ -45,13 +51,8 @@ double least_subnormal(DType dtype) {
   return 0;
 }
 
-/// The terms of tolerance() but for an output's own factors: a problem has millions of outputs.
-struct Terms {
-  double of_magnitude, of_value, least;
-  bool winograd;
-};
-
-Terms terms_of(const Problem& problem) {
+/// Computed once: a problem has millions of outputs.
+ToleranceTerms terms_of(const Problem& problem) {
   const auto products = static_cast<double>(products_per_output(problem));
   double roundings = 4 * std::sqrt(products) + 4;
   if (problem.activation != Activation::none) roundings += 8;
@@ -59,29 +60,28 @@ Terms terms_of(const Problem& problem) {
   if (problem.math == Math::tf32x3) roundings += 12;
   return {.of_magnitude = amplification(problem.activation) * roundings * 0x1p-24,
           .of_value = epsilon(problem.dtype),
-          .least =
-              least_subnormal(problem.dtype) / 2 + (products + 1) * least_subnormal(DType::float32),
-          .winograd = serves_winograd(problem)};
+          .least = least_subnormal(problem.dtype) / 2 +
+                   (products + 1) * least_subnormal(DType::float32)};
 }
 
 /// The first term: how far the value may be off before it is stored.
-double sum_error(const Terms& terms, const ReferenceValue& reference) {
+double sum_error(const ToleranceTerms& terms, const ReferenceValue& reference) {
   // An infinite sum has no rounding error; what relu or tanh makes of it is finite and exact.
   return std::isinf(reference.magnitude) ? 0 : terms.of_magnitude * reference.magnitude;
 }
 
-double sum_of(const Terms& terms, const ReferenceValue& reference) {
+double sum_of(const ToleranceTerms& terms, const ReferenceValue& reference) {
   return sum_error(terms, reference) + terms.of_value * std::abs(reference.value) + terms.least;
 }
 
 /// |y − ref| / tolerance, or the largest double for a value that nothing finite can measure.
-double error_ratio(const Problem& problem, const Terms& terms, double y,
+double error_ratio(const Problem& problem, const ToleranceTerms& terms, double y,
                    const ReferenceValue& expected) {
   constexpr double never = std::numeric_limits<double>::max();
   const double value = expected.value;
   const bool infinite_input = std::isinf(expected.magnitude);
   if (problem.math == Math::tf32x3 && infinite_input && std::isnan(y)) return 0;
-  if (terms.winograd && !std::isfinite(expected.magnitude)) return 0;
+  if (serves_winograd(problem) && !std::isfinite(expected.magnitude)) return 0;
   if (std::isnan(value)) return std::isnan(y) ? 0 : never;
   if (std::isinf(value)) return y == value ? 0 : never;
   if (std::isfinite(y)) return std::abs(y - value) / sum_of(terms, expected);
@@ -92,6 +92,47 @@ double error_ratio(const Problem& problem, const Terms& terms, double y,
   return overflows ? 0 : never;
 }
 
+constexpr std::int64_t outputs_of_a_task = 1 << 18;
+constexpr std::int64_t operations_per_output = 8;
+
+void add(const CheckResult& part, CheckResult& result) {
+  result.checked += part.checked;
+  result.wrong += part.wrong;
+  if (part.worst_ratio > result.worst_ratio || result.worst_index < 0) {
+    result.worst_ratio = part.worst_ratio;
+    result.worst_index = part.worst_index;
+  }
+}
+
+/// Whether a block surely changes no more of `result` than how many were checked: the common case.
+bool is_ordinary(const Problem& problem, const ToleranceTerms& terms, const void* y,
+                 std::span<const std::int64_t> indices, std::span<const ReferenceValue> expected,
+                 const CheckResult& result) {
+  constexpr std::size_t size = outputs_of_a_block;
+  const bool side_by_side =
+      indices.size() == size && indices.back() - indices.front() == std::int64_t{size} - 1;
+  if (!side_by_side || result.worst_index < 0) return false;
+  const auto* const first = static_cast<const std::byte*>(y) +
+                            static_cast<std::size_t>(indices.front()) * size_of(problem.dtype);
+  return surely_within(std::min(result.worst_ratio, 1.0), terms, first, problem.dtype,
+                       expected.first<size>());
+}
+
+void add_block(const Problem& problem, const ToleranceTerms& terms, const void* y,
+               std::span<const std::int64_t> indices, std::span<const ReferenceValue> expected,
+               CheckResult& result) {
+  if (is_ordinary(problem, terms, y, indices, expected, result)) {
+    result.checked += std::int64_t{outputs_of_a_block};
+    return;
+  }
+  for (std::size_t i = 0; i < indices.size(); ++i) {
+    const double ratio =
+        error_ratio(problem, terms, load_element(y, problem.dtype, indices[i]), expected[i]);
+    add({.checked = 1, .wrong = ratio > 1 ? 1 : 0, .worst_ratio = ratio, .worst_index = indices[i]},
+        result);
+  }
+}
+
 }  // namespace
 
 double tolerance(const Problem& problem, const ReferenceValue& reference) {
@@ -100,19 +141,29 @@ double tolerance(const Problem& problem, const ReferenceValue& reference) {
 
 CheckResult compare(const Problem& problem, const void* y, std::span<const std::int64_t> indices,
                     std::span<const ReferenceValue> expected) {
-  const Terms terms = terms_of(problem);
-  CheckResult result;
-  for (std::size_t i = 0; i < indices.size(); ++i) {
-    const double ratio =
-        error_ratio(problem, terms, load_element(y, problem.dtype, indices[i]), expected[i]);
-    ++result.checked;
-    if (ratio > 1) ++result.wrong;
-    if (ratio > result.worst_ratio || result.worst_index < 0) {
-      result.worst_ratio = ratio;
-      result.worst_index = indices[i];
+  ThreadPool alone(1);
+  return compare(problem, y, indices, expected, alone);
+}
+
+CheckResult compare(const Problem& problem, const void* y, std::span<const std::int64_t> indices,
+                    std::span<const ReferenceValue> expected, ThreadPool& threads) {
+  const ToleranceTerms terms = terms_of(problem);
+  const auto outputs = static_cast<std::int64_t>(indices.size());
+  std::vector<CheckResult> results(
+      static_cast<std::size_t>((outputs + outputs_of_a_task - 1) / outputs_of_a_task));
+  const auto tasks = static_cast<std::int64_t>(results.size());
+  threads.parallel_for(tasks, outputs * operations_per_output, [&](std::int64_t task) {
+    const auto first = static_cast<std::size_t>(task * outputs_of_a_task);
+    const auto last = std::min(indices.size(), first + outputs_of_a_task);
+    for (std::size_t at = first; at < last; at += outputs_of_a_block) {
+      const std::size_t count = std::min(outputs_of_a_block, last - at);
+      add_block(problem, terms, y, indices.subspan(at, count), expected.subspan(at, count),
+                results[static_cast<std::size_t>(task)]);
     }
-  }
-  return result;
+  });
+  CheckResult all;
+  for (const CheckResult& result : results) add(result, all);
+  return all;
 }
 
 }  // namespace convtune

@@ -8,6 +8,8 @@
 
 namespace convtune {
 
+class ThreadPool;
+
 /// How far y may be from the reference:
 ///   A · c · 2⁻²⁴ · magnitude + ε(dtype) · |value| + s
 /// c = 4·√n + 4 with n = K·Cin/G: float32 sums of n products in any order;
@@ -26,10 +28,11 @@ struct CheckResult {
   std::int64_t wrong = 0;  ///< outputs not accepted
   double worst_ratio = 0;  ///< max |y − ref| / tolerance; the largest double where an output
                            ///< is not finite and not accepted; above 1 iff any is wrong
-  std::int64_t worst_index = -1;  ///< linear in y
+  std::int64_t worst_index = -1;  ///< linear in y, the first of those alike
 };
 
-/// `expected[i]` belongs to output `indices[i]`; y is an array of the problem's dtype. Accepted is
+/// `expected[i]` belongs to output `indices[i]`, and these ascend; y is an array of the problem's
+/// dtype. Accepted is
 /// - for a NaN: a NaN;
 /// - for an infinity: the same one;
 /// - for a finite value: what is within tolerance(); an infinity of its sign if |value| + the first
@@ -39,5 +42,8 @@ struct CheckResult {
 /// - if serves_winograd() and the magnitude is not finite: anything.
 CheckResult compare(const Problem& problem, const void* y, std::span<const std::int64_t> indices,
                     std::span<const ReferenceValue> expected);
+/// The same by several threads.
+CheckResult compare(const Problem& problem, const void* y, std::span<const std::int64_t> indices,
+                    std::span<const ReferenceValue> expected, ThreadPool& threads);
 
 }  // namespace convtune

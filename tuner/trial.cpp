@@ -15,58 +15,7 @@
 namespace convtune {
 namespace {
 
-/// All bits set: a NaN in each of the three dtypes.
-constexpr std::byte poison{0xFF};
-constexpr std::size_t guard_bytes = 4096;
 constexpr double most_runs_a_stretch = 1000;
-
-/// The output with guard bands on both sides, in the device's memory.
-class GuardedOutput {
- public:
-  GuardedOutput(Device& device, const Problem& problem)
-      : device_(device),
-        bytes_(static_cast<std::size_t>(output_elements(problem)) * size_of(problem.dtype)),
-        host_(bytes_ + 2 * guard_bytes),
-        memory_(device.allocate(host_.size())) {}
-
-  void* data() const { return static_cast<std::byte*>(memory_.get()) + guard_bytes; }
-  std::size_t bytes() const { return bytes_; }
-
-  void fill_with_poison() {
-    std::ranges::fill(host_, poison);
-    device_.copy_in(memory_.get(), host_.data(), host_.size());
-  }
-
-  /// Copies everything back; says whether the guard bands are as they were.
-  bool fetch() {
-    device_.copy_out(host_.data(), memory_.get(), host_.size());
-    const auto untouched = [](auto first, auto last) {
-      return std::all_of(first, last, [](std::byte b) { return b == poison; });
-    };
-    return untouched(host_.begin(), host_.begin() + guard_bytes) &&
-           untouched(host_.end() - guard_bytes, host_.end());
-  }
-
-  /// The first element that still is as it was poisoned, or -1.
-  std::int64_t first_unwritten(DType dtype) const {
-    const auto size = static_cast<std::ptrdiff_t>(size_of(dtype));
-    const auto* const data = host_.data() + guard_bytes;
-    for (std::ptrdiff_t at = 0; at < static_cast<std::ptrdiff_t>(bytes_); at += size) {
-      if (std::all_of(data + at, data + at + size, [](std::byte b) { return b == poison; })) {
-        return at / size;
-      }
-    }
-    return -1;
-  }
-
-  const void* host_data() const { return host_.data() + guard_bytes; }
-
- private:
-  Device& device_;
-  std::size_t bytes_;
-  std::vector<std::byte> host_;
-  std::shared_ptr<void> memory_;
-};
 
 /// A candidate on its way through one request.
 struct Entrant {
@@ -104,7 +53,7 @@ void attempt(Entrant& entrant, F&& action) {
 }
 
 void check(Entrant& entrant, Device& device, const WorkloadInput& input, const void* x,
-           GuardedOutput& y) {
+           GuardedOutput& y, ThreadPool& threads) {
   y.fill_with_poison();
   entrant.executable->run(x, y.data(), nullptr);
   device.synchronize();
@@ -113,13 +62,13 @@ void check(Entrant& entrant, Device& device, const WorkloadInput& input, const v
     return;
   }
   Measurement& measurement = entrant.measurement;
-  const std::int64_t unwritten = y.first_unwritten(measurement.key.problem.dtype);
+  const std::int64_t unwritten = y.first_unwritten();
   if (unwritten >= 0) {
     drop(entrant, Outcome::wrong, fmt::format("never wrote output element {}", unwritten));
     return;
   }
   const CheckResult result =
-      compare(measurement.key.problem, y.host_data(), input.indices, input.expected);
+      compare(measurement.key.problem, y.host_data(), input.indices, input.expected, threads);
   measurement.checked_outputs += result.checked;
   measurement.worst_error_ratio = std::max(measurement.worst_error_ratio, result.worst_ratio);
   if (result.wrong > 0) {
@@ -229,12 +178,15 @@ TrialRunner::TrialRunner(std::shared_ptr<Device> device, TimerMaker make_timer,
                          const PulseMaker& make_pulse)
     : device_(std::move(device)),
       make_timer_(std::move(make_timer)),
+      threads_(default_threads()),
       clock_(clock_of(*device_)),
       pulse_(make_pulse(*device_)) {}
 
 const Workload& TrialRunner::workload_for(const Problem& problem, std::uint64_t seed) {
   if (workload_ == nullptr || workload_->problem != problem || workload_->seed != seed) {
-    workload_.reset();  // never two at once: they are large
+    y_.reset();  // never two at once of any: they are large
+    x_.reset();
+    workload_.reset();
     workload_ = std::make_unique<Workload>(make_workload(problem, seed));
   }
   return *workload_;
@@ -251,6 +203,8 @@ std::vector<Measurement> TrialRunner::run(const TrialRequest& request) {
   } catch (const std::bad_alloc&) {
     workload_.reset();
   }
+  y_.reset();  // the next problem may have use for the memory
+  x_.reset();
   std::vector<Measurement> skipped;
   for (const std::string& config : request.configs) {
     skipped.push_back(unmeasured(*device_, request.problem, config));
@@ -264,15 +218,16 @@ std::vector<Measurement> TrialRunner::run_all(const TrialRequest& request) {
   const Workload& workload = workload_for(request.problem, request.seed);
   std::vector<Entrant> entrants = prepare_all(*device_, request, workload);
 
-  const std::size_t x_bytes = workload.inputs[0].x.size();
-  const std::shared_ptr<void> x = device_->allocate(x_bytes);
-  GuardedOutput y(*device_, request.problem);
+  if (y_ == nullptr) {
+    x_ = device_->allocate(workload.inputs[0].x.size());
+    y_ = std::make_unique<GuardedOutput>(*device_, request.problem, threads_);
+  }
   const auto check_all = [&](const WorkloadInput& input) {
     if (std::ranges::none_of(entrants, is_prepared)) return;  // perhaps no copy is possible either
-    device_->copy_in(x.get(), input.x.data(), x_bytes);
+    device_->copy_in(x_.get(), input.x.data(), input.x.size());
     for (Entrant& entrant : entrants) {
       if (!is_prepared(entrant)) continue;
-      attempt(entrant, [&] { check(entrant, *device_, input, x.get(), y); });
+      attempt(entrant, [&] { check(entrant, *device_, input, x_.get(), *y_, threads_); });
     }
   };
 
@@ -281,7 +236,7 @@ std::vector<Measurement> TrialRunner::run_all(const TrialRequest& request) {
   // After a fault of all there is nothing that may still be done on the device.
   if (request.rounds > 0 && std::ranges::any_of(entrants, is_in_the_race)) {
     timer = make_timer_(*device_);
-    timer->load(workload.inputs[0].x, y.bytes());
+    timer->load(workload.inputs[0].x, y_->bytes());
   }
   const Sampling sampling = sampling_of(device_->properties().kind);
   const auto for_all_in_the_race = [&](int first, auto&& action) {

@@ -6,9 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "kernels/cpu/thread_pool.hpp"
 #include "results/record.hpp"
 #include "runtime/device.hpp"
 #include "tuner/clock.hpp"
+#include "tuner/guarded_output.hpp"
 #include "tuner/pulse.hpp"
 #include "tuner/timer.hpp"
 #include "tuner/workload.hpp"
@@ -70,10 +72,14 @@ class TrialRunner {
 
   std::shared_ptr<Device> device_;
   TimerMaker make_timer_;
+  ThreadPool threads_;  ///< of the host
   ClockReader clock_;
   Pulse pulse_;
   std::vector<double> slowdowns_;
-  std::unique_ptr<Workload> workload_;  ///< of the last request: the oracle is slow
+  // Of the last request: the oracle is slow, and so is memory that was never written.
+  std::unique_ptr<Workload> workload_;
+  std::shared_ptr<void> x_;
+  std::unique_ptr<GuardedOutput> y_;
 };
 
 }  // namespace convtune

@@ -12,6 +12,9 @@
 #include <random>
 #include <vector>
 
+#include "kernels/cpu/thread_pool.hpp"
+#include "tests/kernels/cpu/simd_targets.hpp"
+
 namespace convtune {
 namespace {
 
@@ -162,6 +165,109 @@ TEST(Compare, FindsTheWorstOfTheOutputsAskedFor) {
   EXPECT_EQ(result.wrong, 1);
   EXPECT_EQ(result.worst_index, 9);
   EXPECT_NEAR(result.worst_ratio, 1.5, 0.05);
+}
+
+/// More outputs than one task and one block of compare() take, and some left over.
+constexpr std::int64_t many_outputs = 2 * (1 << 18) + 3 * 256 + 77;
+
+struct Many {
+  Problem problem = {.length = many_outputs, .in_channels = 1, .out_channels = 1, .kernel_size = 1};
+  std::vector<std::int64_t> indices = std::vector<std::int64_t>(many_outputs);
+  std::vector<ReferenceValue> expected;
+  std::vector<std::byte> y;
+
+  explicit Many(DType dtype) : expected(many_outputs, {.value = 1, .magnitude = 64}) {
+    problem.dtype = dtype;
+    std::iota(indices.begin(), indices.end(), 0);
+    y.resize(many_outputs * size_of(dtype));
+    for (const std::int64_t i : indices) set(i, 1);
+  }
+  void set(std::int64_t i, double value) {
+    store_element(y.data(), problem.dtype, i, static_cast<float>(value));
+  }
+  CheckResult compared() const {
+    ThreadPool threads(3);
+    return compare(problem, y.data(), indices, expected, threads);
+  }
+};
+
+constexpr auto all_dtypes = {DType::float32, DType::float16, DType::bfloat16};
+
+class CompareMany : public testing::TestWithParam<std::int64_t> {
+  ForcedTarget forced_{GetParam()};
+};
+INSTANTIATE_TEST_SUITE_P(, CompareMany, testing::ValuesIn(runnable_targets()),
+                         [](const auto& target) { return hwy::TargetName(target.param); });
+
+TEST_P(CompareMany, FindsTheOnlyWrongOneWhereverItIs) {
+  for (const DType dtype : all_dtypes) {
+    Many many(dtype);
+    for (const std::int64_t at : {0, 255, 256, 511, 1000, (1 << 18) - 1, 1 << 18, (2 << 18) + 767,
+                                  static_cast<int>(many_outputs) - 1}) {
+      for (const double wrong : {1.1, -infinity, nan}) {
+        many.set(at, wrong);
+        const CheckResult result = many.compared();
+        EXPECT_EQ(result.checked, many_outputs);
+        EXPECT_EQ(result.wrong, 1) << name(dtype) << " at " << at << ": " << wrong;
+        EXPECT_EQ(result.worst_index, at) << name(dtype) << ": " << wrong;
+      }
+      many.set(at, 1);
+    }
+  }
+}
+
+TEST(Compare, NamesTheFirstOfThoseAlike) {
+  Many many(DType::float32);
+  EXPECT_EQ(many.compared().worst_index, 0);
+  for (const std::int64_t at : {(2 << 18) + 1, (1 << 18) + 300, 700, 600}) {
+    many.set(at, 1.1);
+    EXPECT_EQ(many.compared().worst_index, at);
+  }
+  EXPECT_EQ(many.compared().wrong, 4);
+}
+
+TEST(Compare, TellsApartWhatIsAlmostAlike) {
+  Many many(DType::float32);
+  many.expected[300].value = 1 + 1e-6;
+  many.expected[900].value = 1 + 1e-6 * (1 + 1e-7);
+  EXPECT_EQ(many.compared().worst_index, 900);
+}
+
+// As many as a block, but with one in between that was not asked for and that alone would be right.
+TEST(Compare, TakesNoOtherOutputForOneOfMany) {
+  Many many(DType::float16);
+  many.indices.erase(many.indices.begin() + 600);
+  many.expected.pop_back();
+  many.expected[600].value = 2;  // of output 601
+  many.set(600, 2);
+  const CheckResult result = many.compared();
+  EXPECT_EQ(result.wrong, 1);
+  EXPECT_EQ(result.worst_index, 601);
+}
+
+TEST_P(CompareMany, MeasuresThemByTheToleranceOfEach) {
+  std::mt19937 random(1);
+  std::normal_distribution<double> normal;
+  for (const DType dtype : all_dtypes) {
+    Many many(dtype);
+    double worst = 0;
+    std::int64_t wrong = 0;
+    for (const std::int64_t i : many.indices) {
+      ReferenceValue& expected = many.expected[static_cast<std::size_t>(i)];
+      const double value = normal(random);
+      expected = {.value = value, .magnitude = 9 * std::abs(normal(random))};
+      if (i % 1000 == 999) expected.magnitude = infinity;  // which allows no error of a sum
+      many.set(i, value + 0.25 * tolerance(many.problem, expected) * normal(random));
+      const double y = load_element(many.y.data(), dtype, i);
+      const double ratio = std::abs(y - value) / tolerance(many.problem, expected);
+      worst = std::max(worst, ratio);
+      wrong += ratio > 1 ? 1 : 0;
+    }
+    const CheckResult result = many.compared();
+    EXPECT_EQ(result.worst_ratio, worst) << name(dtype);
+    EXPECT_EQ(result.wrong, wrong) << name(dtype);
+    EXPECT_GT(wrong, 0);
+  }
 }
 
 using Spectrum = std::vector<std::complex<double>>;

@@ -99,6 +99,8 @@ TEST(CInterface, ReadsEveryOption) {
   options.dtype = CONVTUNE_FLOAT32;
   options.math = CONVTUNE_TF32X3;
   EXPECT_EQ(created(options)->module.options().math, Math::tf32x3);
+  options.math = CONVTUNE_WINOGRAD;
+  EXPECT_EQ(created(options)->module.options().math, Math::winograd);
 }
 
 TEST(CInterface, DefaultsAreThoseOfMax) {
@@ -135,7 +137,7 @@ TEST(CInterface, RefusesBadOptionsInOneSentence) {
   EXPECT_THAT(message([](auto& o) { o.dtype = 3; }), HasSubstr("dtype is 3"));
   EXPECT_THAT(message([](auto& o) { o.dtype = -1; }), HasSubstr("dtype is -1"));
   EXPECT_THAT(message([](auto& o) { o.activation = 6; }), HasSubstr("activation is 6"));
-  EXPECT_THAT(message([](auto& o) { o.math = 3; }), HasSubstr("math is 3"));
+  EXPECT_THAT(message([](auto& o) { o.math = 4; }), HasSubstr("math is 4"));
   EXPECT_THAT(message([](auto& o) { o.policy = 5; }), HasSubstr("policy is 5"));
   EXPECT_THAT(message([](auto& o) { o.has_bias = 2; }), HasSubstr("has_bias is 2"));
   EXPECT_THAT(message([](auto& o) { o.permute = -1; }), HasSubstr("permute is -1"));

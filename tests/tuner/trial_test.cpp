@@ -131,6 +131,17 @@ TEST(Trial, FastButWrongIsNeverValid) {
   }
 }
 
+TEST(Trial, OfAnotherProblemHasItsOwnOutput) {
+  TrialRunner runner(open_device("cpu"));
+  for (const std::int64_t batch : {2, 64, 1}) {
+    Problem other = problem;
+    other.batch = batch;
+    const Measurement right = runner.run({.problem = other, .configs = {a_config()}}).at(0);
+    EXPECT_EQ(right.outcome, Outcome::ok) << right.reason;
+    EXPECT_EQ(right.checked_outputs, 2 * output_elements(other));
+  }
+}
+
 TEST(Trial, AnOutputKeptFromTheFirstInputIsCaughtByTheSecond) {
   std::vector<float> kept;
   const Measurement wrong = trial([&](const auto& run, const void*, float* y) {
