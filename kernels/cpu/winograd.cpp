@@ -17,8 +17,6 @@ constexpr std::array<std::int64_t, 4> tile_rows = {4, 6, 8, 12};
 constexpr std::array<std::int64_t, 6> tile_columns = {8, 16, 24, 32, 48, 64};
 constexpr std::array<std::int64_t, 2> blocks = {64, 128};
 
-// Output channels that share transformed patches: more would leave too few tasks.
-constexpr std::int64_t channels_of_a_task = 128;
 // Fewer are not worth the sums before and after the products.
 constexpr std::int64_t least_channels = 16;
 
@@ -132,15 +130,12 @@ void plan_passes(WinogradPlan& plan) {
   plan.patches = task_patches(p, plan.config);
   // In NLC rows whose distance is a multiple of 256 bytes would share few sets of L1.
   constexpr std::int64_t padding = 16;
-  const std::int64_t columns = plan.products() * plan.patches;
-  const std::int64_t most = winograd_max_input / columns / padding * padding - padding;
+  const std::int64_t of_a_channel = plan.products() * plan.patches;
+  const std::int64_t most = winograd_max_input / of_a_channel / padding * padding - padding;
   plan.pass_channels = std::min(plan.group_in, most);
   plan.row_step = round_up(plan.pass_channels, padding);
   if (plan.row_step % 64 == 0) plan.row_step += padding;
-  const std::int64_t tiles = std::max<std::int64_t>(1, channels_of_a_task / plan.tile_c);
-  const std::int64_t room =
-      plan.one_pass() ? tiles : winograd_max_products / (columns * plan.tile_c);
-  plan.task_tiles = std::min({tiles, room, plan.tiles_c});
+  plan.task_tiles = std::min(winograd_task_channels / plan.tile_c, plan.tiles_c);
   plan.blocks_c = ceil_div(plan.tiles_c, plan.task_tiles);
   plan.blocks_l = ceil_div(plan.all_patches, plan.patches);
 }
@@ -179,7 +174,12 @@ std::shared_ptr<const void> prepare(const Problem& problem, const Config& config
   plan->problem = problem;
   plan->config = parse(config);
   plan->task = winograd_task(problem, plan->config);
-  if (plan->task == nullptr || !serves_winograd(problem)) refuse_config(problem, config);
+  const std::int64_t of_a_channel =
+      (plan->config.outputs + 2) * task_patches(problem, plan->config);
+  if (plan->task == nullptr || !serves_winograd(problem) || of_a_channel > winograd_task_products ||
+      plan->config.rows > winograd_task_channels) {
+    refuse_config(problem, config);
+  }
   plan->length_out = output_length(problem);
   plan->group_in = in_channels_per_group(problem);
   plan->group_out = out_channels_per_group(problem);

@@ -21,9 +21,12 @@ struct WinogradConfig {
   std::int64_t block = 0;    ///< output positions of a task
 };
 
-/// Floats on a task's stack: the patches of one pass, and their products.
+/// Output channels that share transformed patches: more would leave too few tasks.
+inline constexpr std::int64_t winograd_task_channels = 128;
+/// The most products of a task's patches for one input and one output channel.
+inline constexpr std::int64_t winograd_task_products = 384;
+/// Floats of transformed patches in one pass, on a task's stack.
 inline constexpr std::int64_t winograd_max_input = 65536;
-inline constexpr std::int64_t winograd_max_products = 49152;
 
 /// A problem made ready. A group's output channels are cut into tiles of tile_c, weights are
 /// [G][tiles_c][m + 2][Cin/G][tile_c], bias is [G][tiles_c][tile_c]; what pads them is 0. Input

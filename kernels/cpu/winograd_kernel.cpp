@@ -227,7 +227,7 @@ template <class T, Layout layout, std::size_t m>
 void run_task(const WinogradPlan& plan, const void* x, void* y, std::int64_t task) {
   const Block<T> block = block_of<T>(plan, x, y, task);
   HWY_ALIGN float input[winograd_max_input];
-  HWY_ALIGN float products[winograd_max_products];
+  HWY_ALIGN float products[winograd_task_products * winograd_task_channels];
   // Those of one pass are done with when they are summed.
   const std::int64_t tile_step = plan.one_pass() ? 0 : plan.products() * plan.patches * plan.tile_c;
   for (std::int64_t c = 0; c < plan.group_in; c += plan.pass_channels) {

@@ -83,6 +83,16 @@ TEST(CpuSpace, RefusesAConfigThatHasNoCode) {
   EXPECT_THAT(
       refusal([&] { cpu_depthwise().cpu->prepare(p, depthwise, weight, nullptr); }, Status::failed),
       HasSubstr("cpu_depthwise"));
+  const Problem taps = {.length = 5000,
+                        .in_channels = 16,
+                        .out_channels = 16,
+                        .kernel_size = 3,
+                        .math = Math::winograd};
+  const Config task = parse_config("cpu_winograd{outputs=4,rows=12,columns=32,block=1024}");
+  const std::vector<float> of_taps(3 * 16 * 16);
+  EXPECT_THAT(refusal([&] { cpu_winograd().cpu->prepare(taps, task, of_taps.data(), nullptr); },
+                      Status::failed),
+              HasSubstr("block=1024"));
   // Stores past the caches: of large arrays, the rows of which are whole cache lines.
   for (const std::int64_t length : {far_bytes + 1, std::int64_t{16}}) {
     const Problem rows = {.length = length,

@@ -151,6 +151,20 @@ TEST_P(Winograd, GivesTheSameBytesForAnyNumberOfThreads) {
   }
 }
 
+TEST(WinogradCost, CountsThePatchesThatReachTheOutput) {
+  Problem p = {.length = 12,
+               .in_channels = 16,
+               .out_channels = 16,
+               .kernel_size = 3,
+               .math = Math::winograd};
+  const Config config = parse_config("cpu_winograd{outputs=4,rows=12,columns=16,block=64}");
+  const auto patches = [&] { return cpu_winograd().cost(p, config, {}).flops / (2 * 6 * 16 * 16); };
+  EXPECT_EQ(patches(), 3);  // of 10 outputs
+  p.dilation = 3;
+  p.padding = {0, 8};
+  EXPECT_EQ(patches(), 3 + 2);  // 14 outputs: of each remainder by 3 up to four, then one
+}
+
 // F(2,3) errs less than sums one by one, F(4,3) not much more.
 TEST(WinogradError, IsAsThatOfDirectSumsOnOrdinaryData) {
   ThreadPool pool(1);
