@@ -135,9 +135,12 @@ void plan_passes(WinogradPlan& plan) {
   plan.pass_channels = std::min(plan.group_in, most);
   plan.row_step = round_up(plan.pass_channels, padding);
   if (plan.row_step % 64 == 0) plan.row_step += padding;
-  plan.task_tiles = std::min(winograd_task_channels / plan.tile_c, plan.tiles_c);
-  plan.blocks_c = ceil_div(plan.tiles_c, plan.task_tiles);
   plan.blocks_l = ceil_div(plan.all_patches, plan.patches);
+  // All channels share transformed patches where that leaves enough tasks for many threads.
+  constexpr std::int64_t many_tasks = 32;
+  const bool all = plan.one_pass() && p.batch * p.num_groups * plan.blocks_l >= many_tasks;
+  plan.task_tiles = all ? plan.tiles_c : winograd_task_channels / plan.tile_c;
+  plan.blocks_c = ceil_div(plan.tiles_c, plan.task_tiles);
 }
 
 template <std::size_t m>

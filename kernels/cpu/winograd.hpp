@@ -21,7 +21,7 @@ struct WinogradConfig {
   std::int64_t block = 0;    ///< output positions of a task
 };
 
-/// Output channels that share transformed patches: more would leave too few tasks.
+/// Output channels whose products a task holds at once.
 inline constexpr std::int64_t winograd_task_channels = 128;
 /// The most products of a task's patches for one input and one output channel.
 inline constexpr std::int64_t winograd_task_products = 384;
