@@ -84,9 +84,11 @@ def described(f):
             f"{' '.join(parts)}, {f['layout']}")
 
 
-def kind_of(shape_class):
+def kind_of(shape_class, math):
     """Which of the kinds of problem that have an aim of their own: dense, depthwise, grouped, few
-    channels."""
+    channels; what math winograd allows apart."""
+    if math != "ieee":
+        return f"{kind_of(shape_class, 'ieee')}, {math}"
     if shape_class.startswith(("1x1", "dense", "dilated", "strided")):
         return "dense"
     if shape_class.startswith(("stem", "head", "small-C")):
@@ -98,7 +100,8 @@ def table(lines):
     kinds = {}
     for line in lines:
         if (row := row_of(line)) is not None:
-            key = (line["threads"], kind_of(line["shape_class"]), line["problem"]["dtype"])
+            key = (line["threads"], kind_of(line["shape_class"], line["problem"]["math"]),
+                   line["problem"]["dtype"])
             kinds.setdefault(key, []).append((*row, line["problem"]))
     text = ["| threads | class | dtype | problems | ratio | fastest | with oneDNN | of limit | worst | "
             "which |", "|---|---|---|---|---|---|---|---|---|---|"]
