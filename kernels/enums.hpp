@@ -13,7 +13,8 @@ enum class Math {
   tf32x3,  ///< three TF32 products: float32-like accuracy for finite values; infinity becomes NaN
   tf32,    ///< inputs rounded to TF32 (10 mantissa bits)
   /// products of sums of x by sums of weights where these are fewer (three taps, stride 1): an
-  /// error is relative to neighbouring positions, too, and what is not finite reaches a few of them
+  /// error is relative to neighbouring positions, too. An infinity or NaN in x reaches a few of
+  /// them, in a weight all outputs of its channel, as may an |x| above 2^124 or a |w| above 2^125.
   winograd,
 };
 

@@ -80,6 +80,9 @@ struct Family {
   std::string (*source_digest)(const Problem&, const Config&, const DeviceProperties&) = nullptr;
   /// For a vendor: the library and its version. Throws Error{unavailable} where it is not there.
   std::string (*library)() = nullptr;
+  /// Whether its sums are those that Math::winograd allows. The tolerance of all other families is
+  /// that of ieee there.
+  bool uses_winograd = false;
   const CpuKernel* cpu = nullptr;  ///< set if device is cpu
   // One of these is set if device is cuda: what is generated, or what a library runs.
   const CudaKernel* cuda = nullptr;

@@ -101,7 +101,14 @@ std::int64_t out_channels_per_group(const Problem& p) { return p.out_channels / 
 bool is_depthwise(const Problem& p) { return p.num_groups > 1 && p.num_groups == p.in_channels; }
 
 bool serves_winograd(const Problem& p) {
-  return p.math == Math::winograd && p.kernel_size == 3 && p.stride == 1;
+  constexpr std::int64_t long_dilation = 1 << 24;  // so that positions near its reach fit 64 bits
+  return p.math == Math::winograd && p.kernel_size == 3 && p.stride == 1 &&
+         p.dilation < long_dilation;
+}
+
+Problem canonical(Problem problem) {
+  if (problem.math == Math::winograd && !serves_winograd(problem)) problem.math = Math::ieee;
+  return problem;
 }
 
 std::int64_t input_elements(const Problem& p) { return p.batch * p.length * p.in_channels; }

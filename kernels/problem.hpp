@@ -51,8 +51,12 @@ std::int64_t in_channels_per_group(const Problem& problem);
 std::int64_t out_channels_per_group(const Problem& problem);
 bool is_depthwise(const Problem& problem);  ///< one input channel a group, several groups
 
-/// Whether `math` allows other sums than ieee: winograd does for three taps at stride 1.
+/// Whether `math` allows other sums than ieee: winograd does for three taps at stride 1 and a
+/// dilation below 2^24.
 bool serves_winograd(const Problem& problem);
+
+/// The problem with `math` ieee where it allows no more, so that both share what is tuned.
+Problem canonical(Problem problem);
 
 /// Elements of x, weight, y; bias has out_channels.
 std::int64_t input_elements(const Problem& problem);

@@ -121,7 +121,7 @@ Problem problem_from_json(const Json& object) {
     }
   });
   validate(problem);
-  return problem;
+  return canonical(problem);
 }
 
 Problem parse_problem(std::string_view text) {

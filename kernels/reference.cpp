@@ -4,87 +4,13 @@
 #include <array>
 #include <cmath>
 #include <numbers>
-#include <numeric>
 
 #include "kernels/coordinates.hpp"
 #include "kernels/cpu/thread_pool.hpp"
+#include "kernels/side_by_side.hpp"
 
 namespace convtune {
 namespace {
-
-/// x as (N, G, L, Cin/G) and the weights as (Cout, K, Cin/G), in float32: what one output sums lies
-/// side by side.
-struct Operands {
-  std::vector<float> x;
-  std::vector<float> weight;
-};
-
-Operands side_by_side(const Problem& problem, const void* x, const void* weight) {
-  const std::int64_t depth = in_channels_per_group(problem);
-  const Coordinates step = strides(problem.layout, problem.length, problem.in_channels);
-  Operands operands;
-  operands.x.reserve(static_cast<std::size_t>(input_elements(problem)));
-  for (std::int64_t n = 0; n < problem.batch; ++n) {
-    for (std::int64_t group = 0; group < problem.num_groups; ++group) {
-      for (std::int64_t position = 0; position < problem.length; ++position) {
-        for (std::int64_t channel = group * depth; channel < (group + 1) * depth; ++channel) {
-          operands.x.push_back(
-              load_element(x, problem.dtype,
-                           n * step.batch + position * step.position + channel * step.channel));
-        }
-      }
-    }
-  }
-  operands.weight.reserve(static_cast<std::size_t>(weight_elements(problem)));
-  for (std::int64_t out = 0; out < problem.out_channels; ++out) {
-    for (std::int64_t k = 0; k < problem.kernel_size; ++k) {
-      for (std::int64_t in = 0; in < depth; ++in) {
-        operands.weight.push_back(
-            load_element(weight, problem.dtype, weight_index(problem, k, in, out)));
-      }
-    }
-  }
-  return operands;
-}
-
-/// What magnitudes with winograd are made of.
-struct Neighbours {
-  std::vector<float> x;       ///< (N, G, L', Cin/G): the largest near each output
-  std::vector<float> weight;  ///< (Cout, Cin/G): all taps
-};
-
-Neighbours neighbours_of(const Problem& problem, const Operands& operands) {
-  constexpr std::int64_t outputs = 3;  // before and behind, that a patch may hold
-  const std::int64_t step = problem.dilation;
-  const std::int64_t depth = in_channels_per_group(problem);
-  const std::int64_t length_out = output_length(problem);
-  Neighbours neighbours;
-  neighbours.x.resize(static_cast<std::size_t>(problem.batch * length_out * problem.in_channels));
-  float* largest = neighbours.x.data();
-  for (std::int64_t row = 0; row < problem.batch * problem.num_groups; ++row) {
-    const float* x = operands.x.data() + row * problem.length * depth;
-    for (std::int64_t t = 0; t < length_out; ++t, largest += depth) {
-      const std::int64_t tap = t - problem.padding.left;
-      for (std::int64_t i = -outputs; i < problem.kernel_size + outputs; ++i) {
-        const std::int64_t position = tap + i * step;
-        if (position < 0 || position >= problem.length) continue;
-        for (std::int64_t c = 0; c < depth; ++c) {
-          const float size = std::abs(x[position * depth + c]);
-          if (size > largest[c] || std::isnan(size)) largest[c] = size;
-        }
-      }
-    }
-  }
-  neighbours.weight.resize(static_cast<std::size_t>(problem.out_channels * depth));
-  const float* weight = operands.weight.data();
-  for (std::int64_t out = 0; out < problem.out_channels; ++out) {
-    float* sums = neighbours.weight.data() + out * depth;
-    for (std::int64_t k = 0; k < problem.kernel_size; ++k, weight += depth) {
-      for (std::int64_t c = 0; c < depth; ++c) sums[c] += std::abs(weight[c]);
-    }
-  }
-  return neighbours;
-}
 
 /// Sums side by side: one alone would wait out the latency of every addition.
 struct Sums {
@@ -108,7 +34,7 @@ struct Sums {
   }
 };
 
-ReferenceValue before_activation(const Problem& problem, const Operands& operands, double bias,
+ReferenceValue before_activation(const Problem& problem, const SideBySide& operands, double bias,
                                  const Coordinates& out) {
   const std::int64_t depth = in_channels_per_group(problem);
   const std::int64_t group = out.channel / out_channels_per_group(problem);
@@ -135,17 +61,6 @@ ReferenceValue before_activation(const Problem& problem, const Operands& operand
   return sum;
 }
 
-double winograd_magnitude(const Problem& problem, const Neighbours& neighbours,
-                          const Coordinates& out) {
-  const std::int64_t depth = in_channels_per_group(problem);
-  const std::int64_t group = out.channel / out_channels_per_group(problem);
-  const std::int64_t row = (out.batch * problem.num_groups + group) * output_length(problem);
-  Sums sums;
-  sums.add(neighbours.x.data() + (row + out.position) * depth,
-           neighbours.weight.data() + out.channel * depth, depth, 0);
-  return winograd_growth * std::accumulate(sums.value.begin(), sums.value.end(), 0.0);
-}
-
 }  // namespace
 
 double activate(Activation activation, double value) {
@@ -170,18 +85,13 @@ double activate(Activation activation, double value) {
 
 std::vector<ReferenceValue> reference_at(const Problem& problem, const void* x, const void* weight,
                                          const void* bias, std::span<const std::int64_t> indices) {
-  const Operands operands = side_by_side(problem, x, weight);
-  const bool winograd = serves_winograd(problem);
-  const Neighbours neighbours = winograd ? neighbours_of(problem, operands) : Neighbours();
+  const SideBySide operands = side_by_side(problem, x, weight);
   std::vector<ReferenceValue> values(indices.size());
   const auto compute = [&](std::size_t i) {
     const Coordinates out = output_at(problem, indices[i]);
     const double start =
         bias == nullptr ? 0 : double{load_element(bias, problem.dtype, out.channel)};
     values[i] = before_activation(problem, operands, start, out);
-    if (winograd) {
-      values[i].magnitude = std::abs(start) + winograd_magnitude(problem, neighbours, out);
-    }
     values[i].value = activate(problem.activation, values[i].value);
   };
 

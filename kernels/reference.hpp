@@ -10,16 +10,9 @@ namespace convtune {
 
 /// One output of the oracle.
 struct ReferenceValue {
-  double value = 0;  ///< activation included, float64 throughout
-  /// What rounding errors are measured against: |bias| + Σ|x·w|. If serves_winograd(): |bias| +
-  /// winograd_growth · Σ_ci max|x| · Σ_k|w|, with the maximum over the positions of x that the
-  /// outputs up to 3 dilations before and behind read.
-  double magnitude = 0;
+  double value = 0;      ///< activation included, float64 throughout
+  double magnitude = 0;  ///< |bias| + Σ|x·w|: what rounding errors are measured against
 };
-
-/// What F(2,3) or F(4,3) make on their way of max|x| · Σ|w| of a channel, rounded up: max over
-/// outputs of Σ_j |output_j| · max|weight_j| · Σ|input_j| (kernels/cpu/winograd_patch.hpp).
-inline constexpr double winograd_growth = 18;
 
 /// The activation in float64. A NaN stays one; at −∞ the formulas of gelu, gelu_tanh and silu give
 /// −∞·0 = NaN, as PyTorch's do.

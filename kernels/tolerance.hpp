@@ -18,6 +18,8 @@ class ThreadPool;
 ///     but 0 for an infinite magnitude.
 /// A = how much the activation can amplify an error: 1 (none, relu, tanh), 1.1 (silu), 1.13 (gelu,
 ///     gelu_tanh).
+/// magnitude = that of reference_at(); of a family that uses_winograd, for a problem that
+///     serves_winograd(), that of with_winograd_magnitudes().
 /// s = half the least subnormal of dtype, and n + 1 times that of float32: where relative bounds
 ///     end.
 double tolerance(const Problem& problem, const ReferenceValue& reference);

@@ -32,7 +32,7 @@ Problem problem_of(const Conv1dOptions& options) {
                   .layout = options.permute ? Layout::NCL : Layout::NLC,
                   .activation = options.activation};
   validate(problem);
-  return problem;
+  return canonical(problem);
 }
 
 Conv1dOptions options_of(const Problem& problem) {

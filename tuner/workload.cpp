@@ -11,6 +11,7 @@
 
 #include "kernels/checked.hpp"
 #include "kernels/outputs_to_check.hpp"
+#include "kernels/winograd_magnitudes.hpp"
 #include "tuner/timer.hpp"
 
 namespace convtune {
@@ -57,6 +58,10 @@ Workload make_workload(const Problem& problem, std::uint64_t seed) {
     input.indices = indices;
     input.expected = reference_at(problem, input.x.data(), workload.weight.data(),
                                   workload.bias_data(), input.indices);
+    if (!serves_winograd(problem)) continue;
+    input.expected_by_winograd =
+        with_winograd_magnitudes(problem, input.x.data(), workload.weight.data(),
+                                 workload.bias_data(), input.indices, input.expected);
   }
   return workload;
 }
@@ -65,11 +70,16 @@ std::int64_t workload_bytes(const Problem& problem) {
   const auto element = static_cast<std::int64_t>(size_of(problem.dtype));
   constexpr std::int64_t oracle_element = sizeof(float);
   constexpr std::int64_t checked_bytes = sizeof(std::int64_t) + sizeof(ReferenceValue);
-  const Checked bytes = Checked(input_elements(problem)) * (5 * element + oracle_element) +
-                        Checked(weight_elements(problem)) * (4 * element + oracle_element) +
-                        Checked(output_elements(problem)) * (3 * element) +
-                        Checked(most_outputs_to_check(problem)) * (2 * checked_bytes) +
-                        Checked(placement_bytes);
+  // Twice what is expected, and what lies near each output.
+  const std::int64_t by_winograd = serves_winograd(problem) ? 1 : 0;
+  const Checked near = Checked(problem.batch) * output_length(problem) * problem.in_channels +
+                       Checked(problem.out_channels) * in_channels_per_group(problem);
+  const Checked bytes =
+      Checked(input_elements(problem)) * (5 * element + oracle_element) +
+      Checked(weight_elements(problem)) * (4 * element + oracle_element) +
+      Checked(output_elements(problem)) * (3 * element) +
+      Checked(most_outputs_to_check(problem)) * (2 * checked_bytes * (1 + by_winograd)) +
+      near * (by_winograd * oracle_element) + Checked(placement_bytes);
   return bytes.value().value_or(INT64_MAX);
 }
 

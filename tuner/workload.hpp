@@ -15,6 +15,8 @@ struct WorkloadInput {
   std::vector<std::byte> x;
   std::vector<std::int64_t> indices;     ///< outputs that are checked
   std::vector<ReferenceValue> expected;  ///< of those
+  /// Likewise, with_winograd_magnitudes(); empty unless the problem serves_winograd().
+  std::vector<ReferenceValue> expected_by_winograd;
 };
 
 /// What a candidate is measured on: random weights, and two inputs, so that a kernel which kept

@@ -18,7 +18,7 @@ constexpr std::array<std::int64_t, 6> tile_columns = {8, 16, 24, 32, 48, 64};
 constexpr std::array<std::int64_t, 2> blocks = {64, 128};
 
 // Fewer are not worth the sums before and after the products.
-constexpr std::int64_t least_channels = 16;
+constexpr std::int64_t least_channels = 32;
 
 WinogradConfig parse(const Config& config) {
   return {.outputs = config.at("outputs"),
@@ -52,20 +52,6 @@ bool hides_latency(const Problem&, const Config& config, const DeviceProperties&
   return config.at("rows") * vectors >= (registers_of(device.arch) == 32 ? 16 : 12);
 }
 
-// Patches of a batch row: their outputs are one dilation apart.
-std::int64_t all_patches(const Problem& problem, std::int64_t outputs) {
-  const std::int64_t run = outputs * problem.dilation;
-  const std::int64_t rest = output_length(problem) % run;
-  return output_length(problem) / run * problem.dilation + std::min(rest, problem.dilation);
-}
-
-// Patches of a task; in NCL those of the last register tile's idle columns, too.
-std::int64_t task_patches(const Problem& problem, const WinogradConfig& config) {
-  const std::int64_t patches =
-      std::min(config.block / config.outputs, all_patches(problem, config.outputs));
-  return problem.layout == Layout::NLC ? patches : round_up(patches, config.columns);
-}
-
 bool fits_output(const Problem& problem, const Config& config, const DeviceProperties&) {
   const std::int64_t outputs = config.at("outputs");
   return config.at("block") == blocks.front() ||
@@ -79,35 +65,52 @@ Config make_config(const WinogradConfig& c) {
           {"outputs", c.outputs}, {"rows", c.rows}, {"columns", c.columns}, {"block", c.block}}};
 }
 
-double products_of(const Problem& problem, const WinogradConfig& config) {
-  const bool nlc = problem.layout == Layout::NLC;
-  const std::int64_t channels =
-      round_up(out_channels_per_group(problem), nlc ? config.columns : config.rows);
-  const std::int64_t all = all_patches(problem, config.outputs);
-  const std::int64_t patches = nlc ? all : round_up(all, config.columns);
-  return static_cast<double>((config.outputs + 2) * patches * problem.batch) *
-         static_cast<double>(channels * problem.in_channels);
+template <class Matrix>
+constexpr std::int64_t terms(const Matrix& matrix) {
+  std::int64_t count = 0;
+  for (const auto& row : matrix)
+    count += std::ranges::count_if(row, [](float v) { return v != 0; });
+  return count;
 }
 
-// The fewest products in tiles that keep both multiply-add units busy.
+// Multiply-adds: those of the products, and of the sums before and after them.
+double work_of(const Problem& problem, const WinogradConfig& config) {
+  const bool nlc = problem.layout == Layout::NLC;
+  const std::int64_t all = all_patches(problem, config.outputs);
+  const std::int64_t patches = nlc ? all : round_up(all, config.columns);
+  const std::int64_t group_out = out_channels_per_group(problem);
+  const std::int64_t outputs = nlc ? round_up(group_out, config.columns) : group_out;
+  const bool two = config.outputs == 2;
+  const std::int64_t of_input = two ? terms(Patch<2>::input) : terms(Patch<4>::input);
+  const std::int64_t of_output = two ? terms(Patch<2>::output) : terms(Patch<4>::output);
+  const std::int64_t group_in = in_channels_per_group(problem);
+  const std::int64_t of_a_group =
+      (config.outputs + 2) * outputs * group_in + of_input * group_in + of_output * outputs;
+  return static_cast<double>(problem.batch * problem.num_groups * patches) *
+         static_cast<double>(of_a_group);
+}
+
+// The least work in tiles that keep both multiply-add units busy.
 Config default_config(const Problem& problem, const DeviceProperties& device) {
-  WinogradConfig best;
+  WinogradConfig best = {outputs_of_patches.back(), tile_rows.back(), tile_columns.back(),
+                         blocks.front()};
+  if (!serves_winograd(problem)) return make_config(best);
   double best_cost = 0;
-  for (const std::int64_t rows : tile_rows) {
-    for (const std::int64_t columns : tile_columns) {
-      const WinogradConfig config = {outputs_of_patches.back(), rows, columns, blocks.front()};
-      const Constraint* broken =
-          broken_constraint(cpu_winograd(), problem, make_config(config), device);
-      if (broken != nullptr && broken->holds != asked_for && broken->holds != many_channels) {
-        continue;
+  for (const std::int64_t outputs : outputs_of_patches) {
+    for (const std::int64_t rows : tile_rows) {
+      for (const std::int64_t columns : tile_columns) {
+        const WinogradConfig config = {outputs, rows, columns, blocks.front()};
+        const Constraint* broken =
+            broken_constraint(cpu_winograd(), problem, make_config(config), device);
+        if (broken != nullptr && broken->holds != many_channels) continue;
+        const auto vectors = static_cast<double>(ceil_div(columns, lanes_of(device.arch)));
+        const auto sums = static_cast<double>(rows) * vectors;
+        const double loads = static_cast<double>(rows) + vectors;
+        const double cost = work_of(problem, config) * (1 + 0.1 * loads / sums);
+        if (best_cost != 0 && cost >= best_cost) continue;
+        best_cost = cost;
+        best = config;
       }
-      const auto vectors = static_cast<double>(ceil_div(columns, lanes_of(device.arch)));
-      const auto sums = static_cast<double>(rows) * vectors;
-      const double loads = static_cast<double>(rows) + vectors;
-      const double cost = products_of(problem, config) * (1 + 0.1 * loads / sums);
-      if (best_cost != 0 && cost >= best_cost) continue;
-      best_cost = cost;
-      best = config;
     }
   }
   return make_config(best);
@@ -118,57 +121,7 @@ Cost cost(const Problem& problem, const Config& config, const DeviceProperties&)
   const auto x_and_y = static_cast<double>(input_elements(problem) + output_elements(problem));
   return {.bytes = 4 * static_cast<double>(config.at("outputs") + 2) * weights +
                    static_cast<double>(size_of(problem.dtype)) * x_and_y,
-          .flops = 2 * products_of(problem, parse(config))};
-}
-
-void plan_passes(WinogradPlan& plan) {
-  const Problem& p = plan.problem;
-  const bool nlc = p.layout == Layout::NLC;
-  plan.tile_c = nlc ? plan.config.columns : plan.config.rows;
-  plan.tiles_c = ceil_div(plan.group_out, plan.tile_c);
-  plan.all_patches = all_patches(p, plan.config.outputs);
-  plan.patches = task_patches(p, plan.config);
-  // In NLC rows whose distance is a multiple of 256 bytes would share few sets of L1.
-  constexpr std::int64_t padding = 16;
-  const std::int64_t of_a_channel = plan.products() * plan.patches;
-  const std::int64_t most = winograd_max_input / of_a_channel / padding * padding - padding;
-  plan.pass_channels = std::min(plan.group_in, most);
-  plan.row_step = round_up(plan.pass_channels, padding);
-  if (plan.row_step % 64 == 0) plan.row_step += padding;
-  plan.blocks_l = ceil_div(plan.all_patches, plan.patches);
-  // All channels share transformed patches where that leaves enough tasks for many threads.
-  constexpr std::int64_t many_tasks = 32;
-  const bool all = plan.one_pass() && p.batch * p.num_groups * plan.blocks_l >= many_tasks;
-  plan.task_tiles = all ? plan.tiles_c : winograd_task_channels / plan.tile_c;
-  plan.blocks_c = ceil_div(plan.tiles_c, plan.task_tiles);
-}
-
-template <std::size_t m>
-void pack(WinogradPlan& plan, const void* weight, const void* bias) {
-  const Problem& p = plan.problem;
-  const std::int64_t tiles = p.num_groups * plan.tiles_c;
-  const std::int64_t product = plan.group_in * plan.tile_c;
-  plan.weights = zeroed_floats(tiles * plan.products() * product);
-  plan.bias = zeroed_floats(tiles * plan.tile_c);
-  for (std::int64_t out = 0; out < p.out_channels; ++out) {
-    const std::int64_t in_group = out % plan.group_out;
-    const std::int64_t tile = out / plan.group_out * plan.tiles_c + in_group / plan.tile_c;
-    const std::int64_t column = in_group % plan.tile_c;
-    if (bias != nullptr) plan.bias[tile * plan.tile_c + column] = load_element(bias, p.dtype, out);
-    float* packed = plan.weights.get() + tile * plan.products() * product + column;
-    for (std::int64_t in = 0; in < plan.group_in; ++in, packed += plan.tile_c) {
-      float* to = packed;
-      for (const auto& row : Patch<m>::weight) {
-        double sum = 0;
-        for (std::size_t k = 0; k < row.size(); ++k) {
-          const std::int64_t at = weight_index(p, static_cast<std::int64_t>(k), in, out);
-          sum += row[k] * load_element(weight, p.dtype, at);
-        }
-        *to = static_cast<float>(sum);
-        to += product;
-      }
-    }
-  }
+          .flops = 2 * work_of(problem, parse(config))};
 }
 
 std::shared_ptr<const void> prepare(const Problem& problem, const Config& config,
@@ -187,8 +140,7 @@ std::shared_ptr<const void> prepare(const Problem& problem, const Config& config
   plan->group_in = in_channels_per_group(problem);
   plan->group_out = out_channels_per_group(problem);
   plan_passes(*plan);
-  const auto pack_patches = plan->config.outputs == 2 ? pack<2> : pack<4>;
-  pack_patches(*plan, weight, bias);
+  pack(*plan, weight, bias);
   return plan;
 }
 
@@ -225,7 +177,7 @@ const Family& cpu_winograd() {
            {"block", {blocks.begin(), blocks.end()}, "output positions of a task"}},
       .constraints =
           {{"asked_for", "math is winograd, for three taps at stride 1", asked_for},
-           {"many_channels", "a group has at least 16 channels, in and out", many_channels},
+           {"many_channels", "a group has at least 32 channels, in and out", many_channels},
            {"whole_vectors", "columns are one to four vectors, of several lanes", whole_vectors},
            {"fits_registers", "the tile, a row of weights and a value of x fit in the registers",
             fits_registers},
@@ -234,6 +186,7 @@ const Family& cpu_winograd() {
       .default_config = default_config,
       .cost = cost,
       .source_digest = source_digest,
+      .uses_winograd = true,
       .cpu = &kernel};
   return family;
 }

@@ -59,6 +59,18 @@ inline std::int64_t channels_of(const WinogradPlan& plan, std::int64_t tile) {
   return std::min(plan.tile_c, plan.group_out - tile * plan.tile_c);
 }
 
+/// Patches of a batch row: their outputs are one dilation apart.
+std::int64_t all_patches(const Problem& problem, std::int64_t outputs);
+
+/// Patches of a task; in NCL those of the last register tile's idle columns, too.
+std::int64_t task_patches(const Problem& problem, const WinogradConfig& config);
+
+/// Passes, tiles and tasks of a plan whose problem, config and channels are set.
+void plan_passes(WinogradPlan& plan);
+
+/// Fills weights and bias.
+void pack(WinogradPlan& plan, const void* weight, const void* bias);
+
 /// The code for the problem on the SIMD target in use; null if it has none for the config.
 WinogradPlan::Task winograd_task(const Problem& problem, const WinogradConfig& config);
 

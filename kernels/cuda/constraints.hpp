@@ -22,8 +22,8 @@ inline Math tensor_core_math_of(const Problem& p) { return is_tf32(p.math) ? p.m
 inline constexpr Constraint float32_products = {
     "float32_products",
     "math is ieee or winograd, or TF32 may find no tensor cores: a group has fewer than 16 "
-    "channels in or out, "
-    "or the compute capability is below 8.0",
+    "channels "
+    "in or out, or the compute capability is below 8.0",
     [](const Problem& p, const Config&, const DeviceProperties& d) {
       return !is_tf32(p.math) || !has_wide_groups(p) || d.compute_major < 8;
     }};

@@ -49,6 +49,18 @@ TEST(ProblemJson, EveryKeyIsReadAndWritten) {
   EXPECT_EQ(problem_from_json(object), problem);
 }
 
+TEST(ProblemJson, KeepsMathWinogradWhereItServes) {
+  auto object = nlohmann::json::parse(least);
+  object["math"] = "winograd";
+  object["dtype"] = "float16";
+  object["kernel_size"] = 3;
+  const Problem served = problem_from_json(object);
+  EXPECT_EQ(served.math, Math::winograd);
+  EXPECT_EQ(parse_problem(to_json(served)), served);
+  object["kernel_size"] = 4;
+  EXPECT_EQ(problem_from_json(object).math, Math::ieee);
+}
+
 TEST(ProblemJson, PaddingMayBeOneInteger) {
   auto object = nlohmann::json::parse(least);
   object["padding"] = 2;

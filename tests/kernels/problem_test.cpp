@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <utility>
+
 #include "tests/refusal.hpp"
 
 namespace convtune {
@@ -74,6 +76,28 @@ TEST(Problem, RefusalsNameFieldValueAndRule) {
             "out_channels is 384; it must be a multiple of num_groups, which is 9");
   EXPECT_THAT(message([](Problem& p) { p.math = Math::tf32, p.dtype = DType::float16; }),
               HasSubstr("math is tf32; with dtype float16 it must be ieee or winograd"));
+}
+
+TEST(Problem, WinogradIsIeeeWhereItAllowsNoMore) {
+  Problem p = whisper();
+  p.math = Math::winograd;
+  EXPECT_TRUE(serves_winograd(p));
+  EXPECT_EQ(canonical(p), p);
+  const auto is_ieee = [&](auto change) {
+    Problem other = p;
+    change(other);
+    const Math math = std::exchange(other.math, Math::ieee);
+    EXPECT_EQ(math, Math::winograd);
+    const Problem ieee = other;
+    other.math = math;
+    EXPECT_EQ(canonical(other), ieee);
+  };
+  is_ieee([](Problem& other) { other.kernel_size = 5; });
+  is_ieee([](Problem& other) { other.stride = 2; });
+  is_ieee([](Problem& other) { other.dilation = 1 << 24; });
+  p.math = Math::tf32;
+  p.stride = 2;
+  EXPECT_EQ(canonical(p), p);
 }
 
 TEST(Problem, SizesBeyond64BitsAreRefused) {

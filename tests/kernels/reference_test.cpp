@@ -47,33 +47,6 @@ TEST(Reference, EqualsWhatOtherProjectsComputed) {
   }
 }
 
-// Outputs up to three dilations away may share a patch.
-TEST(Reference, MagnitudeWithWinogradIsOfTheNeighboursToo) {
-  Problem problem{.length = 30,
-                  .in_channels = 2,
-                  .out_channels = 1,
-                  .kernel_size = 3,
-                  .padding = {2, 2},
-                  .dilation = 2,
-                  .has_bias = true,
-                  .math = Math::winograd};
-  std::vector<float> x(60, 1);
-  x[2 * 12] = -5;  // position 12 of channel 0
-  const float weight[] = {1, 10, -2, 20, 3, -30};
-  const float bias[] = {-9};
-  const auto values = reference_at(problem, x.data(), weight, bias, all_outputs(problem));
-  for (std::int64_t t = 0; t < 30; ++t) {
-    const std::int64_t tap = t - 2;
-    const bool near = (tap - 12) % 2 == 0 && tap - 6 <= 12 && 12 <= tap + 10;
-    const double expected = 9 + winograd_growth * ((near ? 5 : 1) * 6 + 60);
-    EXPECT_EQ(values[static_cast<std::size_t>(t)].magnitude, expected) << t;
-  }
-  problem.math = Math::ieee;
-  EXPECT_LT(
-      reference_at(problem, x.data(), weight, bias, std::vector<std::int64_t>{20})[0].magnitude,
-      76);
-}
-
 TEST(Reference, MagnitudeIsTheSumOfAbsoluteProductsAndBias) {
   const Problem problem{
       .length = 2, .in_channels = 2, .out_channels = 1, .kernel_size = 2, .has_bias = true};

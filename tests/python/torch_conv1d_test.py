@@ -180,8 +180,8 @@ class Conv1dTest(unittest.TestCase):
         with self.assertRaisesRegex(convtune.Error, "compiled or exported from is gone; keep it"):
             torch.ops.convtune.conv1d(torch.zeros(1, 4, 9), module.weight.detach(), None, 1, (0, 0),
                                       1, 1, "ieee", "nearest_or_heuristic", number)
-        with self.assertRaisesRegex(convtune.Error, 
-                                    "math is fast; it must be ieee, tf32x3, tf32 or winograd"):
+        with self.assertRaisesRegex(
+                convtune.Error, "math is fast; it must be ieee, tf32x3, tf32 or winograd"):
             convtune.torch.Conv1d(4, 6, 3, math="fast")(torch.zeros(1, 4, 9))
 
 

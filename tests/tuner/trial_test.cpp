@@ -7,6 +7,7 @@
 #include <cstring>
 #include <functional>
 
+#include "kernels/cpu/families.hpp"
 #include "kernels/error.hpp"
 #include "tests/refusal.hpp"
 
@@ -88,6 +89,26 @@ TEST(Trial, OfARightCandidateHasSamplesAndAllOutputsCheckedTwice) {
   EXPECT_GT(right.bytes, 0);
   EXPECT_FALSE(right.key.source_digest.empty());
   EXPECT_EQ(right.implementation, "a saboteur's");
+}
+
+// An error that the sums of cpu_winograd might have is none for a family that has other sums.
+TEST(Trial, HoldsOnlyWinogradsFamilyToItsTolerance) {
+  const Problem winograd = {.length = 50,
+                            .in_channels = 32,
+                            .out_channels = 32,
+                            .kernel_size = 3,
+                            .math = Math::winograd};
+  TrialRunner runner(std::make_shared<SabotagedCpu>([](const auto& run, const void*, float* y) {
+    run();
+    y[70] += 1e-3F;  // of 96 products of at most 1; ieee allows at most 2.5e-4
+  }));
+  for (const Family* family : {&cpu_direct(), &cpu_winograd()}) {
+    const DeviceProperties& device = open_device("cpu")->properties();
+    const std::string config = to_text(family->default_config(winograd, device));
+    const auto rows = runner.run({.problem = winograd, .configs = {config}, .rounds = 0});
+    const bool right = family == &cpu_winograd();
+    EXPECT_EQ(rows.at(0).outcome, right ? Outcome::ok : Outcome::wrong) << rows.at(0).reason;
+  }
 }
 
 TEST(Trial, WithoutRoundsOnlyChecks) {

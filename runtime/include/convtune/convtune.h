@@ -45,7 +45,8 @@ typedef enum convtune_math {
   CONVTUNE_TF32X3 = 1, /* three TF32 products; an infinity becomes NaN */
   CONVTUNE_TF32 = 2,   /* inputs rounded to TF32 */
   /* products of sums of x by sums of weights where these are fewer (three taps, stride 1): an error
-   * is relative to neighbouring positions, too, and what is not finite reaches a few of them */
+   * is relative to neighbouring positions, too. An infinity or NaN in x reaches a few of them, in a
+   * weight all outputs of its channel, as may an |x| above 2^124 or a |w| above 2^125. */
   CONVTUNE_WINOGRAD = 3
 } convtune_math;
 

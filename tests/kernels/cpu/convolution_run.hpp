@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <numeric>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include "kernels/cpu/thread_pool.hpp"
@@ -15,6 +16,7 @@
 #include "kernels/problem.hpp"
 #include "kernels/reference.hpp"
 #include "kernels/tolerance.hpp"
+#include "kernels/winograd_magnitudes.hpp"
 
 namespace convtune {
 
@@ -115,8 +117,12 @@ class ConvolutionRun {
 
   const std::vector<ReferenceValue>& expected() {
     if (expected_.empty()) {
-      expected_ = reference_at(problem_, data(x_), data(weight_),
-                               problem_.has_bias ? data(bias_) : nullptr, indices());
+      const void* const bias = problem_.has_bias ? data(bias_) : nullptr;
+      expected_ = reference_at(problem_, data(x_), data(weight_), bias, indices());
+      if (serves_winograd(problem_)) {
+        expected_ = with_winograd_magnitudes(problem_, data(x_), data(weight_), bias, indices(),
+                                             std::move(expected_));
+      }
     }
     return expected_;
   }

@@ -29,8 +29,8 @@ void make_winograd(Problem& p) {
   p.kernel_size = 3;
   p.stride = 1;
   p.length += 2 * p.dilation;
-  p.in_channels *= 16;
-  p.out_channels *= 16;
+  p.in_channels *= 32;
+  p.out_channels *= 32;
 }
 
 TEST(CpuSpace, OffersEveryValueAndAModestNumberOfConfigs) {

@@ -51,7 +51,7 @@ inline std::set<const Family*> families_for(const Problem& problem, std::string_
       2 * output_length(problem) >= std::min<std::int64_t>(channels, lanes_of(arch))) {
     serving.insert(&cpu_length());
   }
-  if (serves_winograd(problem) && std::min(channels, in_channels_per_group(problem)) >= 16 &&
+  if (serves_winograd(problem) && std::min(channels, in_channels_per_group(problem)) >= 32 &&
       lanes_of(arch) > 1) {
     serving.insert(&cpu_winograd());
   }
