@@ -130,9 +130,8 @@ std::shared_ptr<const void> prepare(const Problem& problem, const Config& config
   plan->problem = problem;
   plan->config = parse(config);
   plan->task = winograd_task(problem, plan->config);
-  const std::int64_t of_a_channel =
-      (plan->config.outputs + 2) * task_patches(problem, plan->config);
-  if (plan->task == nullptr || !serves_winograd(problem) || of_a_channel > winograd_task_products ||
+  if (plan->task == nullptr || !serves_winograd(problem) ||
+      plan->products() * task_patches(problem, plan->config) > winograd_task_products ||
       plan->config.rows > winograd_task_channels) {
     refuse_config(problem, config);
   }
@@ -176,7 +175,8 @@ const Family& cpu_winograd() {
             "of a register tile, along its lanes: output channels in NLC, patches in NCL"},
            {"block", {blocks.begin(), blocks.end()}, "output positions of a task"}},
       .constraints =
-          {{"asked_for", "math is winograd, for three taps at stride 1", asked_for},
+          {{"asked_for", "math is winograd, for three taps at stride 1 and a dilation below 2^24",
+            asked_for},
            {"many_channels", "a group has at least 32 channels, in and out", many_channels},
            {"whole_vectors", "columns are one to four vectors, of several lanes", whole_vectors},
            {"fits_registers", "the tile, a row of weights and a value of x fit in the registers",

@@ -22,14 +22,13 @@ void pack_patches(WinogradPlan& plan, const void* weight, const void* bias) {
     if (bias != nullptr) plan.bias[tile * plan.tile_c + column] = load_element(bias, p.dtype, out);
     float* packed = plan.weights.get() + tile * plan.products() * product + column;
     for (std::int64_t in = 0; in < plan.group_in; ++in, packed += plan.tile_c) {
+      const auto tap = [&](std::int64_t k) {
+        return double{load_element(weight, p.dtype, weight_index(p, k, in, out))};
+      };
+      const double taps[] = {tap(0), tap(1), tap(2)};
       float* to = packed;
       for (const auto& row : Patch<m>::weight) {
-        double sum = 0;
-        for (std::size_t k = 0; k < row.size(); ++k) {
-          const std::int64_t at = weight_index(p, static_cast<std::int64_t>(k), in, out);
-          sum += row[k] * load_element(weight, p.dtype, at);
-        }
-        *to = static_cast<float>(sum);
+        *to = static_cast<float>(row[0] * taps[0] + row[1] * taps[1] + row[2] * taps[2]);
         to += product;
       }
     }
