@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/cpu/thread_pool.hpp"
+#include "kernels/cpu/window.hpp"
 #include "kernels/cpu/within_tolerance.hpp"
 
 namespace convtune {
@@ -149,8 +150,7 @@ CheckResult compare(const Problem& problem, const void* y, std::span<const std::
                     std::span<const ReferenceValue> expected, ThreadPool& threads) {
   const ToleranceTerms terms = terms_of(problem);
   const auto outputs = static_cast<std::int64_t>(indices.size());
-  std::vector<CheckResult> results(
-      static_cast<std::size_t>((outputs + outputs_of_a_task - 1) / outputs_of_a_task));
+  std::vector<CheckResult> results(static_cast<std::size_t>(ceil_div(outputs, outputs_of_a_task)));
   const auto tasks = static_cast<std::int64_t>(results.size());
   threads.parallel_for(tasks, outputs * operations_per_output, [&](std::int64_t task) {
     const auto first = static_cast<std::size_t>(task * outputs_of_a_task);

@@ -6,6 +6,7 @@
 
 #include "kernels/coordinates.hpp"
 #include "kernels/cpu/thread_pool.hpp"
+#include "kernels/cpu/window.hpp"
 #include "kernels/side_by_side.hpp"
 
 namespace convtune {
@@ -86,7 +87,7 @@ std::vector<ReferenceValue> with_winograd_magnitudes(const Problem& problem, con
   const std::int64_t depth = in_channels_per_group(problem);
   constexpr std::int64_t outputs_of_a_task = 64;
   const auto outputs = static_cast<std::int64_t>(indices.size());
-  const std::int64_t tasks = (outputs + outputs_of_a_task - 1) / outputs_of_a_task;
+  const std::int64_t tasks = ceil_div(outputs, outputs_of_a_task);
   threads.parallel_for(tasks, outputs * depth, [&](std::int64_t task) {
     const std::int64_t last = std::min(outputs, (task + 1) * outputs_of_a_task);
     for (std::int64_t i = task * outputs_of_a_task; i < last; ++i) {

@@ -16,6 +16,7 @@
 #include "kernels/cpu/bf16_unit.hpp"
 #include "kernels/cpu/families.hpp"
 #include "tests/kernels/cpu/convolution_run.hpp"
+#include "tests/kernels/cpu/offered.hpp"
 #include "tests/refusal.hpp"
 
 namespace convtune {
@@ -34,16 +35,9 @@ const Problem dense = {.length = 100,
                        .has_bias = true,
                        .dtype = DType::bfloat16};
 
-DeviceProperties device_of(std::string_view arch) {
-  DeviceProperties device;
-  device.arch = arch;
-  device.units = 2;
-  return device;
-}
-
 CandidateSpace space_of(const Problem& problem, std::string_view arch) {
-  const Family* const families[] = {&cpu_bf16()};
-  return enumerate(problem, device_of(arch), families);
+  const Family* const alone[] = {&cpu_bf16()};
+  return enumerate(problem, device_of(arch), alone);
 }
 
 // A problem in both layouts and all types.

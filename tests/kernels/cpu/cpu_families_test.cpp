@@ -102,7 +102,7 @@ std::vector<Problem> edge_shapes() {
   return shapes;
 }
 
-class CpuFamilies : public testing::TestWithParam<std::tuple<std::int64_t, DType, Layout>> {};
+class CpuFamilies : public testing::TestWithParam<Variant> {};
 
 TEST_P(CpuFamilies, AreExactOnIntegers) {
   const auto [target, dtype, layout] = GetParam();
@@ -122,16 +122,7 @@ TEST_P(CpuFamilies, AreExactOnIntegers) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(, CpuFamilies,
-                         testing::Combine(testing::ValuesIn(runnable_targets()),
-                                          testing::Values(DType::float32, DType::float16,
-                                                          DType::bfloat16),
-                                          testing::Values(Layout::NLC, Layout::NCL)),
-                         [](const auto& param_info) {
-                           return std::string(hwy::TargetName(std::get<0>(param_info.param))) +
-                                  "_" + std::string(name(std::get<1>(param_info.param))) + "_" +
-                                  std::string(name(std::get<2>(param_info.param)));
-                         });
+INSTANTIATE_TEST_SUITE_P(, CpuFamilies, every_variant(), name_of_variant);
 
 class CpuTargets : public testing::TestWithParam<std::int64_t> {};
 

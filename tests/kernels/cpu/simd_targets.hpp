@@ -2,9 +2,15 @@
 
 #include "kernels/cpu/targets.hpp"  // before all of Highway
 
+#include <gtest/gtest.h>
 #include <hwy/highway.h>
 
+#include <cstdint>
+#include <string>
+#include <tuple>
 #include <vector>
+
+#include "kernels/problem.hpp"
 
 namespace convtune {
 
@@ -16,6 +22,21 @@ inline std::vector<std::int64_t> runnable_targets() {
     if (runs && (HWY_TARGETS & target) != 0) targets.push_back(target);
   }
   return targets;
+}
+
+/// A target with a type and a layout.
+using Variant = std::tuple<std::int64_t, DType, Layout>;
+
+inline auto every_variant() {
+  return testing::Combine(testing::ValuesIn(runnable_targets()),
+                          testing::Values(DType::float32, DType::float16, DType::bfloat16),
+                          testing::Values(Layout::NLC, Layout::NCL));
+}
+
+inline std::string name_of_variant(const testing::TestParamInfo<Variant>& info) {
+  const auto& [target, dtype, layout] = info.param;
+  return std::string(hwy::TargetName(target)) + "_" + std::string(name(dtype)) + "_" +
+         std::string(name(layout));
 }
 
 /// While it lives, kernels are prepared for `target`.

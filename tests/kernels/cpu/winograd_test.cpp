@@ -130,7 +130,7 @@ std::vector<Problem> edge_shapes() {
   return shapes;
 }
 
-class Winograd : public testing::TestWithParam<std::tuple<std::int64_t, DType, Layout>> {
+class Winograd : public testing::TestWithParam<Variant> {
  protected:
   Problem variant(Problem p) const {
     p.dtype = std::get<1>(GetParam());
@@ -319,16 +319,7 @@ TEST_P(Winograd, IsOfferedOnlyWhereItIsAskedForAndServes) {
   });
 }
 
-INSTANTIATE_TEST_SUITE_P(, Winograd,
-                         testing::Combine(testing::ValuesIn(runnable_targets()),
-                                          testing::Values(DType::float32, DType::float16,
-                                                          DType::bfloat16),
-                                          testing::Values(Layout::NLC, Layout::NCL)),
-                         [](const auto& param_info) {
-                           return std::string(hwy::TargetName(std::get<0>(param_info.param))) +
-                                  "_" + std::string(name(std::get<1>(param_info.param))) + "_" +
-                                  std::string(name(std::get<2>(param_info.param)));
-                         });
+INSTANTIATE_TEST_SUITE_P(, Winograd, every_variant(), name_of_variant);
 
 }  // namespace
 }  // namespace convtune
