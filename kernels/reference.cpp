@@ -1,12 +1,11 @@
 #include "kernels/reference.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cmath>
 #include <numbers>
 
 #include "kernels/coordinates.hpp"
-#include "kernels/cpu/thread_pool.hpp"
+#include "kernels/in_parallel.hpp"
 #include "kernels/side_by_side.hpp"
 
 namespace convtune {
@@ -95,17 +94,9 @@ std::vector<ReferenceValue> reference_at(const Problem& problem, const void* x, 
     values[i].value = activate(problem.activation, values[i].value);
   };
 
-  constexpr std::int64_t outputs_of_a_task = 64;
   const auto outputs = static_cast<std::int64_t>(indices.size());
-  const std::int64_t operations = outputs * products_per_output(problem);
-  const bool is_short = operations < 100 * ThreadPool::work_of_a_thread;
-  ThreadPool threads(is_short ? 1 : default_threads());
-  const std::int64_t tasks = (outputs + outputs_of_a_task - 1) / outputs_of_a_task;
-  threads.parallel_for(tasks, operations, [&](std::int64_t task) {
-    const std::int64_t first = task * outputs_of_a_task;
-    const std::int64_t last = std::min(outputs, first + outputs_of_a_task);
-    for (std::int64_t i = first; i < last; ++i) compute(static_cast<std::size_t>(i));
-  });
+  in_parallel(outputs, outputs * products_per_output(problem),
+              [&](std::int64_t i) { compute(static_cast<std::size_t>(i)); });
   return values;
 }
 

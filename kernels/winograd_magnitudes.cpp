@@ -1,12 +1,10 @@
 #include "kernels/winograd_magnitudes.hpp"
 
-#include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "kernels/coordinates.hpp"
-#include "kernels/cpu/thread_pool.hpp"
-#include "kernels/cpu/window.hpp"
+#include "kernels/in_parallel.hpp"
 #include "kernels/side_by_side.hpp"
 
 namespace convtune {
@@ -39,16 +37,14 @@ void largest_near(const Problem& problem, const float* x, std::int64_t t, float*
 }
 
 /// (N, G, L', Cin/G)
-Floats inputs_near(const Problem& problem, const Floats& x, ThreadPool& threads) {
+Floats inputs_near(const Problem& problem, const Floats& x) {
   const std::int64_t depth = in_channels_per_group(problem);
   const std::int64_t length_out = output_length(problem);
-  const std::int64_t rows = problem.batch * problem.num_groups;
-  Floats near(static_cast<std::size_t>(rows * length_out * depth));
-  threads.parallel_for(rows, static_cast<std::int64_t>(near.size()), [&](std::int64_t row) {
-    for (std::int64_t t = 0; t < length_out; ++t) {
-      largest_near(problem, x.data() + row * problem.length * depth, t,
-                   near.data() + (row * length_out + t) * depth);
-    }
+  const std::int64_t positions = problem.batch * problem.num_groups * length_out;
+  Floats near(static_cast<std::size_t>(positions * depth));
+  in_parallel(positions, static_cast<std::int64_t>(near.size()), [&](std::int64_t i) {
+    const float* row = x.data() + i / length_out * problem.length * depth;
+    largest_near(problem, row, i % length_out, near.data() + i * depth);
   });
   return near;
 }
@@ -80,28 +76,22 @@ std::vector<ReferenceValue> with_winograd_magnitudes(const Problem& problem, con
                                                      const void* weight, const void* bias,
                                                      std::span<const std::int64_t> indices,
                                                      std::vector<ReferenceValue> values) {
-  ThreadPool threads(default_threads());
   const SideBySide operands = side_by_side(problem, x, weight);
-  const Floats near = inputs_near(problem, operands.x, threads);
+  const Floats near = inputs_near(problem, operands.x);
   const Floats taps = sums_of_taps(problem, operands.weight);
   const std::int64_t depth = in_channels_per_group(problem);
-  constexpr std::int64_t outputs_of_a_task = 64;
   const auto outputs = static_cast<std::int64_t>(indices.size());
-  const std::int64_t tasks = ceil_div(outputs, outputs_of_a_task);
-  threads.parallel_for(tasks, outputs * depth, [&](std::int64_t task) {
-    const std::int64_t last = std::min(outputs, (task + 1) * outputs_of_a_task);
-    for (std::int64_t i = task * outputs_of_a_task; i < last; ++i) {
-      const auto at = static_cast<std::size_t>(i);
-      const Coordinates out = output_at(problem, indices[at]);
-      const std::int64_t group = out.channel / out_channels_per_group(problem);
-      const std::int64_t row =
-          (out.batch * problem.num_groups + group) * output_length(problem) + out.position;
-      const double sums =
-          product_of(near.data() + row * depth, taps.data() + out.channel * depth, depth);
-      const double start =
-          bias == nullptr ? 0 : double{load_element(bias, problem.dtype, out.channel)};
-      values[at].magnitude = std::abs(start) + winograd_growth * sums;
-    }
+  in_parallel(outputs, outputs * depth, [&](std::int64_t i) {
+    const auto at = static_cast<std::size_t>(i);
+    const Coordinates out = output_at(problem, indices[at]);
+    const std::int64_t group = out.channel / out_channels_per_group(problem);
+    const std::int64_t row =
+        (out.batch * problem.num_groups + group) * output_length(problem) + out.position;
+    const double sums =
+        product_of(near.data() + row * depth, taps.data() + out.channel * depth, depth);
+    const double start =
+        bias == nullptr ? 0 : double{load_element(bias, problem.dtype, out.channel)};
+    values[at].magnitude = std::abs(start) + winograd_growth * sums;
   });
   return values;
 }
