@@ -21,7 +21,7 @@ DirectConfig parse(const Config& config) {
           .tile_c = config.at("tile_c"),
           .block_l = config.at("block_l"),
           .block_c = config.at("block_c"),
-          .taps_inside = config.at("taps_inside")};
+          .channels_first = config.at("channels_first")};
 }
 
 std::int64_t vectors_of(std::int64_t tile_c, std::int64_t lanes) { return ceil_div(tile_c, lanes); }
@@ -79,8 +79,9 @@ bool splits_channels(const Problem& problem, const Config& config, const DeviceP
 }
 
 bool orders_differ(const Problem& problem, const Config& config, const DeviceProperties&) {
-  return config.at("taps_inside") == 0 ||
-         (problem.kernel_size > 1 && in_channels_per_group(problem) > 1);
+  return config.at("channels_first") == 0 ||
+         (out_channels_per_group(problem) > config.at("tile_c") &&
+          output_length(problem) > config.at("block_l"));
 }
 
 Config make_config(const DirectConfig& c) {
@@ -89,7 +90,7 @@ Config make_config(const DirectConfig& c) {
                        {"tile_c", c.tile_c},
                        {"block_l", c.block_l},
                        {"block_c", c.block_c},
-                       {"taps_inside", c.taps_inside}}};
+                       {"channels_first", c.channels_first}}};
 }
 
 // How fast a tile is, by its sums and the loads of each step: most of all it must keep both
@@ -117,12 +118,17 @@ Config default_config(const Problem& problem, const DeviceProperties& device) {
       best = tile;
     }
   }
-  const std::int64_t weights =
+  const std::int64_t tile_weights =
       in_channels_per_group(problem) * problem.kernel_size * best.tile_c * 4;
-  if (weights > 512L * 1024 && in_channels_per_group(problem) > 64) best.block_c = 64;
-  best.taps_inside = problem.layout == Layout::NCL && problem.kernel_size > 1 &&
-                     in_channels_per_group(problem) > 1;
-  return make_config(best);
+  if (tile_weights > 512L * 1024 && in_channels_per_group(problem) > 64) best.block_c = 64;
+  // Then x comes from memory once; but each block of it reads all weights, which must stay in L2.
+  DirectConfig channels_first = best;
+  channels_first.channels_first = 1;
+  const bool differs =
+      broken_constraint(cpu_direct(), problem, make_config(channels_first), device) == nullptr;
+  constexpr std::int64_t near = 1024L * 1024;
+  const std::int64_t tiles = ceil_div(out_channels_per_group(problem), best.tile_c);
+  return make_config(differs && tiles * tile_weights <= near ? channels_first : best);
 }
 
 Cost cost(const Problem& problem, const Config& config, const DeviceProperties&) {
@@ -165,7 +171,7 @@ std::shared_ptr<const void> prepare(const Problem& problem, const Config& config
 void run(const void* prepared, const void* x, void* y, ThreadPool& pool) {
   const auto& plan = *static_cast<const DirectPlan*>(prepared);
   const Problem& p = plan.problem;
-  run_tasks(plan, p.batch * p.num_groups * plan.blocks_c * plan.blocks_l, x, y, pool);
+  run_tasks(plan, plan.blocks_n * p.num_groups * plan.blocks_c * plan.blocks_l, x, y, pool);
 }
 
 std::string source_digest(const Problem&, const Config&, const DeviceProperties&) {
@@ -187,7 +193,9 @@ const Family& cpu_direct() {
            {"tile_c", {tiles_c.begin(), tiles_c.end()}, "output channels of a register tile"},
            {"block_l", {blocks_l.begin(), blocks_l.end()}, "output positions of a task"},
            {"block_c", {0, 64}, "input channels of one pass over a task's outputs; 0: all"},
-           {"taps_inside", {0, 1}, "1: all taps of a channel in turn; 0: all channels of a tap"}},
+           {"channels_first",
+            {0, 1},
+            "1: the next task has other output channels; 0: other output positions"}},
       .constraints =
           {{"whole_vectors", "tile_c is below one vector, or one to four whole ones",
             whole_vectors},
@@ -202,7 +210,7 @@ const Family& cpu_direct() {
            {"fits_group", "no smaller tile_c holds a whole group", fits_group},
            {"sums_fit", "block_l * tile_c is at most 8192", sums_fit},
            {"splits_channels", "block_c is below the input channels of a group", splits_channels},
-           {"orders_differ", "taps_inside needs several taps and several input channels",
+           {"orders_differ", "channels_first needs several tasks of channels and of positions",
             orders_differ}},
       .default_config = default_config,
       .cost = cost,

@@ -13,11 +13,11 @@ namespace convtune {
 /// channels in both layouts. float32 is read where it lies, other types from a window of x that
 /// each task widens. Kernel in direct_kernel.cpp, space of configs in direct.cpp.
 struct DirectConfig {
-  std::int64_t tile_l = 0;       ///< output positions of a register tile
-  std::int64_t tile_c = 0;       ///< output channels of a register tile
-  std::int64_t block_l = 0;      ///< output positions of a task
-  std::int64_t block_c = 0;      ///< input channels of one pass over a task's outputs; 0: all
-  std::int64_t taps_inside = 0;  ///< 1: for each channel all taps; 0: for each tap all channels
+  std::int64_t tile_l = 0;          ///< output positions of a register tile
+  std::int64_t tile_c = 0;          ///< output channels of a register tile
+  std::int64_t block_l = 0;         ///< output positions of a task
+  std::int64_t block_c = 0;         ///< input channels of one pass over a task's outputs; 0: all
+  std::int64_t channels_first = 0;  ///< 1: the next task has other channels; 0: other positions
 };
 
 /// On a task's stack: the sums of one tile of output channels, and floats of x laid out at once.
@@ -30,8 +30,8 @@ inline constexpr std::int64_t direct_uncached_floats = std::int64_t{1} << 24;
 
 /// A problem made ready. Taps are summed in passes of pass_taps, channels in passes of
 /// pass_channels. With G groups and tiles of output channels within a group, weights are
-/// [G][tiles_c][passes of channels] of [taps][channels][tile_c], or of [channels][taps][tile_c] if
-/// taps_inside; bias is [G][tiles_c][tile_c]. Both end in zeros.
+/// [G][tiles_c][passes of channels][taps][channels][tile_c]; bias is [G][tiles_c][tile_c]. Both end
+/// in zeros.
 /// What a pass reads has slots: tap k of output row i of a task reads slot i · slot_row + k ·
 /// slot_tap. They are the positions from the task's first on, or where the taps lie so far apart
 /// that they share too few, for each tap in turn the positions that it reads.
@@ -48,10 +48,10 @@ struct DirectPlan {
   std::int64_t lanes = 0;    ///< of a vector; the last tile of a group is no wider than it must be
   std::int64_t block_l = 0;  ///< output positions of a task, fewer if windows are full
   std::int64_t blocks_l = 0;
+  std::int64_t block_n = 0, blocks_n = 0;     ///< batch rows of a task, several if they are short
   std::int64_t tiles_c = 0;                   ///< of a group
   std::int64_t task_tiles = 0, blocks_c = 0;  ///< tiles that share a window, and their number
   bool past_caches = false;                   ///< how y is stored where it lies on whole lines
-  bool channels_first = false;  ///< the next task has other channels, not other positions
   PackedFloats weights, bias;
   Task task = nullptr;
 

@@ -21,9 +21,10 @@ HWY_BEFORE_NAMESPACE();
 namespace convtune::HWY_NAMESPACE {
 namespace {
 
-// Output positions of one tile of output channels.
+// Output positions of one tile of output channels, in each of some batch rows.
 struct Block {
-  std::int64_t n = 0, group = 0;
+  std::int64_t n = 0, batches = 0;
+  std::int64_t group = 0;
   std::int64_t first_l = 0, rows = 0;
   std::int64_t tile = 0;
   std::int64_t first_c = 0, channels = 0;  // in y
@@ -35,13 +36,15 @@ Block block_of(const DirectPlan& plan, std::int64_t task) {
   const std::int64_t blocks = plan.blocks_c * plan.blocks_l;
   const std::int64_t block = task % blocks;
   task /= blocks;
-  const std::int64_t block_c = plan.channels_first ? block % plan.blocks_c : block / plan.blocks_l;
-  const std::int64_t block_l = plan.channels_first ? block / plan.blocks_c : block % plan.blocks_l;
+  const bool channels_first = plan.config.channels_first != 0;
+  const std::int64_t block_c = channels_first ? block % plan.blocks_c : block / plan.blocks_l;
+  const std::int64_t block_l = channels_first ? block / plan.blocks_c : block % plan.blocks_l;
   b.tile = block_c * plan.task_tiles;
   b.first_l = block_l * plan.block_l;
   b.rows = std::min(plan.block_l, plan.length_out - b.first_l);
   b.group = task % plan.problem.num_groups;
-  b.n = task / plan.problem.num_groups;
+  b.n = task / plan.problem.num_groups * plan.block_n;
+  b.batches = std::min(plan.block_n, plan.problem.batch - b.n);
   return b;
 }
 
@@ -69,7 +72,7 @@ const float* weights_of(const DirectPlan& plan, const Block& block, std::int64_t
          first * taps * block.width;
 }
 
-// A task's input: its group at position 0, and room for a window of it.
+// A task's input: the group of its first batch row at position 0, and room for a window of it.
 template <class T>
 struct Input {
   const T* x;
@@ -86,76 +89,88 @@ struct Pass {
 
 template <class T>
 Pass make_pass(const DirectPlan& plan, const Block& block, const Input<T>& input,
-               std::int64_t first_channel, std::int64_t first_tap) {
+               std::int64_t batch_row, std::int64_t first_channel, std::int64_t first_tap) {
   const std::int64_t channels = std::min(plan.pass_channels, plan.group_in - first_channel);
   const TapRange taps = {first_tap, std::min(first_tap + plan.pass_taps, plan.problem.kernel_size)};
+  const T* x = input.x + batch_row * plan.problem.length * plan.problem.in_channels;
   if constexpr (std::is_same_v<T, float>) {
     const std::int64_t position =
         window_start(plan.problem, block.first_l) + taps.first * plan.slot_tap;
-    return {input.x, position * plan.slot_step + first_channel * plan.channel_step, first_channel,
+    return {x, position * plan.slot_step + first_channel * plan.channel_step, first_channel,
             channels, taps};
   } else {
-    lay_out(plan, {block.first_l, block.rows, first_channel, channels, taps}, input.x,
-            input.window);
+    lay_out(plan, {block.first_l, block.rows, first_channel, channels, taps}, x, input.window);
     return {input.window, 0, first_channel, channels, taps};
   }
 }
 
-// Rows from `row` on, over `taps` of a pass; where they begin and end is left open.
+// Where a row of a pass reads a tap.
+const float* input_of(const DirectPlan& plan, const Pass& pass, std::int64_t row,
+                      std::int64_t tap) {
+  const std::int64_t slot = row * plan.slot_row + (tap - pass.taps.first) * plan.slot_tap;
+  return pass.x + (pass.origin + slot * plan.slot_step);
+}
+
+// Over `taps` of a pass; which rows, and where they begin and end, is left open.
 DirectReduction reduction_of(const DirectPlan& plan, const Block& block, const Pass& pass,
-                             std::int64_t row, TapRange taps) {
-  const std::int64_t slot = row * plan.slot_row + (taps.first - pass.taps.first) * plan.slot_tap;
-  const float* w = weights_of(plan, block, pass.first_channel);
+                             TapRange taps) {
   DirectReduction r = {};
-  r.x = pass.x + (pass.origin + slot * plan.slot_step);
   r.row_step = plan.slot_row * plan.slot_step;
-  const std::int64_t tap_step = plan.slot_tap * plan.slot_step;
-  const std::int64_t tap_count = taps.last - taps.first;
-  if (plan.config.taps_inside != 0) {
-    r.w = w + taps.first * block.width;
-    r.outer_count = pass.channels;
-    r.outer_x_step = plan.channel_step;
-    r.outer_w_step = plan.problem.kernel_size * block.width;
-    r.inner_count = tap_count;
-    r.inner_x_step = tap_step;
-  } else {
-    r.w = w + taps.first * pass.channels * block.width;
-    r.outer_count = tap_count;
-    r.outer_x_step = tap_step;
-    r.outer_w_step = pass.channels * block.width;
-    r.inner_count = pass.channels;
-    r.inner_x_step = plan.channel_step;
+  r.w = weights_of(plan, block, pass.first_channel) + taps.first * pass.channels * block.width;
+  r.outer_count = taps.last - taps.first;
+  r.outer_x_step = plan.slot_tap * plan.slot_step;
+  r.outer_w_step = pass.channels * block.width;
+  r.inner_count = pass.channels;
+  r.inner_x_step = plan.channel_step;
+  if (r.outer_x_step == r.inner_count * r.inner_x_step) {  // neighbours in x as they are in w
+    r.inner_count *= r.outer_count;
+    r.outer_count = 1;
   }
   return r;
 }
 
-// Adds a register tile to its sums. Taps that every row may read are summed for all rows together,
-// the others row by row.
+// Adds `taps` of rows [first, last) to their sums.
+template <std::size_t lanes, int vectors>
+void add_rows(const DirectPlan& plan, const Block& block, const Pass& pass, std::int64_t first,
+              std::int64_t last, TapRange taps, float* sums) {
+  DirectReduction r = reduction_of(plan, block, pass, taps);
+  r.start_step = block.width;
+  r.to_step = block.width;
+  std::int64_t rows = 0;
+  for (std::int64_t row = first; row < last; row += rows, sums += rows * block.width) {
+    rows = largest_tile(last - row);
+    r.x = input_of(plan, pass, row, taps.first);
+    r.start = sums;
+    r.to = sums;
+    reduce<lanes, vectors>(rows, r);
+  }
+}
+
+// Adds a register tile to its sums. At the borders of x a row's first and last tap inside fall from
+// row to row: the rows that read a tap are neighbours, and taps that the same rows read are, too.
 template <std::size_t lanes, int vectors>
 void add_tile(const DirectPlan& plan, const Block& block, const Pass& pass, std::int64_t row,
               std::int64_t rows, float* sums) {
   const Problem& p = plan.problem;
   const auto taps_of = [&](std::int64_t i) -> TapRange {
-    const TapRange inside = valid_taps(p, window_start(p, block.first_l + row + i));
-    return {std::max(inside.first, pass.taps.first), std::min(inside.last, pass.taps.last)};
+    return valid_taps(p, window_start(p, block.first_l + row + i));
   };
-  const auto add = [&](std::int64_t first, std::int64_t count, TapRange taps) {
-    if (taps.empty()) return;
-    DirectReduction r = reduction_of(plan, block, pass, row + first, taps);
-    r.to = sums + first * block.width;
-    r.to_step = block.width;
-    r.start = r.to;
-    r.start_step = r.to_step;
-    reduce<lanes, vectors>(count, r);
-  };
-  TapRange common = {taps_of(0).first, taps_of(rows - 1).last};
-  add(0, rows, common);
-  if (common.first == pass.taps.first && common.last == pass.taps.last) return;
-  if (common.empty()) common = {pass.taps.last, pass.taps.last};
-  for (std::int64_t i = 0; i < rows; ++i) {
-    const TapRange own = taps_of(i);
-    add(i, 1, {own.first, std::min(own.last, common.first)});
-    add(i, 1, {std::max(own.first, common.last), own.last});
+  TapRange taps = pass.taps;
+  if (taps_of(0).first <= taps.first && taps.last <= taps_of(rows - 1).last) {
+    return add_rows<lanes, vectors>(plan, block, pass, row, row + rows, taps, sums);
+  }
+  std::int64_t first = rows, last = rows;  // rows that read taps.first
+  while (!taps.empty()) {
+    while (first > 0 && taps_of(first - 1).first <= taps.first) --first;
+    while (last > 0 && taps_of(last - 1).last <= taps.first) --last;
+    taps.last = pass.taps.last;
+    if (first > 0) taps.last = std::min(taps.last, taps_of(first - 1).first);
+    if (last > 0) taps.last = std::min(taps.last, taps_of(last - 1).last);
+    if (first < last) {
+      add_rows<lanes, vectors>(plan, block, pass, row + first, row + last, taps,
+                               sums + first * block.width);
+    }
+    taps = {taps.last, pass.taps.last};
   }
 }
 
@@ -205,13 +220,17 @@ void store_columns(const DirectPlan& plan, const Block& block, const float* sums
   }
 }
 
-// Whether nothing is to be done to the sums of these rows but the sum over all taps.
-bool is_plain(const DirectPlan& plan, const Block& block, std::int64_t row, std::int64_t rows) {
+// Rows [first, last) of a block that sum all taps, and where nothing else is to be done to them.
+struct PlainRows {
+  std::int64_t first = 0, last = 0;
+};
+
+PlainRows plain_rows(const DirectPlan& plan, const Block& block) {
   const Problem& p = plan.problem;
-  const std::int64_t first = block.first_l + row;
-  return p.activation == Activation::none && block.channels == block.width &&
-         valid_taps(p, window_start(p, first)).first == 0 &&
-         valid_taps(p, window_start(p, first + rows - 1)).last == p.kernel_size;
+  if (p.activation != Activation::none || block.channels != block.width) return {};
+  const std::int64_t room = p.length - 1 - (p.kernel_size - 1) * p.dilation + p.padding.left;
+  if (room < 0) return {};
+  return {ceil_div(p.padding.left, p.stride) - block.first_l, room / p.stride + 1 - block.first_l};
 }
 
 // NLC in one pass: a register tile at a time, stored while its sums are in the nearest cache or, in
@@ -219,16 +238,21 @@ bool is_plain(const DirectPlan& plan, const Block& block, std::int64_t row, std:
 template <class T, std::size_t lanes, int vectors>
 void run_rows(const DirectPlan& plan, const Block& block, const Pass& pass, T* y) {
   HWY_ALIGN float sums[std::size_t{12} * vectors * lanes];
+  const PlainRows plain = plain_rows(plan, block);
+  // Changed in place from tile to tile: a copy would read by vectors what was just stored by words,
+  // which waits for all stores before it.
+  DirectReduction r = reduction_of(plan, block, pass, pass.taps);
+  r.start = bias_of(plan, block);
+  r.to_step = plan.problem.out_channels;
+  T* const to = y + (block.n * plan.length_out + block.first_l) * r.to_step + block.first_c;
+  r.past_caches = plan.past_caches && lies_on_line(to);
   std::int64_t rows = 0;
   for (std::int64_t row = 0; row < block.rows; row += rows) {
     rows = largest_tile(std::min(plan.config.tile_l, block.rows - row));
     if constexpr (std::is_same_v<T, float>) {
-      if (is_plain(plan, block, row, rows)) {
-        DirectReduction r = reduction_of(plan, block, pass, row, pass.taps);
-        r.start = bias_of(plan, block);
-        r.to_step = plan.problem.out_channels;
-        r.to = y + (block.n * plan.length_out + block.first_l + row) * r.to_step + block.first_c;
-        r.past_caches = plan.past_caches && lies_on_line(r.to);
+      if (plain.first <= row && row + rows <= plain.last) {
+        r.x = input_of(plan, pass, row, pass.taps.first);
+        r.to = to + row * r.to_step;
         reduce<lanes, vectors>(rows, r);
         continue;
       }
@@ -246,21 +270,28 @@ void run_block(const DirectPlan& plan, const Block& block, const Input<T>& input
   const bool nlc = plan.problem.layout == Layout::NLC;
   if (nlc && plan.one_pass()) return run_rows<T, lanes, vectors>(plan, block, whole, y);
   HWY_ALIGN float sums[direct_max_sums];
-  start_sums<lanes, vectors>(bias_of(plan, block), block.rows, sums);
+  const std::int64_t batch_sums = block.rows * block.width;
+  start_sums<lanes, vectors>(bias_of(plan, block), block.batches * block.rows, sums);
   for (std::int64_t c = 0; c < plan.group_in; c += plan.pass_channels) {
     for (std::int64_t k = 0; k < plan.problem.kernel_size; k += plan.pass_taps) {
-      const Pass pass = plan.one_pass() ? whole : make_pass(plan, block, input, c, k);
-      std::int64_t rows = 0;
-      for (std::int64_t row = 0; row < block.rows; row += rows) {
-        rows = largest_tile(std::min(plan.config.tile_l, block.rows - row));
-        add_tile<lanes, vectors>(plan, block, pass, row, rows, sums + row * block.width);
+      for (std::int64_t n = 0; n < block.batches; ++n) {
+        const Pass pass = plan.one_pass() ? whole : make_pass(plan, block, input, n, c, k);
+        float* sum = sums + n * batch_sums;
+        std::int64_t rows = 0;
+        for (std::int64_t row = 0; row < block.rows; row += rows) {
+          rows = largest_tile(std::min(plan.config.tile_l, block.rows - row));
+          add_tile<lanes, vectors>(plan, block, pass, row, rows, sum + row * block.width);
+        }
       }
     }
   }
-  if (nlc) {
-    store_rows<T, lanes>(plan, block, 0, block.rows, sums, y);
-  } else {
-    store_columns<T, lanes>(plan, block, sums, y);
+  Block done = block;
+  for (std::int64_t n = 0; n < block.batches; ++n, ++done.n) {
+    if (nlc) {
+      store_rows<T, lanes>(plan, done, 0, done.rows, sums + n * batch_sums, y);
+    } else {
+      store_columns<T, lanes>(plan, done, sums + n * batch_sums, y);
+    }
   }
 }
 
@@ -285,7 +316,7 @@ void run_task(const DirectPlan& plan, const void* x, void* y, std::int64_t task)
       static_cast<const T*>(x) + block.n * p.length * p.in_channels +
           block.group * plan.group_in * (p.layout == Layout::NLC ? 1 : p.length),
       window};
-  const Pass whole = plan.one_pass() ? make_pass(plan, block, input, 0, 0) : Pass();
+  const Pass whole = plan.one_pass() ? make_pass(plan, block, input, 0, 0, 0) : Pass();
   const std::int64_t last = std::min(block.tile + plan.task_tiles, plan.tiles_c);
   for (std::int64_t tile = block.tile; tile < last; ++tile) {
     run_width<T, lanes, vectors>(plan, with_tile(plan, block, tile), input, whole,

@@ -71,10 +71,9 @@ void pack_tile(const DirectPlan& plan, const void* weight, std::int64_t group, s
     const std::int64_t count = std::min(plan.pass_channels, plan.group_in - first);
     for (std::int64_t c = 0; c < count; ++c) {
       for (std::int64_t k = 0; k < p.kernel_size; ++k) {
-        const std::int64_t at = config.taps_inside != 0 ? c * p.kernel_size + k : k * count + c;
         widen(weight, p.dtype,
               {.first = weight_index(p, k, first + c, out), .step = step_out, .count = channels},
-              packed + at * width, 1);
+              packed + (k * count + c) * width, 1);
       }
     }
     packed += count * p.kernel_size * width;
@@ -98,11 +97,11 @@ void plan_passes(DirectPlan& plan) {
     if (plan.one_pass()) plan.task_tiles = std::max<std::int64_t>(1, channels / plan.config.tile_c);
   }
   plan.blocks_l = ceil_div(plan.length_out, plan.block_l);
+  // What a pass reads of the weights, it reads once for all batch rows of a task.
+  plan.block_n =
+      plan.one_pass() ? 1 : std::max<std::int64_t>(1, plan.config.block_l / plan.length_out);
+  plan.blocks_n = ceil_div(p.batch, plan.block_n);
   plan.blocks_c = ceil_div(plan.tiles_c, plan.task_tiles);
-  // Then x comes from memory once; but each block of it reads all weights, which must stay in L2.
-  constexpr std::int64_t near_floats = 256L * 1024;
-  plan.channels_first =
-      plan.tiles_c * plan.config.tile_c * plan.group_in * p.kernel_size <= near_floats;
 }
 
 void pack(DirectPlan& plan, const void* weight, const void* bias) {

@@ -16,8 +16,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace convtune::HWY_NAMESPACE {
 
-/// Two nested loops over taps and input channels, in the order of the config. Row i begins with
-/// what is at start + i · start_step, and ends at to + i · to_step.
+/// Two nested loops, over taps and input channels. Row i begins with what is at
+/// start + i · start_step, and ends at to + i · to_step.
 struct DirectReduction {
   const float* x;  ///< what the tile's first row reads first
   const float* w;

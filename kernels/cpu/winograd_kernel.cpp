@@ -104,33 +104,29 @@ void transform_columns(const WinogradPlan& plan, const Block<T>& block, Pass pas
   }
 }
 
-template <int vectors>
-void multiply_vectors(std::int64_t rows, DirectReduction r, bool first) {
-  static constexpr float zeros[vectors * max_lanes] = {};
-  r.start = first ? zeros : r.to;
-  r.start_step = first ? 0 : r.to_step;
-  reduce<max_lanes, vectors>(rows, r);
-}
+constexpr float zeros[4 * max_lanes] = {};
 
-// Rows [0, count) of a register tile's columns; r.x and r.to are those of the first. Sums begin
-// with 0 in the first pass.
-void multiply_rows(const WinogradConfig& config, DirectReduction r, std::int64_t count,
+// Rows [0, count) of a register tile's columns; r.x and r.to are those of the first, and of the
+// next one afterwards. Sums begin with 0 in the first pass.
+void multiply_rows(const WinogradConfig& config, DirectReduction& r, std::int64_t count,
                    bool first) {
+  r.start_step = first ? 0 : r.to_step;
   std::int64_t rows = 0;
   for (std::int64_t row = 0; row < count; row += rows) {
     rows = largest_tile(std::min(config.rows, count - row));
+    r.start = first ? zeros : r.to;
     switch (config.columns / static_cast<std::int64_t>(max_lanes)) {
       case 1:
-        multiply_vectors<1>(rows, r, first);
+        reduce<max_lanes, 1>(rows, r);
         break;
       case 2:
-        multiply_vectors<2>(rows, r, first);
+        reduce<max_lanes, 2>(rows, r);
         break;
       case 3:
-        multiply_vectors<3>(rows, r, first);
+        reduce<max_lanes, 3>(rows, r);
         break;
       default:
-        multiply_vectors<4>(rows, r, first);
+        reduce<max_lanes, 4>(rows, r);
     }
     r.x += rows * r.row_step;
     r.to += rows * r.to_step;
@@ -158,11 +154,11 @@ void multiply(const WinogradPlan& plan, std::int64_t patches, std::int64_t group
       multiply_rows(config, r, patches, pass.first == 0);
       continue;
     }
-    r.x = w;
     r.row_step = 1;
     r.inner_x_step = plan.tile_c;
     r.to_step = plan.patches;
     for (std::int64_t i = 0; i < patches; i += config.columns) {
+      r.x = w;
       r.w = input + (j * plan.patches + i) * plan.pass_channels;
       r.to = products + j * plan.tile_c * plan.patches + i;
       multiply_rows(config, r, channels_of(plan, tile), pass.first == 0);

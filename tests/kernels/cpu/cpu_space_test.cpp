@@ -121,7 +121,7 @@ TEST(CpuCost, CountsTheTapsThatReadInsideX) {
     }
     const Config config = {
         "cpu_direct",
-        {{"tile_l", 4}, {"tile_c", 16}, {"block_l", 48}, {"block_c", 0}, {"taps_inside", 0}}};
+        {{"tile_l", 4}, {"tile_c", 16}, {"block_l", 48}, {"block_c", 0}, {"channels_first", 0}}};
     const Cost cost = cpu_direct().cost(p, config, {});
     EXPECT_EQ(cost.flops, 2.0 * static_cast<double>(p.batch * taps * p.out_channels *
                                                     in_channels_per_group(p)));

@@ -35,7 +35,7 @@ TEST_P(DirectStores, AllOfALargeOutputWhereverItLies) {
   if (lanes_of(cpu_target()) < 4) GTEST_SKIP() << "no tile of it is as wide as a cache line";
   // A line of one, two or four vectors.
   const Config config =
-      parse_config("cpu_direct{tile_l=8,tile_c=16,block_l=48,block_c=0,taps_inside=0}");
+      parse_config("cpu_direct{tile_l=8,tile_c=16,block_l=48,block_c=0,channels_first=0}");
   const auto plan = cpu_direct().cpu->prepare(p, config, weight.data(), nullptr);
   ASSERT_TRUE(static_cast<const DirectPlan*>(plan.get())->past_caches);
   for (float* y : {room.get(), room.get() + 1}) {
