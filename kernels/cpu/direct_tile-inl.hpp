@@ -41,11 +41,11 @@ void reduce_tile(const DirectReduction& r) {
   // base with a step to each row takes more registers than there are.
   constexpr int based = vectors == 1 ? std::min(4, rows) : rows;
   constexpr int bases = (rows + based - 1) / based;
-  // So short sums would wait for the lines of y that they are stored to.
-  constexpr std::int64_t short_sum = 16;
+  // So short sums would wait for the lines of y that they are stored to, even if asked for now.
+  constexpr std::int64_t short_sum = 16, tiles_ahead = 4;
   const bool into_y = r.start != r.to;
   if (into_y && !r.past_caches && r.outer_count * r.inner_count <= short_sum) {
-    prefetch_rows(r.to, r.to_step, rows, tile_c);
+    prefetch_rows(r.to + tiles_ahead * rows * r.to_step, r.to_step, rows, tile_c);
   }
   V sums[rows][vectors];
   const float* start = r.start;
