@@ -15,7 +15,7 @@ namespace {
 // Every CPU with AVX512-BF16 has the others.
 #define CONVTUNE_AVX512_BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
 
-constexpr std::int64_t pair_bytes = 4;
+constexpr std::int64_t pair_bytes = 4, chunk_pairs = bf16_inputs / 2;
 constexpr std::int64_t ahead = 512;  // bytes: right tiles of many inputs outgrow the nearest cache
 constexpr std::int64_t rows = bf16_vector_rows;  // with two right tiles 16 sums
 
@@ -50,11 +50,48 @@ CONVTUNE_AVX512_BF16 void store_rounded(const Bf16Tile& t, const Corner& corner,
   }
 }
 
-// Those rows times `vectors` right tiles: a pair of each row meets 16 columns at once.
+// Adds the products of pairs that lie in turn: one of each row meets 16 columns at once.
+template <int vectors>
+[[gnu::always_inline]] CONVTUNE_AVX512_BF16 inline void add_pairs(const Bf16Tile& t,
+                                                                  const char* left,
+                                                                  const char* right,
+                                                                  std::int64_t pairs,
+                                                                  __m512 (&sums)[rows][vectors]) {
+  constexpr int based = rows / 2;  // rows that share an address
+  const std::int64_t row_step = t.left.row, tile_step = t.right.tile, pair_step = t.right.row;
+  const char* high = left + based * row_step;
+  const char* end = left + pairs * pair_bytes;
+  for (; left != end; left += pair_bytes, high += pair_bytes, right += pair_step) {
+    __m512bh columns[vectors];
+#pragma GCC unroll 16
+    for (std::int64_t v = 0; v < vectors; ++v) {
+      __builtin_prefetch(right + v * tile_step + ahead);
+      columns[v] = reinterpret_cast<__m512bh>(_mm512_loadu_si512(right + v * tile_step));
+    }
+#pragma GCC unroll 16
+    for (int row = 0; row < rows; ++row) {
+      std::int32_t both = 0;
+      std::memcpy(&both, (row < based ? left : high) + row % based * row_step, pair_bytes);
+      const auto value = reinterpret_cast<__m512bh>(_mm512_set1_epi32(both));
+#pragma GCC unroll 16
+      for (int v = 0; v < vectors; ++v) {
+        sums[row][v] = _mm512_dpbf16_ps(sums[row][v], value, columns[v]);
+      }
+    }
+  }
+}
+
+// As with one tap in NLC: the pairs of all chunks lie in turn.
+bool chunks_in_turn(const Bf16Tile& t) {
+  return t.taps == 1 && t.left.chunk == chunk_pairs * pair_bytes &&
+         t.right.chunk == chunk_pairs * t.right.row;
+}
+
+// Those rows times `vectors` right tiles. Every end of add_pairs() costs some cycles: one for all
+// chunks where possible, apart from the loops, so that their state takes no registers from it.
 template <int vectors>
 CONVTUNE_AVX512_BF16 void reduce(const Bf16Tile& t, const Corner& corner) {
-  constexpr int based = 4;  // rows that share an address
-  const std::int64_t row_step = t.left.row, pair_step = t.right.row, tile_step = t.right.tile;
+  const std::int64_t row_step = t.left.row, tile_step = t.right.tile;
   const char* left = bytes_behind(t.left.at, corner.left * t.left.tile + corner.row * row_step);
   const char* right = bytes_behind(t.right.at, corner.right * tile_step);
   const char* start = bytes_behind(t.start, corner.left * t.start_left + corner.row * t.start_row +
@@ -67,35 +104,15 @@ CONVTUNE_AVX512_BF16 void reduce(const Bf16Tile& t, const Corner& corner) {
       sums[row][v] = _mm512_loadu_ps(start + row * t.start_row + v * t.start_right);
     }
   }
-  for (std::int64_t chunk = 0; chunk < t.chunks; ++chunk) {
-    const char* left_tap = left + chunk * t.left.chunk;
-    const char* right_tap = right + chunk * t.right.chunk;
-    const std::int64_t count = chunk + 1 < t.chunks ? bf16_inputs / 2 : t.last_pairs;
-    for (std::int64_t tap = 0; tap < t.taps; ++tap) {
-      const char* base[rows / based];
-      for (std::int64_t i = 0; i < rows / based; ++i) base[i] = left_tap + i * based * row_step;
-      const char* pairs = right_tap;
-      for (std::int64_t pair = 0; pair < count; ++pair, pairs += pair_step) {
-        __m512bh columns[vectors];
-#pragma GCC unroll 16
-        for (std::int64_t v = 0; v < vectors; ++v) {
-          __builtin_prefetch(pairs + v * tile_step + ahead);
-          columns[v] = reinterpret_cast<__m512bh>(_mm512_loadu_si512(pairs + v * tile_step));
-        }
-#pragma GCC unroll 16
-        for (int row = 0; row < rows; ++row) {
-          std::int32_t both = 0;
-          std::memcpy(&both, base[row / based] + row % based * row_step, pair_bytes);
-          const auto value = reinterpret_cast<__m512bh>(_mm512_set1_epi32(both));
-#pragma GCC unroll 16
-          for (int v = 0; v < vectors; ++v) {
-            sums[row][v] = _mm512_dpbf16_ps(sums[row][v], value, columns[v]);
-          }
-        }
-        for (const char*& at_rows : base) at_rows += pair_bytes;
+  if (chunks_in_turn(t)) {
+    add_pairs(t, left, right, (t.chunks - 1) * chunk_pairs + t.last_pairs, sums);
+  } else {
+    for (std::int64_t chunk = 0; chunk < t.chunks; ++chunk) {
+      const std::int64_t pairs = chunk + 1 < t.chunks ? chunk_pairs : t.last_pairs;
+      for (std::int64_t tap = 0; tap < t.taps; ++tap) {
+        add_pairs(t, left + chunk * t.left.chunk + tap * t.left.tap,
+                  right + chunk * t.right.chunk + tap * t.right.tap, pairs, sums);
       }
-      left_tap += t.left.tap;
-      right_tap += t.right.tap;
     }
   }
   if (t.y != nullptr) return store_rounded<vectors>(t, corner, sums);
