@@ -41,8 +41,10 @@ struct LengthTile {
   float* sums = nullptr;
   std::int64_t sums_step = 0;  ///< from one output channel to the next
   bool sums_in_y = false;      ///< perhaps in no near cache: the next tile's are fetched ahead
-  bool x_is_far = false;       ///< likewise, x's next positions
-  bool past_caches = false;    ///< whether the sums, final and of whole cache lines, are so stored
+  /// Channels first_ahead + i · ahead_step of x fetch their next positions, in no near cache,
+  /// ahead: tiles that read the same x share them out. None from `channels` on.
+  std::int64_t first_ahead = 0, ahead_step = 0;
+  bool past_caches = false;  ///< whether the sums, final and of whole cache lines, are so stored
 
   using Code = void (*)(const LengthTile&);
 };

@@ -75,6 +75,8 @@ void sum_pass(const LengthPlan& plan, const Block<T>& block, const Pass& pass, c
   const bool past_caches = plan.config.far != 0 && sums.in_y && pass.first &&
                            pass.channels == plan.group_in && pass.taps == k &&
                            lies_on_line(sums.tiles);
+  // The tiles share out what to fetch: one alone would wait for it, as few lines can be under way.
+  const bool x_is_far = plan.x_is_large && pass.in_x;
   for (std::int64_t t = 0; t < count; t += step) {
     for (std::int64_t i = block.first_tile; i < block.last_tile; ++i) {
       const std::int64_t index = block.group * plan.tiles_c + i;
@@ -91,7 +93,8 @@ void sum_pass(const LengthPlan& plan, const Block<T>& block, const Pass& pass, c
                  .sums = sums.tiles + (i - block.first_tile) * tile_c * sums.step + t,
                  .sums_step = sums.step,
                  .sums_in_y = sums.in_y,
-                 .x_is_far = plan.x_is_large && pass.in_x && i == block.first_tile,
+                 .first_ahead = x_is_far ? i - block.first_tile : pass.channels,
+                 .ahead_step = block.last_tile - block.first_tile,
                  .past_caches = past_caches});
     }
   }

@@ -15,26 +15,68 @@ HWY_BEFORE_NAMESPACE();
 namespace convtune::HWY_NAMESPACE {
 
 template <int channels, int vectors>
+using LengthSums = hn::Vec<Floats<max_lanes>>[channels][vectors];
+
+template <int channels, int vectors>
+HWY_INLINE void start_sums(const LengthTile& tile, const float* row,
+                           LengthSums<channels, vectors>& sums) {
+  constexpr Floats<max_lanes> d;
+  if (tile.bias != nullptr) {
+    CONVTUNE_UNROLL
+    for (int c = 0; c < channels; ++c) {
+      CONVTUNE_UNROLL
+      for (int v = 0; v < vectors; ++v) sums[c][v] = hn::Set(d, tile.bias[c]);
+    }
+    return;
+  }
+  CONVTUNE_UNROLL
+  for (int c = 0; c < channels; ++c, row += tile.sums_step) {
+    CONVTUNE_UNROLL
+    for (int v = 0; v < vectors; ++v) sums[c][v] = hn::LoadU(d, row + v * max_lanes);
+  }
+}
+
+template <int channels, int vectors>
+HWY_INLINE void leave_sums(const LengthTile& tile, const LengthSums<channels, vectors>& sums,
+                           float* row) {
+  constexpr Floats<max_lanes> d;
+  const std::int64_t step = tile.sums_step;  // a row that is stored might alias the tile
+  if (tile.past_caches) {
+    CONVTUNE_UNROLL
+    for (int c = 0; c < channels; ++c, row += step) {
+      CONVTUNE_UNROLL
+      for (int v = 0; v < vectors; ++v) hn::Stream(sums[c][v], d, row + v * max_lanes);
+    }
+    return;
+  }
+  CONVTUNE_UNROLL
+  for (int c = 0; c < channels; ++c, row += step) {
+    CONVTUNE_UNROLL
+    for (int v = 0; v < vectors; ++v) hn::StoreU(sums[c][v], d, row + v * max_lanes);
+  }
+}
+
+template <int channels, int vectors>
 void sum_length_tile(const LengthTile& tile, std::int64_t t) {
   using V = hn::Vec<Floats<max_lanes>>;
   constexpr Floats<max_lanes> d;
-  V sums[channels][vectors];
-  float* left = tile.sums + t;
   constexpr std::int64_t width = vectors * max_lanes;
-  if (tile.sums_in_y && !tile.past_caches)
-    prefetch_rows(left + width, tile.sums_step, channels, width);
-  for (int c = 0; c < channels; ++c) {
-    for (int v = 0; v < vectors; ++v) {
-      sums[c][v] = tile.bias != nullptr ? hn::Set(d, tile.bias[c])
-                                        : hn::LoadU(d, left + c * tile.sums_step + v * max_lanes);
-    }
+  float* row = tile.sums + t;
+  if (tile.sums_in_y && !tile.past_caches) {
+    prefetch_rows(row + width, tile.sums_step, channels, width);
   }
+  LengthSums<channels, vectors> sums;
+  start_sums<channels, vectors>(tile, row, sums);
   const std::int64_t taps = tile.taps;
   const float* x = tile.x + t;
   const float* w_channel = tile.w;
+  std::int64_t ahead = tile.first_ahead;
   for (std::int64_t channel = 0; channel < tile.channels; ++channel) {
     const float* w = w_channel;
-    if (tile.x_is_far) prefetch_rows(x + tile.offsets[taps - 1] + width, 0, 1, width);
+    if (channel == ahead) {
+      prefetch_rows(x + tile.offsets[taps - 1] + tile.positions, 0, 1, width);
+      ahead += tile.ahead_step;
+    }
     for (std::int64_t k = 0; k < taps; ++k, w += channels) {
       const float* tap = x + tile.offsets[k];
       V values[vectors];
@@ -47,21 +89,7 @@ void sum_length_tile(const LengthTile& tile, std::int64_t t) {
     x += tile.channel_step;
     w_channel += tile.w_channel_step;
   }
-  if (tile.past_caches) {
-    CONVTUNE_UNROLL
-    for (int c = 0; c < channels; ++c) {
-      CONVTUNE_UNROLL
-      for (int v = 0; v < vectors; ++v) {
-        hn::Stream(sums[c][v], d, left + c * tile.sums_step + v * max_lanes);
-      }
-    }
-    return;
-  }
-  for (int c = 0; c < channels; ++c) {
-    for (int v = 0; v < vectors; ++v) {
-      hn::StoreU(sums[c][v], d, left + c * tile.sums_step + v * max_lanes);
-    }
-  }
+  leave_sums<channels, vectors>(tile, sums, row);
 }
 
 template <int channels, int vectors>
