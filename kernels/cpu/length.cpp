@@ -277,8 +277,10 @@ std::shared_ptr<const void> prepare(const Problem& problem, const Config& config
   plan->tiles_c = ceil_div(plan->group_out, plan->config.tile_c);
   plan_passes(*plan);
   plan_tasks(*plan);
-  constexpr std::int64_t many_rows = 8, large = std::int64_t{1} << 22;
-  plan->x_is_large = plan->group_in > many_rows && input_elements(problem) >= large;
+  constexpr std::int64_t many_rows = 8;
+  plan->x_is_large =
+      plan->group_in > many_rows &&
+      input_elements(problem) * static_cast<std::int64_t>(size_of(problem.dtype)) >= near_bytes;
   pack(*plan, weight, bias);
   return plan;
 }

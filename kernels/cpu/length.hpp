@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -27,6 +28,15 @@ inline constexpr std::int64_t length_max_sums = 16384;
 /// Floats of a window that surely stays in the nearest cache.
 inline constexpr std::int64_t length_near_window = 6144;
 
+/// What is fetched ahead where x is in no near cache: for channels first + i · every, none from
+/// LengthTile::channels on, what outputs read there that follow the tile's by a strip or a block.
+struct LengthAhead {
+  const std::byte* x = nullptr;     ///< of the first channel and position
+  std::int64_t channel_bytes = 0;   ///< from one channel to the next
+  std::int64_t position_bytes = 0;  ///< from one output position to the next
+  std::int64_t first = 0, every = 0;
+};
+
 /// A row of register tiles: sums[c][t] (+)=
 ///   Σ_channel Σ_tap x[channel · channel_step + offsets[tap] + t] · w[channel][tap][c]
 struct LengthTile {
@@ -41,9 +51,7 @@ struct LengthTile {
   float* sums = nullptr;
   std::int64_t sums_step = 0;  ///< from one output channel to the next
   bool sums_in_y = false;      ///< perhaps in no near cache: the next tile's are fetched ahead
-  /// Channels first_ahead + i · ahead_step of x fetch their next positions, in no near cache,
-  /// ahead: tiles that read the same x share them out. None from `channels` on.
-  std::int64_t first_ahead = 0, ahead_step = 0;
+  LengthAhead ahead;
   bool past_caches = false;  ///< whether the sums, final and of whole cache lines, are so stored
 
   using Code = void (*)(const LengthTile&);

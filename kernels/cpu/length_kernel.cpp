@@ -64,6 +64,23 @@ struct Sums {
   bool in_y;
 };
 
+// The share of register tile i in what the outputs from t on read at the last tap: one channel in
+// as many as there are tiles. All at once would be waited for, as few lines can be under way.
+template <class T>
+LengthAhead ahead_of(const LengthPlan& plan, const Block<T>& block, const Pass& pass,
+                     std::int64_t t, std::int64_t i) {
+  const Problem& p = plan.problem;
+  if (!plan.x_is_large) return {.first = pass.channels};
+  const std::int64_t start =
+      window_start(p, block.first_l + t) + (pass.first_tap + pass.taps - 1) * p.dilation;
+  constexpr auto bytes = static_cast<std::int64_t>(sizeof(T));
+  return {.x = reinterpret_cast<const std::byte*>(block.x + pass.first_channel * p.length + start),
+          .channel_bytes = p.length * bytes,
+          .position_bytes = p.stride * bytes,
+          .first = i - block.first_tile,
+          .every = block.last_tile - block.first_tile};
+}
+
 template <class T>
 void sum_pass(const LengthPlan& plan, const Block<T>& block, const Pass& pass, const Sums& sums) {
   const std::int64_t tile_c = plan.config.tile_c;
@@ -75,8 +92,7 @@ void sum_pass(const LengthPlan& plan, const Block<T>& block, const Pass& pass, c
   const bool past_caches = plan.config.far != 0 && sums.in_y && pass.first &&
                            pass.channels == plan.group_in && pass.taps == k &&
                            lies_on_line(sums.tiles);
-  // The tiles share out what to fetch: one alone would wait for it, as few lines can be under way.
-  const bool x_is_far = plan.x_is_large && pass.in_x;
+  const std::int64_t distance = pass.in_x ? step : plan.config.block_l;
   for (std::int64_t t = 0; t < count; t += step) {
     for (std::int64_t i = block.first_tile; i < block.last_tile; ++i) {
       const std::int64_t index = block.group * plan.tiles_c + i;
@@ -93,8 +109,7 @@ void sum_pass(const LengthPlan& plan, const Block<T>& block, const Pass& pass, c
                  .sums = sums.tiles + (i - block.first_tile) * tile_c * sums.step + t,
                  .sums_step = sums.step,
                  .sums_in_y = sums.in_y,
-                 .first_ahead = x_is_far ? i - block.first_tile : pass.channels,
-                 .ahead_step = block.last_tile - block.first_tile,
+                 .ahead = ahead_of(plan, block, pass, t + distance, i),
                  .past_caches = past_caches});
     }
   }

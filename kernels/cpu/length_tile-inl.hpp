@@ -70,12 +70,14 @@ void sum_length_tile(const LengthTile& tile, std::int64_t t) {
   const std::int64_t taps = tile.taps;
   const float* x = tile.x + t;
   const float* w_channel = tile.w;
-  std::int64_t ahead = tile.first_ahead;
+  std::int64_t ahead = tile.ahead.first;
   for (std::int64_t channel = 0; channel < tile.channels; ++channel) {
     const float* w = w_channel;
-    if (channel == ahead) {
-      prefetch_rows(x + tile.offsets[taps - 1] + tile.positions, 0, 1, width);
-      ahead += tile.ahead_step;
+    if (HWY_UNLIKELY(channel == ahead)) {
+      const std::int64_t bytes = tile.ahead.position_bytes;
+      prefetch_rows(tile.ahead.x + channel * tile.ahead.channel_bytes + t * bytes, 0, 1,
+                    width * bytes);
+      ahead += tile.ahead.every;
     }
     for (std::int64_t k = 0; k < taps; ++k, w += channels) {
       const float* tap = x + tile.offsets[k];

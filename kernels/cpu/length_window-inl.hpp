@@ -76,20 +76,11 @@ void copy_phases(const Channel<T>& channel, std::int64_t start, std::int64_t str
   }
 }
 
-// What the next block of the same channel reads beyond this one. Rows of x lie too far apart for
-// hardware to see where the next begins.
-template <class T>
-void prefetch(const Channel<T>& channel, std::int64_t from, std::int64_t count) {
-  const std::int64_t first = std::max<std::int64_t>(0, from);
-  prefetch_rows(channel.x + first, 0, 1, std::min(channel.length, from + count) - first);
-}
-
 /// The rows of one channel: for every phase, `count` floats from position `start` on.
 template <class T>
 void lay_out(const LengthPlan& plan, const Channel<T>& channel, std::int64_t start,
              std::int64_t count, float* rows) {
   const std::int64_t stride = plan.problem.stride;
-  prefetch(channel, start + count * stride, plan.config.block_l * stride);
   if (stride >= 2 && stride <= 4) {
     return copy_phases(channel, start, stride, count, rows, plan.row_floats);
   }
