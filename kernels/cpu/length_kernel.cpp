@@ -71,8 +71,9 @@ LengthAhead ahead_of(const LengthPlan& plan, const Block<T>& block, const Pass& 
                      std::int64_t t, std::int64_t i) {
   const Problem& p = plan.problem;
   if (!plan.x_is_large) return {.first = pass.channels};
+  const std::int64_t last_tap = (pass.first_tap + pass.taps - 1) * p.dilation;
   const std::int64_t start =
-      window_start(p, block.first_l + t) + (pass.first_tap + pass.taps - 1) * p.dilation;
+      std::clamp<std::int64_t>(window_start(p, block.first_l + t) + last_tap, 0, p.length);
   constexpr auto bytes = static_cast<std::int64_t>(sizeof(T));
   return {.x = reinterpret_cast<const std::byte*>(block.x + pass.first_channel * p.length + start),
           .channel_bytes = p.length * bytes,

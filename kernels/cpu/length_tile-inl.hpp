@@ -56,6 +56,18 @@ HWY_INLINE void leave_sums(const LengthTile& tile, const LengthSums<channels, ve
   }
 }
 
+// Of `channel`, what outputs [t, t + count) read.
+HWY_INLINE void fetch(const LengthAhead& ahead, std::int64_t channel, std::int64_t t,
+                      std::int64_t count) {
+  const std::int64_t step = ahead.position_bytes;
+  const std::byte* first = ahead.x + channel * ahead.channel_bytes + t * step;
+  if (step < cache_line) {
+    prefetch_rows(first, 0, 1, count * step);
+  } else {
+    prefetch_rows(first, step, count, 1);
+  }
+}
+
 template <int channels, int vectors>
 void sum_length_tile(const LengthTile& tile, std::int64_t t) {
   using V = hn::Vec<Floats<max_lanes>>;
@@ -74,9 +86,7 @@ void sum_length_tile(const LengthTile& tile, std::int64_t t) {
   for (std::int64_t channel = 0; channel < tile.channels; ++channel) {
     const float* w = w_channel;
     if (HWY_UNLIKELY(channel == ahead)) {
-      const std::int64_t bytes = tile.ahead.position_bytes;
-      prefetch_rows(tile.ahead.x + channel * tile.ahead.channel_bytes + t * bytes, 0, 1,
-                    width * bytes);
+      fetch(tile.ahead, channel, t, width);
       ahead += tile.ahead.every;
     }
     for (std::int64_t k = 0; k < taps; ++k, w += channels) {
