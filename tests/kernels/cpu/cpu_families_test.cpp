@@ -70,6 +70,13 @@ std::vector<Problem> edge_shapes() {
       p.num_groups = p.in_channels = p.out_channels = 66, p.kernel_size = taps, p.length = 40;
     });
   }
+  // Short batch rows, of which one task of cpu_direct takes some in each pass, the last one fewer.
+  for (const std::int64_t length : {3, 28}) {
+    add([&](Problem& p) {
+      p.batch = 7, p.length = length, p.in_channels = 70, p.out_channels = 20, p.kernel_size = 5;
+      p.stride = 3, p.padding = {3, 2};
+    });
+  }
   // Windows of cpu_direct that do not hold all channels, or all taps.
   add([](Problem& p) { p.in_channels = 1500, p.length = 60; });
   add([](Problem& p) { p.in_channels = 64, p.kernel_size = 30, p.dilation = 40, p.length = 1260; });
