@@ -9,6 +9,7 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <type_traits>
 
 #include "kernels/cpu/depthwise.hpp"
 #include "kernels/cpu/simd-inl.hpp"
@@ -97,29 +98,37 @@ inline std::int64_t join_short(const float* from, std::int64_t step, std::int64_
 /// to[l][c] = from[c][l] in float32, for packed arrays of at most depthwise_max_turned elements.
 template <class T>
 void transpose_in(const T* from, std::int64_t channels, std::int64_t length, float* to) {
-  constexpr Floats<max_lanes> d;
-  constexpr std::int64_t lanes = max_lanes;
-  HWY_ALIGN float wide[depthwise_max_turned];
-  const std::int64_t count = channels * length;
-  std::int64_t i = 0;
-  for (; i + lanes <= count; i += lanes) hn::Store(load(d, from + i), d, wide + i);
-  if (i < count) hn::Store(load_first(d, from + i, count - i), d, wide + i);
-  const std::int64_t c = split_short(wide, count, length, to);
-  transpose(wide + c * length, length, channels - c, length, to + c, channels);
+  if constexpr (std::is_same_v<T, float>) {
+    const std::int64_t c = split_short(from, channels * length, length, to);
+    transpose(from + c * length, length, channels - c, length, to + c, channels);
+  } else {
+    constexpr Floats<max_lanes> d;
+    constexpr std::int64_t lanes = max_lanes;
+    HWY_ALIGN float wide[depthwise_max_turned];
+    const std::int64_t count = channels * length;
+    std::int64_t i = 0;
+    for (; i + lanes <= count; i += lanes) hn::Store(load(d, from + i), d, wide + i);
+    if (i < count) hn::Store(load_first(d, from + i, count - i), d, wide + i);
+    transpose_in(wide, channels, length, to);
+  }
 }
 
 /// to[c][t] = from[t][c], where rows of `from` are `step` floats apart and those of `to` packed.
 template <class T>
 void transpose_out(const float* from, std::int64_t step, std::int64_t channels, std::int64_t length,
                    T* to) {
-  constexpr Floats<max_lanes> d;
-  constexpr std::int64_t lanes = max_lanes;
-  HWY_ALIGN float wide[depthwise_max_turned];
-  const std::int64_t c = join_short(from, step, channels, length, wide);
-  transpose(from + c, step, length, channels - c, wide + c * length, length);
-  const std::int64_t count = channels * length;
-  for (std::int64_t i = 0; i < count; i += lanes) {
-    store_up_to(hn::Load(d, wide + i), d, to + i, count - i);
+  if constexpr (std::is_same_v<T, float>) {
+    const std::int64_t c = join_short(from, step, channels, length, to);
+    transpose(from + c, step, length, channels - c, to + c * length, length);
+  } else {
+    constexpr Floats<max_lanes> d;
+    constexpr std::int64_t lanes = max_lanes;
+    HWY_ALIGN float wide[depthwise_max_turned];
+    transpose_out(from, step, channels, length, wide);
+    const std::int64_t count = channels * length;
+    for (std::int64_t i = 0; i < count; i += lanes) {
+      store_up_to(hn::Load(d, wide + i), d, to + i, count - i);
+    }
   }
 }
 
