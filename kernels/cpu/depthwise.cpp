@@ -15,20 +15,44 @@ namespace {
 constexpr std::array<std::int64_t, 4> tiles_l = {1, 2, 4, 8};
 constexpr std::array<std::int64_t, 6> tiles_c = {1, 4, 8, 16, 32, 64};
 constexpr std::array<std::int64_t, 2> blocks_l = {64, 512};
-constexpr std::array<std::int64_t, 2> blocks_c = {128, 1024};
+constexpr std::array<std::int64_t, 3> blocks_c = {16, 128, 1024};
 constexpr std::array<std::int64_t, 2> fars = {0, 1};
 
 bool depthwise(const Problem& problem, const Config&, const DeviceProperties&) {
   return is_depthwise(problem);
 }
 
-// Longer rows of NCL fill vectors of their own: cpu_length is faster from there on. Shorter ones
-// are shorter than any block.
-bool is_short(const Problem& problem, const Config& config, const DeviceProperties&) {
+// In NCL: positions of x or y that the stack holds of a task's channels.
+std::int64_t turned_positions(const Config& config) {
+  return depthwise_max_turned / round_up(config.at("block_c"), config.at("tile_c"));
+}
+
+// Output positions of a task, so that the stack holds what they read; perhaps none.
+std::int64_t turned_outputs(const Problem& problem, const Config& config) {
+  const std::int64_t positions = turned_positions(config);
+  if (problem.length <= positions) return positions;
+  const std::int64_t halo = (problem.kernel_size - 1) * problem.dilation;
+  return halo < positions ? (positions - 1 - halo) / problem.stride + 1 : 0;
+}
+
+// What is read twice, at the ends of tasks, must not be most of it.
+bool fits_turned(const Problem& problem, const Config& config, const DeviceProperties&) {
+  if (problem.layout == Layout::NLC) return config.at("block_c") != blocks_c[0];
+  return problem.length <= turned_positions(config) ||
+         turned_outputs(problem, config) * problem.stride >=
+             std::max<std::int64_t>(1, (problem.kernel_size - 1) * problem.dilation);
+}
+
+// To turn an element takes as long as some taps do in cpu_length, more so where it is widened and
+// rounded in a step of its own; rows of x that are far longer than what a task reads of them lie
+// too far apart.
+bool is_worth_turning(const Problem& problem, const Config&, const DeviceProperties&) {
   if (problem.layout == Layout::NLC) return true;
-  const std::int64_t channels = round_up(config.at("block_c"), config.at("tile_c"));
-  const std::int64_t length = std::max(problem.length, output_length(problem));
-  return length <= depthwise_max_turned / channels;
+  const bool is_float = problem.dtype == DType::float32;
+  const std::int64_t short_row = is_float ? 256 : 128, long_row = 2048;
+  const std::int64_t many_taps = is_float ? 7 : 24;
+  return problem.length <= short_row ||
+         (problem.kernel_size >= many_taps && problem.length <= long_row);
 }
 
 bool whole_vectors(const Problem&, const Config& config, const DeviceProperties& device) {
@@ -53,8 +77,9 @@ bool oversized(const Values& values, std::int64_t value, std::int64_t least, std
 bool fits_output(const Problem& problem, const Config& config, const DeviceProperties& device) {
   const std::int64_t length = output_length(problem);
   const std::int64_t least = std::min<std::int64_t>(lanes_of(device.arch), 4);
+  const std::int64_t least_block = problem.layout == Layout::NLC ? blocks_c[1] : blocks_c[0];
   return !oversized(blocks_l, config.at("block_l"), 1, length) &&
-         !oversized(blocks_c, config.at("block_c"), 1, problem.out_channels) &&
+         !oversized(blocks_c, config.at("block_c"), least_block, problem.out_channels) &&
          !oversized(tiles_l, config.at("tile_l"), 1, length) &&
          !oversized(tiles_c, config.at("tile_c"), least, problem.out_channels);
 }
@@ -84,17 +109,27 @@ Config make_config(const DepthwiseConfig& c) {
 // as many channels as lie side by side.
 Config default_config(const Problem& problem, const DeviceProperties& device) {
   const std::int64_t lanes = lanes_of(device.arch);
-  DepthwiseConfig best = {1, 1, blocks_l.front(), blocks_c[1], 1};
+  DepthwiseConfig best = {1, 1, blocks_l.front(), blocks_c.back(), 1};
   if (!is_large(problem, make_config(best), device)) best.far = 0;
-  if (problem.out_channels <= blocks_c[0] || !is_short(problem, make_config(best), device)) {
-    best.block_c = blocks_c[0];
+  if (problem.layout == Layout::NLC) {
+    if (problem.out_channels <= blocks_c[1]) best.block_c = blocks_c[1];
+  } else {
+    for (const std::int64_t block_c : blocks_c) {
+      DepthwiseConfig block = best;
+      block.block_c = block_c;
+      const bool whole_rows = problem.length <= turned_positions(make_config(block));
+      if (whole_rows || block_c == blocks_c[0]) best.block_c = block_c;
+      if (block_c >= problem.out_channels) break;
+    }
   }
   for (const std::int64_t tile_l : tiles_l) {
     for (const std::int64_t tile_c : tiles_c) {
       const DepthwiseConfig tile = {tile_l, tile_c, best.block_l, best.block_c, best.far};
       const Constraint* broken =
           broken_constraint(cpu_depthwise(), problem, make_config(tile), device);
-      if (broken != nullptr && broken->holds != depthwise && broken->holds != is_short) continue;
+      if (broken != nullptr && broken->holds != depthwise && broken->holds != is_worth_turning) {
+        continue;
+      }
       if (tile_l * tile_c >= best.tile_l * best.tile_c && tile_l * tile_c <= 8 * lanes) best = tile;
     }
   }
@@ -128,7 +163,7 @@ std::shared_ptr<const void> prepare(const Problem& problem, const Config& config
   plan->problem = problem;
   plan->config = {config.at("tile_l"), config.at("tile_c"), config.at("block_l"),
                   round_up(config.at("block_c"), config.at("tile_c")), config.at("far")};
-  plan->task = depthwise(problem, config, {}) && is_short(problem, config, {}) &&
+  plan->task = depthwise(problem, config, {}) && fits_turned(problem, config, {}) &&
                        is_large(problem, config, {})
                    ? depthwise_task(problem.dtype, plan->config)
                    : nullptr;
@@ -142,7 +177,11 @@ std::shared_ptr<const void> prepare(const Problem& problem, const Config& config
       problem.out_channels % plan->config.tile_c == 0;
   plan->length_out = output_length(problem);
   plan->multiplier = out_channels_per_group(problem);
-  plan->blocks_l = ceil_div(plan->length_out, plan->config.block_l);
+  plan->block_l = plan->config.block_l;
+  if (problem.layout == Layout::NCL) {
+    plan->block_l = std::min(plan->block_l, turned_outputs(problem, config));
+  }
+  plan->blocks_l = ceil_div(plan->length_out, plan->block_l);
   plan->blocks_c = ceil_div(problem.out_channels, plan->config.block_c);
   for (std::int64_t i = 0; i < plan->multiplier + plan->config.tile_c; ++i) {
     plan->inputs.push_back(static_cast<std::int32_t>(i / plan->multiplier));
@@ -169,7 +208,8 @@ const Family& cpu_depthwise() {
       .name = "cpu_depthwise",
       .device = DeviceKind::cpu,
       .origin = Origin::generated,
-      .summary = "depthwise convolution, lanes along channels; NLC, and NCL of short length",
+      .summary =
+          "depthwise convolution, lanes along channels; NLC, and NCL of short length or many taps",
       .parameters =
           {{"tile_l", {tiles_l.begin(), tiles_l.end()}, "output positions of a register tile"},
            {"tile_c", {tiles_c.begin(), tiles_c.end()}, "output channels of a register tile"},
@@ -182,9 +222,15 @@ const Family& cpu_depthwise() {
             "1: x is fetched ahead, and y stored past the caches where its tiles are cache lines"}},
       .constraints =
           {{"depthwise", "as many groups as input channels, and more than one", depthwise},
-           {"short_rows",
-            "the layout is NLC, or block_c channels have at most 6144 elements in x and in y",
-            is_short},
+           {"fits_turned",
+            "block_c is at least 128 in NLC; in NCL 6144 floats hold block_c channels of whole "
+            "rows "
+            "of x, or of at least as many positions as the taps reach",
+            fits_turned},
+           {"worth_turning",
+            "the layout is NLC, or x has at most 256 positions (128 in 16 bits), or at most 2048 "
+            "and the kernel at least 7 taps (24)",
+            is_worth_turning},
            {"large", "far is 0, or the layout is NLC and the arrays have at least 16 MiB",
             is_large},
            {"whole_vectors", "tile_c is 4 or 8 lanes of a longer vector, or 1, 2 or 4 whole ones",

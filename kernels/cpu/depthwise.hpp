@@ -9,13 +9,13 @@
 
 namespace convtune {
 
-/// cpu_depthwise: one input channel a group, lanes along channels. In NCL each task turns the rows
-/// of its channels, which must be short, into rows of its positions; cpu_length serves the others.
-/// Kernel in depthwise_kernel.cpp, space of configs in depthwise.cpp.
+/// cpu_depthwise: one input channel a group, lanes along channels. In NCL each task turns what it
+/// reads of the rows of its channels into rows of its positions. Kernel in depthwise_kernel.cpp,
+/// space of configs in depthwise.cpp.
 struct DepthwiseConfig {
   std::int64_t tile_l = 0;   ///< output positions of a register tile
   std::int64_t tile_c = 0;   ///< output channels of a register tile
-  std::int64_t block_l = 0;  ///< output positions of a task
+  std::int64_t block_l = 0;  ///< output positions of a task, fewer in NCL if its stack is full
   std::int64_t block_c = 0;  ///< output channels of a task
   std::int64_t far = 0;      ///< 1: x is fetched ahead, y stored past the caches
 };
@@ -31,6 +31,7 @@ struct DepthwisePlan {
   Problem problem;
   DepthwiseConfig config;
   std::int64_t length_out = 0;
+  std::int64_t block_l = 0;     ///< output positions of a task
   std::int64_t multiplier = 0;  ///< output channels of one input channel
   std::int64_t blocks_l = 0, blocks_c = 0;
   bool past_caches = false;  ///< how y is stored where it begins with a cache line

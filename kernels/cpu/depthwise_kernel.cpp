@@ -25,8 +25,8 @@ DepthwiseBlock<T> block_of(const DepthwisePlan& plan, const void* x, void* y, st
   b.first_c = task % plan.blocks_c * plan.config.block_c;
   b.last_c = std::min(b.first_c + plan.config.block_c, p.out_channels);
   task /= plan.blocks_c;
-  b.first_l = task % plan.blocks_l * plan.config.block_l;
-  b.last_l = std::min(b.first_l + plan.config.block_l, plan.length_out);
+  b.first_l = task % plan.blocks_l * plan.block_l;
+  b.last_l = std::min(b.first_l + plan.block_l, plan.length_out);
   const std::int64_t n = task / plan.blocks_l;
   b.x_step = p.in_channels;
   b.y_step = p.out_channels;
@@ -70,7 +70,7 @@ void sum_tile(const DepthwisePlan& plan, const DepthwiseBlock<T>& block, const T
   const float* weights = weights_from(plan, c);
   const auto add = [&](std::int64_t k, auto at_border) HWY_ATTR {
     const std::int64_t first = window_start(p, tile.t) + k * p.dilation;
-    const T* position = block.x + first * block.x_step;
+    const T* position = block.x + (first - block.x_first) * block.x_step;
     for (int v = 0; v < vectors; ++v) {
       const V w = hn::LoadU(d, weights + (k * vectors + v) * lanes);
       for (int row = 0; row < rows; ++row) {
@@ -94,10 +94,11 @@ void sum_rows(const DepthwisePlan& plan, const DepthwiseBlock<T>& block, std::in
   const TileRows tile = rows_from<rows>(p, t);
   const std::int64_t last_position = std::clamp<std::int64_t>(
       window_start(p, t + rows - 1) + (p.kernel_size - 1) * p.dilation, 0, p.length - 1);
-  const std::int64_t left = block.x_left - last_position * block.x_step;
+  const std::int64_t left = block.x_left - (last_position - block.x_first) * block.x_step;
   const std::int64_t ahead = rows * p.stride;
   const bool more = plan.config.far != 0 && last_position + ahead < p.length;
-  const T* next = block.x + (last_position + ahead - (rows - 1) * p.stride) * block.x_step;
+  const T* next =
+      block.x + (last_position + ahead - (rows - 1) * p.stride - block.x_first) * block.x_step;
   for (std::int64_t c = block.first_c; c < block.last_c; c += plan.config.tile_c) {
     const std::int64_t first_in =
         (plan.multiplier == 1 ? c : c / plan.multiplier) - block.x_channel;
@@ -136,7 +137,7 @@ void sum_inside(const DepthwisePlan& plan, const DepthwiseBlock<T>& block, std::
   constexpr int few = std::is_same_v<T, float> && rows >= 4 ? std::min(8, registers - rows - 1) : 0;
   const bool slides = rows > 1 && p.kernel_size > 1 && p.stride == 1 && p.dilation == 1;
   for (std::int64_t c = block.first_c; c < block.last_c; c += vectors * step) {
-    const T* x = block.x + first * block.x_step + (c - block.x_channel);
+    const T* x = block.x + (first - block.x_first) * block.x_step + (c - block.x_channel);
     if (more) {
       prefetch_rows(x + (last - first) * block.x_step + row_step, row_step, rows, vectors * step);
     }
@@ -164,7 +165,8 @@ bool is_inside(const DepthwisePlan& plan, const DepthwiseBlock<T>& block, std::i
   const std::int64_t first = window_start(p, t);
   const std::int64_t last = first + (rows - 1) * p.stride + (p.kernel_size - 1) * p.dilation;
   const std::int64_t tiles = round_up(block.last_c - block.first_c, plan.config.tile_c);
-  const std::int64_t end = last * block.x_step + block.first_c - block.x_channel + tiles;
+  const std::int64_t end =
+      (last - block.x_first) * block.x_step + block.first_c - block.x_channel + tiles;
   return plan.multiplier == 1 && first >= 0 && last < p.length && end <= block.x_left;
 }
 
@@ -181,9 +183,10 @@ void run_block(const DepthwisePlan& plan, const DepthwiseBlock<T>& block) {
   for (; t < block.last_l; ++t) sum_rows<T, lanes, vectors, 1>(plan, block, t);
 }
 
-// NCL: the rows of the block's channels become rows of its positions in float32, and back.
+// NCL: what the block reads of its channels' rows becomes rows of its positions in float32, and
+// back.
 template <class T, std::size_t lanes, int vectors, int rows>
-void run_short(const DepthwisePlan& plan, const DepthwiseBlock<T>& block) {
+void run_turned(const DepthwisePlan& plan, const DepthwiseBlock<T>& block) {
   const Problem& p = plan.problem;
   constexpr std::int64_t last_vectors = 64;  // the last ones of a tile may reach beyond the block
   HWY_ALIGN float x[depthwise_max_turned + last_vectors];
@@ -191,21 +194,29 @@ void run_short(const DepthwisePlan& plan, const DepthwiseBlock<T>& block) {
   const std::int64_t first_in = block.first_c / plan.multiplier;
   const std::int64_t inputs = (block.last_c - 1) / plan.multiplier + 1 - first_in;
   const std::int64_t channels = block.last_c - block.first_c;
-  DepthwiseBlock<float> rows_of_channels = {.x = x,
-                                            .y = y,
-                                            .x_step = inputs,
-                                            .y_step = round_up(channels, plan.config.tile_c),
-                                            .x_left = depthwise_max_turned + last_vectors,
-                                            .x_channel = first_in,
-                                            .y_channel = block.first_c,
-                                            .first_c = block.first_c,
-                                            .last_c = block.last_c,
-                                            .first_l = 0,
-                                            .last_l = plan.length_out};
-  transpose_in(block.x + first_in * p.length, inputs, p.length, x);
-  run_block<float, lanes, vectors, rows>(plan, rows_of_channels);
-  transpose_out(y, rows_of_channels.y_step, channels, plan.length_out,
-                block.y + block.first_c * plan.length_out);
+  const std::int64_t last_read =
+      window_start(p, block.last_l - 1) + (p.kernel_size - 1) * p.dilation;
+  const std::int64_t first =
+      std::clamp<std::int64_t>(window_start(p, block.first_l), 0, p.length - 1);
+  const std::int64_t last = std::clamp<std::int64_t>(last_read + 1, first, p.length);
+  DepthwiseBlock<float> turned = {.x = x,
+                                  .y = y,
+                                  .x_step = inputs,
+                                  .y_step = round_up(channels, plan.config.tile_c),
+                                  .x_left = depthwise_max_turned + last_vectors,
+                                  .x_first = first,
+                                  .y_first = block.first_l,
+                                  .x_channel = first_in,
+                                  .y_channel = block.first_c,
+                                  .first_c = block.first_c,
+                                  .last_c = block.last_c,
+                                  .first_l = block.first_l,
+                                  .last_l = block.last_l};
+  turn_in(Rows<const T>{block.x + first_in * p.length + first, p.length, inputs, last - first}, x);
+  run_block<float, lanes, vectors, rows>(plan, turned);
+  turn_out(y, turned.y_step,
+           Rows<T>{block.y + block.first_c * plan.length_out + block.first_l, plan.length_out,
+                   channels, block.last_l - block.first_l});
 }
 
 template <class T, std::size_t lanes, int vectors, int rows>
@@ -214,7 +225,7 @@ void run_task(const DepthwisePlan& plan, const void* x, void* y, std::int64_t ta
   if (plan.problem.layout == Layout::NLC) {
     run_block<T, lanes, vectors, rows>(plan, block);
   } else {
-    run_short<T, lanes, vectors, rows>(plan, block);
+    run_turned<T, lanes, vectors, rows>(plan, block);
   }
   // No lock makes other threads see such stores in time.
   if (block.past_caches) hwy::FlushStream();

@@ -22,11 +22,12 @@ namespace convtune::HWY_NAMESPACE {
 /// and to rows of channels: those of a batch row, or of the block alone.
 template <class T>
 struct DepthwiseBlock {
-  const T* x;           ///< position 0, channel x_channel
-  T* y;                 ///< position 0, channel y_channel
+  const T* x;           ///< position x_first, channel x_channel
+  T* y;                 ///< position y_first, channel y_channel
   std::int64_t x_step;  ///< from one position to the next
   std::int64_t y_step;  ///< likewise, and how many channels a row of y has
   std::int64_t x_left;  ///< elements from x on that may be read
+  std::int64_t x_first = 0, y_first = 0;
   std::int64_t x_channel = 0, y_channel = 0;
   std::int64_t first_c = 0, last_c = 0;
   std::int64_t first_l = 0, last_l = 0;
@@ -79,7 +80,7 @@ HWY_INLINE void store_tile(const DepthwisePlan& plan, const DepthwiseBlock<T>& b
   constexpr std::int64_t step = lanes;
   const Problem& p = plan.problem;
   const std::int64_t in_row = c - block.y_channel;
-  T* y = block.y + t * block.y_step + in_row;
+  T* y = block.y + (t - block.y_first) * block.y_step + in_row;
   if (block.past_caches) {
     CONVTUNE_UNROLL
     for (int row = 0; row < rows; ++row, y += block.y_step) {

@@ -1,4 +1,4 @@
-// How cpu_depthwise turns short rows of NCL. Included once for every SIMD target.
+// How cpu_depthwise turns rows of NCL. Included once for every SIMD target.
 #if defined(CONVTUNE_CPU_DEPTHWISE_TRANSPOSE_INL) == defined(HWY_TARGET_TOGGLE)
 #ifdef CONVTUNE_CPU_DEPTHWISE_TRANSPOSE_INL
 #undef CONVTUNE_CPU_DEPTHWISE_TRANSPOSE_INL
@@ -95,39 +95,60 @@ inline std::int64_t join_short(const float* from, std::int64_t step, std::int64_
   return c;
 }
 
-/// to[l][c] = from[c][l] in float32, for packed arrays of at most depthwise_max_turned elements.
+/// Parts of rows of NCL, at most depthwise_max_turned elements in all.
 template <class T>
-void transpose_in(const T* from, std::int64_t channels, std::int64_t length, float* to) {
-  if constexpr (std::is_same_v<T, float>) {
-    const std::int64_t c = split_short(from, channels * length, length, to);
-    transpose(from + c * length, length, channels - c, length, to + c, channels);
+struct Rows {
+  T* first;
+  std::int64_t step;  ///< from one channel to the next
+  std::int64_t channels, length;
+  bool packed() const { return step == length; }
+};
+
+/// to[l][c] = from[c][l] in float32.
+template <class T>
+void turn_in(const Rows<T>& from, float* to) {
+  if constexpr (std::is_same_v<T, const float>) {
+    const std::int64_t count = from.channels * from.length;
+    const std::int64_t c = from.packed() ? split_short(from.first, count, from.length, to) : 0;
+    transpose(from.first + c * from.step, from.step, from.channels - c, from.length, to + c,
+              from.channels);
   } else {
     constexpr Floats<max_lanes> d;
     constexpr std::int64_t lanes = max_lanes;
     HWY_ALIGN float wide[depthwise_max_turned];
-    const std::int64_t count = channels * length;
-    std::int64_t i = 0;
-    for (; i + lanes <= count; i += lanes) hn::Store(load(d, from + i), d, wide + i);
-    if (i < count) hn::Store(load_first(d, from + i, count - i), d, wide + i);
-    transpose_in(wide, channels, length, to);
+    const std::int64_t rows = from.packed() ? 1 : from.channels;
+    const std::int64_t count = from.channels * from.length / rows;
+    for (std::int64_t row = 0; row < rows; ++row) {
+      const T* at = from.first + row * from.step;
+      for (std::int64_t i = 0; i < count; i += lanes) {
+        const auto values = i + lanes <= count ? load(d, at + i) : load_first(d, at + i, count - i);
+        store_up_to(values, d, wide + row * count + i, count - i);
+      }
+    }
+    turn_in(Rows<const float>{wide, from.length, from.channels, from.length}, to);
   }
 }
 
-/// to[c][t] = from[t][c], where rows of `from` are `step` floats apart and those of `to` packed.
+/// to[c][l] = from[l][c], where rows of `from` are `step` floats apart.
 template <class T>
-void transpose_out(const float* from, std::int64_t step, std::int64_t channels, std::int64_t length,
-                   T* to) {
+void turn_out(const float* from, std::int64_t step, const Rows<T>& to) {
   if constexpr (std::is_same_v<T, float>) {
-    const std::int64_t c = join_short(from, step, channels, length, to);
-    transpose(from + c, step, length, channels - c, to + c * length, length);
+    const std::int64_t c =
+        to.packed() ? join_short(from, step, to.channels, to.length, to.first) : 0;
+    transpose(from + c, step, to.length, to.channels - c, to.first + c * to.step, to.step);
   } else {
     constexpr Floats<max_lanes> d;
     constexpr std::int64_t lanes = max_lanes;
     HWY_ALIGN float wide[depthwise_max_turned];
-    transpose_out(from, step, channels, length, wide);
-    const std::int64_t count = channels * length;
-    for (std::int64_t i = 0; i < count; i += lanes) {
-      store_up_to(hn::Load(d, wide + i), d, to + i, count - i);
+    turn_out(from, step, Rows<float>{wide, to.length, to.channels, to.length});
+    const std::int64_t rows = to.packed() ? 1 : to.channels;
+    const std::int64_t count = to.channels * to.length / rows;
+    for (std::int64_t row = 0; row < rows; ++row) {
+      for (std::int64_t i = 0; i < count; i += lanes) {
+        const auto values = i + lanes <= count ? hn::LoadU(d, wide + row * count + i)
+                                               : load_first(d, wide + row * count + i, count - i);
+        store_up_to(values, d, to.first + row * to.step + i, count - i);
+      }
     }
   }
 }

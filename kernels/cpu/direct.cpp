@@ -79,9 +79,11 @@ bool splits_channels(const Problem& problem, const Config& config, const DeviceP
 }
 
 bool orders_differ(const Problem& problem, const Config& config, const DeviceProperties&) {
-  return config.at("channels_first") == 0 ||
-         (out_channels_per_group(problem) > config.at("tile_c") &&
-          output_length(problem) > config.at("block_l"));
+  const bool in_windows = problem.dtype != DType::float32 && config.at("block_c") == 0;
+  const std::int64_t channels =
+      in_windows ? std::max(config.at("tile_c"), direct_window_channels) : config.at("tile_c");
+  return config.at("channels_first") == 0 || (out_channels_per_group(problem) > channels &&
+                                              output_length(problem) > config.at("block_l"));
 }
 
 Config make_config(const DirectConfig& c) {

@@ -24,6 +24,10 @@ struct DirectConfig {
 inline constexpr std::int64_t direct_max_sums = 8192;
 inline constexpr std::int64_t direct_max_window = 65536;
 
+/// Output channels, rounded to tiles, that share a window: worth its pains, and leaving enough
+/// tasks.
+inline constexpr std::int64_t direct_window_channels = 128;
+
 /// Floats of y (64 MiB) from which on rows that lie on whole cache lines are stored past the
 /// caches, which would fetch what is overwritten. No parameter says so: from there on it pays.
 inline constexpr std::int64_t direct_uncached_floats = std::int64_t{1} << 24;

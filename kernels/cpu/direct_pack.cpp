@@ -92,14 +92,19 @@ void plan_passes(DirectPlan& plan) {
     plan_in_place(plan);
   } else {
     plan_window(plan);
-    // A window is worth its pains for so many channels; more would leave too few tasks.
-    constexpr std::int64_t channels = 128;
-    if (plan.one_pass()) plan.task_tiles = std::max<std::int64_t>(1, channels / plan.config.tile_c);
+    if (plan.one_pass()) {
+      plan.task_tiles = std::max<std::int64_t>(1, direct_window_channels / plan.config.tile_c);
+    }
   }
   plan.blocks_l = ceil_div(plan.length_out, plan.block_l);
-  // What a pass reads of the weights, it reads once for all batch rows of a task.
-  plan.block_n =
-      plan.one_pass() ? 1 : std::max<std::int64_t>(1, plan.config.block_l / plan.length_out);
+  // What a pass reads of the weights, it reads once for all batch rows of a task; but there must be
+  // tasks for many threads.
+  constexpr std::int64_t many_tasks = 64;
+  const std::int64_t tasks = p.batch * p.num_groups * plan.blocks_c * plan.blocks_l;
+  plan.block_n = plan.one_pass()
+                     ? 1
+                     : std::clamp<std::int64_t>(plan.config.block_l / plan.length_out, 1,
+                                                std::max<std::int64_t>(1, tasks / many_tasks));
   plan.blocks_n = ceil_div(p.batch, plan.block_n);
   plan.blocks_c = ceil_div(plan.tiles_c, plan.task_tiles);
 }

@@ -70,7 +70,7 @@ template <class T>
 LengthAhead ahead_of(const LengthPlan& plan, const Block<T>& block, const Pass& pass,
                      std::int64_t t, std::int64_t i) {
   const Problem& p = plan.problem;
-  if (!plan.x_is_large) return {.first = pass.channels};
+  if (!plan.x_is_large || block.first_l + t >= plan.length_out) return {.first = pass.channels};
   const std::int64_t last_tap = (pass.first_tap + pass.taps - 1) * p.dilation;
   const std::int64_t start =
       std::clamp<std::int64_t>(window_start(p, block.first_l + t) + last_tap, 0, p.length);

@@ -7,7 +7,10 @@
 
 namespace convtune {
 
-constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+/// Of any a and a positive b.
+constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
+  return a / b + (a % b > 0 ? 1 : 0);  // a + b - 1 might overflow
+}
 constexpr std::int64_t round_up(std::int64_t a, std::int64_t b) { return ceil_div(a, b) * b; }
 
 /// Taps [first, last) of the kernel; empty if first ≥ last.

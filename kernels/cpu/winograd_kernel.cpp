@@ -106,14 +106,17 @@ void transform_columns(const WinogradPlan& plan, const Block<T>& block, Pass pas
 
 constexpr float zeros[4 * max_lanes] = {};
 
-// Rows [0, count) of a register tile's columns; r.x and r.to are those of the first, and of the
-// next one afterwards. Sums begin with 0 in the first pass.
-void multiply_rows(const WinogradConfig& config, DirectReduction& r, std::int64_t count,
-                   bool first) {
+// Rows [0, count) of a register tile's columns, which read from x on and are left from `to` on.
+// Sums begin with 0 in the first pass. `r` has the rest; a copy of it for each tile would read by
+// vectors what was just stored by words, which waits for all stores before it.
+void multiply_rows(const WinogradConfig& config, DirectReduction& r, const float* x, float* to,
+                   std::int64_t count, bool first) {
   r.start_step = first ? 0 : r.to_step;
   std::int64_t rows = 0;
   for (std::int64_t row = 0; row < count; row += rows) {
     rows = largest_tile(std::min(config.rows, count - row));
+    r.x = x + row * r.row_step;
+    r.to = to + row * r.to_step;
     r.start = first ? zeros : r.to;
     switch (config.columns / static_cast<std::int64_t>(max_lanes)) {
       case 1:
@@ -128,8 +131,6 @@ void multiply_rows(const WinogradConfig& config, DirectReduction& r, std::int64_
       default:
         reduce<max_lanes, 4>(rows, r);
     }
-    r.x += rows * r.row_step;
-    r.to += rows * r.to_step;
   }
 }
 
@@ -146,22 +147,20 @@ void multiply(const WinogradPlan& plan, std::int64_t patches, std::int64_t group
   for (std::int64_t j = 0; j < plan.products(); ++j, w += plan.group_in * plan.tile_c) {
     if (plan.problem.layout == Layout::NLC) {
       r.w = w;
-      r.x = input + j * plan.patches * plan.row_step;
       r.row_step = plan.row_step;
       r.inner_x_step = 1;
-      r.to = products + j * plan.patches * config.columns;
       r.to_step = config.columns;
-      multiply_rows(config, r, patches, pass.first == 0);
+      multiply_rows(config, r, input + j * plan.patches * plan.row_step,
+                    products + j * plan.patches * config.columns, patches, pass.first == 0);
       continue;
     }
     r.row_step = 1;
     r.inner_x_step = plan.tile_c;
     r.to_step = plan.patches;
     for (std::int64_t i = 0; i < patches; i += config.columns) {
-      r.x = w;
       r.w = input + (j * plan.patches + i) * plan.pass_channels;
-      r.to = products + j * plan.tile_c * plan.patches + i;
-      multiply_rows(config, r, channels_of(plan, tile), pass.first == 0);
+      multiply_rows(config, r, w, products + j * plan.tile_c * plan.patches + i,
+                    channels_of(plan, tile), pass.first == 0);
     }
   }
 }

@@ -73,9 +73,18 @@ std::vector<Problem> edge_shapes() {
   // Short batch rows, of which one task of cpu_direct takes some in each pass, the last one fewer.
   for (const std::int64_t length : {3, 28}) {
     add([&](Problem& p) {
-      p.batch = 7, p.length = length, p.in_channels = 70, p.out_channels = 20, p.kernel_size = 5;
+      p.batch = 323, p.length = length, p.in_channels = 70, p.out_channels = 20, p.kernel_size = 5;
       p.stride = 3, p.padding = {3, 2};
     });
+  }
+  // Rows of NCL that cpu_depthwise turns in parts.
+  for (const std::int64_t stride : {1, 3}) {
+    for (const std::int64_t taps : {9, 26}) {
+      add([&](Problem& p) {
+        p.num_groups = p.in_channels = 34, p.out_channels = 34 * stride, p.kernel_size = taps;
+        p.stride = stride, p.dilation = 3, p.padding = {30, 5}, p.length = 900, p.batch = 2;
+      });
+    }
   }
   // Windows of cpu_direct that do not hold all channels, or all taps.
   add([](Problem& p) { p.in_channels = 1500, p.length = 60; });

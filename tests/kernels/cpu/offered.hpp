@@ -42,8 +42,13 @@ inline std::set<const Family*> families_for(const Problem& problem, std::string_
   if (channels >= 8 && (by_tiles || by_vectors)) {
     serving.insert(&cpu_bf16());
   }
-  const bool is_short = std::max(problem.length, output_length(problem)) <= 6144 / 128;
-  if (is_depthwise(problem) && (problem.layout == Layout::NLC || is_short)) {
+  // 16 channels of a row of NCL, or of what some outputs read, fit into 6144 floats.
+  const bool is_float = problem.dtype == DType::float32;
+  const std::int64_t reach = (problem.kernel_size - 1) * problem.dilation;
+  const bool is_short = problem.length <= (is_float ? 256 : 128);
+  const bool is_long = problem.length <= 2048 && problem.kernel_size >= (is_float ? 7 : 24) &&
+                       (problem.length <= 384 || 2 * reach < 384);
+  if (is_depthwise(problem) && (problem.layout == Layout::NLC || is_short || is_long)) {
     serving.insert(&cpu_depthwise());
   }
   const bool one_channel = problem.in_channels == 1 && problem.out_channels == 1;
