@@ -97,16 +97,14 @@ void plan_passes(DirectPlan& plan) {
     }
   }
   plan.blocks_l = ceil_div(plan.length_out, plan.block_l);
+  plan.blocks_c = ceil_div(plan.tiles_c, plan.task_tiles);
   // What a pass reads of the weights, it reads once for all batch rows of a task; but there must be
   // tasks for many threads.
   constexpr std::int64_t many_tasks = 64;
   const std::int64_t tasks = p.batch * p.num_groups * plan.blocks_c * plan.blocks_l;
-  plan.block_n = plan.one_pass()
-                     ? 1
-                     : std::clamp<std::int64_t>(plan.config.block_l / plan.length_out, 1,
-                                                std::max<std::int64_t>(1, tasks / many_tasks));
+  const std::int64_t fitting = plan.one_pass() ? 1 : plan.config.block_l / plan.length_out;
+  plan.block_n = std::max<std::int64_t>(1, std::min(fitting, tasks / many_tasks));
   plan.blocks_n = ceil_div(p.batch, plan.block_n);
-  plan.blocks_c = ceil_div(plan.tiles_c, plan.task_tiles);
 }
 
 void pack(DirectPlan& plan, const void* weight, const void* bias) {
