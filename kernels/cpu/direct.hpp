@@ -34,8 +34,8 @@ inline constexpr std::int64_t direct_uncached_floats = std::int64_t{1} << 24;
 
 /// A problem made ready. Taps are summed in passes of pass_taps, channels in passes of
 /// pass_channels. With G groups and tiles of output channels within a group, weights are
-/// [G][tiles_c][passes of channels][taps][channels][tile_c]; bias is [G][tiles_c][tile_c]. Both end
-/// in zeros.
+/// [G][tiles_c][passes of channels] of [taps][channels][tile_c], or of [channels][taps][tile_c] if
+/// taps_inside; bias is [G][tiles_c][tile_c]. Both end in zeros.
 /// What a pass reads has slots: tap k of output row i of a task reads slot i · slot_row + k ·
 /// slot_tap. They are the positions from the task's first on, or where the taps lie so far apart
 /// that they share too few, for each tap in turn the positions that it reads.
@@ -47,6 +47,7 @@ struct DirectPlan {
   std::int64_t length_out = 0;
   std::int64_t group_in = 0, group_out = 0;  ///< channels of one group in x and in y
   std::int64_t pass_taps = 0, pass_channels = 0;
+  bool taps_inside = false;  ///< all taps of a channel in turn, not all channels of a tap
   std::int64_t slot_row = 0, slot_tap = 0;
   std::int64_t slot_step = 0, channel_step = 0;  ///< elements from one slot or channel to the next
   std::int64_t lanes = 0;    ///< of a vector; the last tile of a group is no wider than it must be

@@ -71,9 +71,10 @@ void pack_tile(const DirectPlan& plan, const void* weight, std::int64_t group, s
     const std::int64_t count = std::min(plan.pass_channels, plan.group_in - first);
     for (std::int64_t c = 0; c < count; ++c) {
       for (std::int64_t k = 0; k < p.kernel_size; ++k) {
+        const std::int64_t at = plan.taps_inside ? c * p.kernel_size + k : k * count + c;
         widen(weight, p.dtype,
               {.first = weight_index(p, k, first + c, out), .step = step_out, .count = channels},
-              packed + (k * count + c) * width, 1);
+              packed + at * width, 1);
       }
     }
     packed += count * p.kernel_size * width;
@@ -96,6 +97,10 @@ void plan_passes(DirectPlan& plan) {
       plan.task_tiles = std::max<std::int64_t>(1, direct_window_channels / plan.config.tile_c);
     }
   }
+  // The longer loop inside, but where the two are one, as channels of neighbouring taps lie in
+  // turn.
+  plan.taps_inside = plan.pass_taps > plan.pass_channels &&
+                     plan.slot_tap * plan.slot_step != plan.pass_channels * plan.channel_step;
   plan.blocks_l = ceil_div(plan.length_out, plan.block_l);
   plan.blocks_c = ceil_div(plan.tiles_c, plan.task_tiles);
   // What a pass reads of the weights, it reads once for all batch rows of a task; but there must be

@@ -117,9 +117,21 @@ inline DirectReduction reduction_of(const DirectPlan& plan, const DirectBlock& b
                                     const DirectPass& pass, TapRange taps) {
   DirectReduction r = {};
   r.row_step = plan.slot_row * plan.slot_step;
-  r.w = weights_of(plan, block, pass.first_channel) + taps.first * pass.channels * block.width;
-  r.outer_count = taps.last - taps.first;
-  r.outer_x_step = plan.slot_tap * plan.slot_step;
+  const float* w = weights_of(plan, block, pass.first_channel);
+  const std::int64_t tap_step = plan.slot_tap * plan.slot_step;
+  const std::int64_t tap_count = taps.last - taps.first;
+  if (plan.taps_inside) {
+    r.w = w + taps.first * block.width;
+    r.outer_count = pass.channels;
+    r.outer_x_step = plan.channel_step;
+    r.outer_w_step = plan.problem.kernel_size * block.width;
+    r.inner_count = tap_count;
+    r.inner_x_step = tap_step;
+    return r;
+  }
+  r.w = w + taps.first * pass.channels * block.width;
+  r.outer_count = tap_count;
+  r.outer_x_step = tap_step;
   r.outer_w_step = pass.channels * block.width;
   r.inner_count = pass.channels;
   r.inner_x_step = plan.channel_step;
