@@ -20,6 +20,7 @@ constexpr std::array<std::int64_t, 3> blocks_l = {64, 256, 1024};
 constexpr std::array<std::int64_t, 3> windows = {0, 8192, length_max_window};
 constexpr std::array<std::int64_t, 2> fars = {0, 1};
 constexpr std::int64_t few_channels = 8;
+constexpr std::int64_t many_rows = 8;                  // as many as hardware follows
 constexpr std::int64_t near_bytes = 2L * 1024 * 1024;  // of an L2
 
 constexpr std::int64_t multiply_adds_of_a_task = 1 << 18;
@@ -93,8 +94,19 @@ bool sums_fit(const Problem&, const Config& config, const DeviceProperties&) {
          length_max_sums;
 }
 
+bool comes_from_afar(const Problem& problem) {
+  return input_elements(problem) * static_cast<std::int64_t>(size_of(problem.dtype)) >= near_bytes;
+}
+
+// Where an element of x meets few weights, its way from memory is what takes time: less if rows are
+// read in turn, a few at once.
+bool takes_rows_in_turn(const Problem& problem) {
+  return out_channels_per_group(problem) * problem.kernel_size <= 8 && comes_from_afar(problem);
+}
+
 bool long_blocks_are_thin(const Problem& problem, const Config& config, const DeviceProperties&) {
-  return config.at("block_l") < blocks_l.back() || in_channels_per_group(problem) <= few_channels;
+  return config.at("block_l") < blocks_l.back() || takes_rows_in_turn(problem) ||
+         in_channels_per_group(problem) <= few_channels;
 }
 
 bool readable_in_place(const Problem& problem, const Config& config, const DeviceProperties&) {
@@ -152,7 +164,8 @@ Config default_config(const Problem& problem, const DeviceProperties& device) {
   const bool wide =
       in_channels_per_group(problem) * blocks_l[1] * problem.stride > length_max_window;
   LengthConfig base = {.block_l = blocks_l[few || (far && !wide) ? 1 : 0]};
-  if (thin && (in_place || blocks_l[2] * group_out <= length_max_sums)) base.block_l = blocks_l[2];
+  const bool few_sums = in_place || blocks_l[2] * group_out <= length_max_sums;
+  if ((thin || takes_rows_in_turn(problem)) && few_sums) base.block_l = blocks_l[2];
   base.block_l = covering(blocks_l, std::min(output_length(problem), base.block_l));
   base.window = in_place ? windows[0] : windows[2];
   if (!window_is_used(problem, make_config(base), device)) base.window = windows[1];
@@ -215,6 +228,7 @@ void plan_passes(LengthPlan& plan) {
     if (plan.channel_floats() <= most || plan.pass_taps == 1) break;
     plan.pass_taps = ceil_div(plan.pass_taps, 2);
   }
+  plan.rows_in_place = takes_rows_in_turn(p) ? std::min(plan.group_in, many_rows) : plan.group_in;
   plan.pass_channels = std::clamp<std::int64_t>(most / plan.channel_floats(), 1, plan.group_in);
   const std::int64_t taps = plan.config.window == 0 ? p.kernel_size : plan.pass_taps;
   for (std::int64_t k = 0; k < taps; ++k) {
@@ -277,10 +291,8 @@ std::shared_ptr<const void> prepare(const Problem& problem, const Config& config
   plan->tiles_c = ceil_div(plan->group_out, plan->config.tile_c);
   plan_passes(*plan);
   plan_tasks(*plan);
-  constexpr std::int64_t many_rows = 8;
-  plan->x_is_large =
-      plan->group_in > many_rows &&
-      input_elements(problem) * static_cast<std::int64_t>(size_of(problem.dtype)) >= near_bytes;
+  const std::int64_t rows = plan->config.window == 0 ? plan->rows_in_place : plan->group_in;
+  plan->x_is_large = rows > many_rows && comes_from_afar(problem);
   pack(*plan, weight, bias);
   return plan;
 }
@@ -335,7 +347,10 @@ const Family& cpu_length() {
             "group or the length",
             hides_latency},
            {"sums_fit", "tile_c * block_l, rounded up to tile_l, is at most 16384", sums_fit},
-           {"long_blocks_are_thin", "blocks of 1024 are for at most 8 input channels a group",
+           {"long_blocks_are_thin",
+            "blocks of 1024 are for at most 8 input channels a group, or an x of at least 2 MiB "
+            "that "
+            "meets at most 8 weights",
             long_blocks_are_thin},
            {"readable_in_place", "window 0 is for float32 with stride 1", readable_in_place},
            {"window_is_used", "the largest window is for more x than the next fits",

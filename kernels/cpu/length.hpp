@@ -59,7 +59,8 @@ struct LengthTile {
 
 /// A problem made ready. Weights are [G][tiles_c][Cin/G][K][tile_c], bias is [G][tiles_c][tile_c];
 /// what pads them is 0. Taps are summed in passes of pass_taps, channels in passes of
-/// pass_channels; tap k of a pass reads its channel's rows from offsets[k] on.
+/// pass_channels, in place of rows_in_place and all taps; tap k of a pass reads its channel's rows
+/// from offsets[k] on.
 struct LengthPlan {
   using Task = void (*)(const LengthPlan&, const void* x, void* y, std::int64_t task);
 
@@ -69,6 +70,7 @@ struct LengthPlan {
   std::int64_t group_in = 0, group_out = 0;  ///< channels of one group in x and in y
   std::int64_t tiles_c = 0;                  ///< register tiles over a group's output channels
   std::int64_t pass_taps = 0, pass_channels = 0;
+  std::int64_t rows_in_place = 0;     ///< channels of a pass where x is read in place
   std::int64_t row_floats = 0;        ///< of one phase of one channel in the window
   std::vector<std::int64_t> phases;   ///< remainders by the stride that the taps of a pass have
   std::vector<std::int64_t> offsets;  ///< of each tap of a pass in a channel's rows

@@ -88,7 +88,8 @@ void sum_pass(const LengthPlan& plan, const Block<T>& block, const Pass& pass, c
   const std::int64_t k = plan.problem.kernel_size;
   const std::int64_t count = block.last_l - block.first_l;
   // A window that stays in L1 is read in any order: then whole rows of sums are written in turn.
-  const bool near = pass.channels * plan.channel_floats() <= length_near_window;
+  const bool near = block.last_tile - block.first_tile == 1 ||
+                    pass.channels * plan.channel_floats() <= length_near_window;
   const std::int64_t step = near ? count : plan.config.tile_l;
   const bool past_caches = plan.config.far != 0 && sums.in_y && pass.first &&
                            pass.channels == plan.group_in && pass.taps == k &&
@@ -226,15 +227,20 @@ void run_block(const LengthPlan& plan, const Block<T>& block) {
 
 // A block whose windows all lie inside x, read there.
 void run_inside(const LengthPlan& plan, const Block<float>& block) {
-  const Pass pass = {.x = block.x + window_start(plan.problem, block.first_l),
-                     .channel_step = plan.problem.length,
-                     .first_channel = 0,
-                     .channels = plan.group_in,
-                     .first_tap = 0,
-                     .taps = plan.problem.kernel_size,
-                     .first = true,
-                     .in_x = true};
-  run_with_sums(plan, block, [&](const Sums& sums) { sum_pass(plan, block, pass, sums); });
+  const std::int64_t start = window_start(plan.problem, block.first_l);
+  run_with_sums(plan, block, [&](const Sums& sums) {
+    for (std::int64_t c = 0; c < plan.group_in; c += plan.rows_in_place) {
+      const Pass pass = {.x = block.x + c * plan.problem.length + start,
+                         .channel_step = plan.problem.length,
+                         .first_channel = c,
+                         .channels = std::min(plan.rows_in_place, plan.group_in - c),
+                         .first_tap = 0,
+                         .taps = plan.problem.kernel_size,
+                         .first = c == 0,
+                         .in_x = true};
+      sum_pass(plan, block, pass, sums);
+    }
+  });
 }
 
 // Splits a block at the first tile that needs no padding and behind the last that needs none.

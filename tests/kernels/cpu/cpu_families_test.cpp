@@ -86,6 +86,8 @@ std::vector<Problem> edge_shapes() {
       });
     }
   }
+  // Few weights and a large x, rows of which cpu_length takes in turn.
+  add([](Problem& p) { p.in_channels = 20, p.out_channels = 1, p.length = 27000; });
   // Windows of cpu_direct that do not hold all channels, or all taps.
   add([](Problem& p) { p.in_channels = 1500, p.length = 60; });
   add([](Problem& p) { p.in_channels = 64, p.kernel_size = 30, p.dilation = 40, p.length = 1260; });
