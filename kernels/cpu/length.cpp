@@ -115,7 +115,7 @@ bool readable_in_place(const Problem& problem, const Config& config, const Devic
 
 bool window_is_used(const Problem& problem, const Config& config, const DeviceProperties&) {
   return config.at("window") < length_max_window ||
-         in_channels_per_group(problem) * config.at("block_l") * problem.stride > windows[1];
+         in_channels_per_group(problem) > windows[1] / config.at("block_l") / problem.stride;
 }
 
 bool is_large(const Problem& problem) {
@@ -162,7 +162,7 @@ Config default_config(const Problem& problem, const DeviceProperties& device) {
                        static_cast<std::int64_t>(size_of(problem.dtype)) >
                    near_bytes;
   const bool wide =
-      in_channels_per_group(problem) * blocks_l[1] * problem.stride > length_max_window;
+      in_channels_per_group(problem) > length_max_window / blocks_l[1] / problem.stride;
   LengthConfig base = {.block_l = blocks_l[few || (far && !wide) ? 1 : 0]};
   const bool few_sums = in_place || blocks_l[2] * group_out <= length_max_sums;
   if ((thin || takes_rows_in_turn(problem)) && few_sums) base.block_l = blocks_l[2];
