@@ -157,12 +157,14 @@ Config default_config(const Problem& problem, const DeviceProperties& device) {
   const bool thin = in_channels_per_group(problem) <= few_channels;
   const bool few = thin || group_out <= few_channels;  // little is summed over what is laid out
   const bool in_place = problem.dtype == DType::float32 && problem.stride == 1;
-  // Rows of x and y that come from memory should be long, if all channels' still fit one window.
+  // Rows of x and y that come from memory should be long, if all channels' still fit one window or,
+  // read in place for each tile anew, the nearest cache.
   const bool far = (input_elements(problem) + output_elements(problem)) *
                        static_cast<std::int64_t>(size_of(problem.dtype)) >
                    near_bytes;
   const bool wide =
-      in_channels_per_group(problem) > length_max_window / blocks_l[1] / problem.stride;
+      in_channels_per_group(problem) >
+      (in_place ? length_near_window : length_max_window) / blocks_l[1] / problem.stride;
   LengthConfig base = {.block_l = blocks_l[few || (far && !wide) ? 1 : 0]};
   const bool few_sums = in_place || blocks_l[2] * group_out <= length_max_sums;
   if ((thin || takes_rows_in_turn(problem)) && few_sums) base.block_l = blocks_l[2];
