@@ -224,8 +224,7 @@ const Family& cpu_depthwise() {
           {{"depthwise", "as many groups as input channels, and more than one", depthwise},
            {"fits_turned",
             "block_c is at least 128 in NLC; in NCL 6144 floats hold block_c channels of whole "
-            "rows "
-            "of x, or of at least as many positions as the taps reach",
+            "rows of x, or of at least as many positions as the taps reach",
             fits_turned},
            {"worth_turning",
             "the layout is NLC, or x has at most 256 positions (128 in 16 bits), or at most 2048 "

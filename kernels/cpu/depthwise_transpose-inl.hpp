@@ -121,8 +121,7 @@ void turn_in(const Rows<T>& from, float* to) {
     for (std::int64_t row = 0; row < rows; ++row) {
       const T* at = from.first + row * from.step;
       for (std::int64_t i = 0; i < count; i += lanes) {
-        const auto values = i + lanes <= count ? load(d, at + i) : load_first(d, at + i, count - i);
-        store_up_to(values, d, wide + row * count + i, count - i);
+        store_up_to(load_up_to(d, at + i, count - i), d, wide + row * count + i, count - i);
       }
     }
     turn_in(Rows<const float>{wide, from.length, from.channels, from.length}, to);
@@ -145,8 +144,7 @@ void turn_out(const float* from, std::int64_t step, const Rows<T>& to) {
     const std::int64_t count = to.channels * to.length / rows;
     for (std::int64_t row = 0; row < rows; ++row) {
       for (std::int64_t i = 0; i < count; i += lanes) {
-        const auto values = i + lanes <= count ? hn::LoadU(d, wide + row * count + i)
-                                               : load_first(d, wide + row * count + i, count - i);
+        const auto values = load_up_to(d, wide + row * count + i, count - i);
         store_up_to(values, d, to.first + row * to.step + i, count - i);
       }
     }

@@ -161,6 +161,13 @@ HWY_INLINE void store_first(hn::Vec<D> value, D d, T* to, std::int64_t count) {
   std::copy_n(lanes, count, to);
 }
 
+/// All lanes, or the first `count` if they are fewer.
+template <class D, class T>
+HWY_INLINE hn::Vec<D> load_up_to(D d, const T* from, std::int64_t count) {
+  constexpr std::int64_t lanes = hn::MaxLanes(D());
+  return count >= lanes ? load(d, from) : load_first(d, from, count);
+}
+
 /// The first `count` lanes, or all if there are fewer.
 template <class D, class T>
 HWY_INLINE void store_up_to(hn::Vec<D> value, D d, T* to, std::int64_t count) {

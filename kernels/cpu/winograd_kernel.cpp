@@ -67,13 +67,8 @@ void transform_rows(const WinogradPlan& plan, const Block<T>& block, Pass pass, 
       LaneVec patch[m + 2];
       for (std::int64_t k = 0; k < static_cast<std::int64_t>(m + 2); ++k) {
         const T* from = row + k * p.dilation * p.in_channels + c;
-        if (!is_inside(p, start + k * p.dilation)) {
-          patch[k] = hn::Zero(d);
-        } else if (c + lanes <= pass.channels) {
-          patch[k] = load(d, from);
-        } else {
-          patch[k] = load_first(d, from, pass.channels - c);
-        }
+        patch[k] = is_inside(p, start + k * p.dilation) ? load_up_to(d, from, pass.channels - c)
+                                                        : hn::Zero(d);
       }
       each_row_times<Patch<m>::input>(patch, [&](std::size_t j, LaneVec sum) HWY_ATTR {
         hn::StoreU(sum, d, to + static_cast<std::int64_t>(j) * plan.patches * plan.row_step + c);
