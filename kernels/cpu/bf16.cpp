@@ -221,25 +221,25 @@ std::shared_ptr<const void> prepare(const Problem& problem, const Config& config
     refuse_config(problem, config);
   }
   auto plan = std::make_shared<Bf16Plan>();
-  plan->problem = problem;
+  const Problem& p = plan->problem = simplified(problem);
   plan->config = parse(config);
-  plan->task = bf16_task(problem.dtype);
+  plan->task = bf16_task(p.dtype);
   plan->by_tiles = bf16_unit_of(device.arch) == Bf16Unit::tiles;
-  plan->length_out = output_length(problem);
-  plan->group_in = in_channels_per_group(problem);
-  plan->group_out = out_channels_per_group(problem);
-  const Reduction reduction = reduction_of(problem, plan->config.window);
+  plan->length_out = output_length(p);
+  plan->group_in = in_channels_per_group(p);
+  plan->group_out = out_channels_per_group(p);
+  const Reduction reduction = reduction_of(p, plan->config.window);
   plan->inputs = reduction.inputs;
   plan->taps = reduction.taps;
   plan->chunks = reduction.chunks();
-  plan->pass_chunks = window_chunks(problem, plan->config);
-  plan->parts = bf16_parts(problem.dtype);
-  const WindowSize window = window_size(problem, plan->config, plan->pass_chunks);
+  plan->pass_chunks = window_chunks(p, plan->config);
+  plan->parts = bf16_parts(p.dtype);
+  const WindowSize window = window_size(p, plan->config, plan->pass_chunks);
   plan->window_row = window.row;
   plan->window_part = window.part;
   plan->tiles_c = ceil_div(plan->group_out, bf16_rows);
   plan->blocks_l = ceil_div(plan->length_out, plan->config.block_l);
-  plan->config.block_c = task_channels(problem, plan->config.block_c);
+  plan->config.block_c = task_channels(p, plan->config.block_c);
   plan->blocks_c = ceil_div(plan->group_out, plan->config.block_c);
   if (!pack(*plan, weight, bias)) {
     plan->direct = cpu_direct().cpu->prepare(problem, cpu_direct().default_config(problem, device),

@@ -27,32 +27,41 @@ std::int64_t turned_positions(const Config& config) {
   return depthwise_max_turned / round_up(config.at("block_c"), config.at("tile_c"));
 }
 
-// Output positions of a task, so that the stack holds what they read; perhaps none.
-std::int64_t turned_outputs(const Problem& problem, const Config& config) {
+// Positions that the taps of an output reach beyond the first.
+std::int64_t reach(const Problem& problem) { return (problem.kernel_size - 1) * problem.dilation; }
+
+// Output positions of a task, in NCL so many that the stack holds what they read; perhaps none.
+std::int64_t task_outputs(const Problem& problem, const Config& config) {
+  const std::int64_t block_l = config.at("block_l");
+  if (problem.layout == Layout::NLC) return block_l;
   const std::int64_t positions = turned_positions(config);
-  if (problem.length <= positions) return positions;
-  const std::int64_t halo = (problem.kernel_size - 1) * problem.dilation;
-  return halo < positions ? (positions - 1 - halo) / problem.stride + 1 : 0;
+  if (problem.length <= positions) return std::min(block_l, positions);
+  if (reach(problem) >= positions) return 0;
+  return std::min(block_l, (positions - 1 - reach(problem)) / problem.stride + 1);
 }
 
-// What is read twice, at the ends of tasks, must not be most of it.
+// What is turned twice, at the ends of tasks, must not be most of it.
 bool fits_turned(const Problem& problem, const Config& config, const DeviceProperties&) {
   if (problem.layout == Layout::NLC) return config.at("block_c") != blocks_c[0];
-  return problem.length <= turned_positions(config) ||
-         turned_outputs(problem, config) * problem.stride >=
-             std::max<std::int64_t>(1, (problem.kernel_size - 1) * problem.dilation);
+  const std::int64_t outputs = task_outputs(problem, config);
+  const std::int64_t twice = std::min(reach(problem), problem.length);
+  return outputs >= output_length(problem) ||
+         outputs >= std::max<std::int64_t>(1, ceil_div(twice, problem.stride));
 }
 
 // To turn an element takes as long as some taps do in cpu_length, more so where it is widened and
 // rounded in a step of its own; rows of x that are far longer than what a task reads of them lie
-// too far apart.
-bool is_worth_turning(const Problem& problem, const Config&, const DeviceProperties&) {
-  if (problem.layout == Layout::NLC) return true;
+// too far apart. Channels that do not fill a vector would leave most of it idle, and several of y
+// for each of x are summed position by position.
+bool is_worth_turning(const Problem& problem, const Config&, const DeviceProperties& device) {
+  if (problem.layout == Layout::NLC || problem.length <= 48) return true;
   const bool is_float = problem.dtype == DType::float32;
   const std::int64_t short_row = is_float ? 256 : 128, long_row = 2048;
   const std::int64_t many_taps = is_float ? 7 : 24;
-  return problem.length <= short_row ||
-         (problem.kernel_size >= many_taps && problem.length <= long_row);
+  return problem.out_channels == problem.in_channels &&
+         problem.out_channels >= lanes_of(device.arch) &&
+         (problem.length <= short_row ||
+          (problem.kernel_size / problem.stride >= many_taps && problem.length <= long_row));
 }
 
 bool whole_vectors(const Problem&, const Config& config, const DeviceProperties& device) {
@@ -106,7 +115,8 @@ Config make_config(const DepthwiseConfig& c) {
 }
 
 // The largest tile of at most eight vectors of sums, enough to hide the latency of an addition, and
-// as many channels as lie side by side.
+// as many channels as lie side by side. Of what is turned at most a quarter is turned twice, where
+// longer blocks help.
 Config default_config(const Problem& problem, const DeviceProperties& device) {
   const std::int64_t lanes = lanes_of(device.arch);
   DepthwiseConfig best = {1, 1, blocks_l.front(), blocks_c.back(), 1};
@@ -121,8 +131,13 @@ Config default_config(const Problem& problem, const DeviceProperties& device) {
       if (whole_rows || block_c == blocks_c[0]) best.block_c = block_c;
       if (block_c >= problem.out_channels) break;
     }
+    if (4 * reach(problem) > best.block_l * problem.stride) best.block_l = blocks_l.back();
+    if (output_length(problem) <= blocks_l.front()) best.block_l = blocks_l.front();
   }
+  const std::int64_t most_rows =
+      std::min(output_length(problem), task_outputs(problem, make_config(best)));
   for (const std::int64_t tile_l : tiles_l) {
+    if (tile_l > most_rows) break;
     for (const std::int64_t tile_c : tiles_c) {
       const DepthwiseConfig tile = {tile_l, tile_c, best.block_l, best.block_c, best.far};
       const Constraint* broken =
@@ -160,7 +175,7 @@ void pack(DepthwisePlan& plan, const void* weight, const void* bias) {
 std::shared_ptr<const void> prepare(const Problem& problem, const Config& config,
                                     const void* weight, const void* bias) {
   auto plan = std::make_shared<DepthwisePlan>();
-  plan->problem = problem;
+  plan->problem = simplified(problem);
   plan->config = {config.at("tile_l"), config.at("tile_c"), config.at("block_l"),
                   round_up(config.at("block_c"), config.at("tile_c")), config.at("far")};
   plan->task = depthwise(problem, config, {}) && fits_turned(problem, config, {}) &&
@@ -175,12 +190,9 @@ std::shared_ptr<const void> prepare(const Problem& problem, const Config& config
       plan->config.far != 0 && problem.activation == Activation::none &&
       plan->config.tile_c * static_cast<std::int64_t>(size_of(problem.dtype)) % cache_line == 0 &&
       problem.out_channels % plan->config.tile_c == 0;
-  plan->length_out = output_length(problem);
+  plan->length_out = output_length(plan->problem);
   plan->multiplier = out_channels_per_group(problem);
-  plan->block_l = plan->config.block_l;
-  if (problem.layout == Layout::NCL) {
-    plan->block_l = std::min(plan->block_l, turned_outputs(problem, config));
-  }
+  plan->block_l = task_outputs(plan->problem, config);
   plan->blocks_l = ceil_div(plan->length_out, plan->block_l);
   plan->blocks_c = ceil_div(problem.out_channels, plan->config.block_c);
   for (std::int64_t i = 0; i < plan->multiplier + plan->config.tile_c; ++i) {
@@ -223,12 +235,13 @@ const Family& cpu_depthwise() {
       .constraints =
           {{"depthwise", "as many groups as input channels, and more than one", depthwise},
            {"fits_turned",
-            "block_c is at least 128 in NLC; in NCL 6144 floats hold block_c channels of whole "
-            "rows of x, or of at least as many positions as the taps reach",
+            "block_c is at least 128 in NLC; in NCL a task, of what 6144 floats hold, has whole "
+            "rows, or as many positions as the taps of one reach",
             fits_turned},
            {"worth_turning",
-            "the layout is NLC, or x has at most 256 positions (128 in 16 bits), or at most 2048 "
-            "and the kernel at least 7 taps (24)",
+            "the layout is NLC, or x has at most 48 positions; or a vector of channels, y no more, "
+            "and at most 256 positions (128 in 16 bits), or at most 2048 and the kernel at least 7 "
+            "taps (24) times the stride",
             is_worth_turning},
            {"large", "far is 0, or the layout is NLC and the arrays have at least 16 MiB",
             is_large},

@@ -170,9 +170,9 @@ bool is_inside(const DepthwisePlan& plan, const DepthwiseBlock<T>& block, std::i
   return plan.multiplier == 1 && first >= 0 && last < p.length && end <= block.x_left;
 }
 
+// The block's positions from t on, the last ones in smaller tiles.
 template <class T, std::size_t lanes, int vectors, int rows>
-void run_block(const DepthwisePlan& plan, const DepthwiseBlock<T>& block) {
-  std::int64_t t = block.first_l;
+void run_from(const DepthwisePlan& plan, const DepthwiseBlock<T>& block, std::int64_t t) {
   for (; t + rows <= block.last_l; t += rows) {
     if (is_inside<rows>(plan, block, t)) {
       sum_inside<T, lanes, vectors, rows>(plan, block, t);
@@ -180,7 +180,9 @@ void run_block(const DepthwisePlan& plan, const DepthwiseBlock<T>& block) {
       sum_rows<T, lanes, vectors, rows>(plan, block, t);
     }
   }
-  for (; t < block.last_l; ++t) sum_rows<T, lanes, vectors, 1>(plan, block, t);
+  if constexpr (rows > 1) {
+    if (t < block.last_l) run_from<T, lanes, vectors, rows / 2>(plan, block, t);
+  }
 }
 
 // NCL: what the block reads of its channels' rows becomes rows of its positions in float32, and
@@ -213,7 +215,7 @@ void run_turned(const DepthwisePlan& plan, const DepthwiseBlock<T>& block) {
                                   .first_l = block.first_l,
                                   .last_l = block.last_l};
   turn_in(Rows<const T>{block.x + first_in * p.length + first, p.length, inputs, last - first}, x);
-  run_block<float, lanes, vectors, rows>(plan, turned);
+  run_from<float, lanes, vectors, rows>(plan, turned, block.first_l);
   turn_out(y, turned.y_step,
            Rows<T>{block.y + block.first_c * plan.length_out + block.first_l, plan.length_out,
                    channels, block.last_l - block.first_l});
@@ -223,7 +225,7 @@ template <class T, std::size_t lanes, int vectors, int rows>
 void run_task(const DepthwisePlan& plan, const void* x, void* y, std::int64_t task) {
   const DepthwiseBlock<T> block = block_of<T>(plan, x, y, task);
   if (plan.problem.layout == Layout::NLC) {
-    run_block<T, lanes, vectors, rows>(plan, block);
+    run_from<T, lanes, vectors, rows>(plan, block, block.first_l);
   } else {
     run_turned<T, lanes, vectors, rows>(plan, block);
   }

@@ -18,33 +18,40 @@ HWY_BEFORE_NAMESPACE();
 namespace convtune::HWY_NAMESPACE {
 
 /// to[j · to_step + i] = from[i · from_step + j] for i < rows, j < columns, in blocks of 4 × 4: the
-/// last ones of many overlap those before them.
+/// last ones of many overlap those before them. The blocks lie in turn along `from`, or with
+/// `along_to` along `to`.
 inline void transpose(const float* from, std::int64_t from_step, std::int64_t rows,
-                      std::int64_t columns, float* to, std::int64_t to_step) {
-  std::int64_t done = 0;  // columns
+                      std::int64_t columns, float* to, std::int64_t to_step,
+                      [[maybe_unused]] bool along_to) {
 #if HWY_TARGET != HWY_SCALAR
   constexpr hn::Simd<float, 4, 0> d;
   if (rows >= 4 && columns >= 4) {
-    done = columns;
-    for (std::int64_t row = 0; row < rows; row += 4) {
-      const std::int64_t i = std::min(row, rows - 4);
+    const auto block = [&](std::int64_t row, std::int64_t column) HWY_ATTR {
+      const std::int64_t i = std::min(row, rows - 4), j = std::min(column, columns - 4);
+      const float* at = from + i * from_step + j;
+      const auto a = hn::LoadU(d, at), b = hn::LoadU(d, at + from_step);
+      const auto c = hn::LoadU(d, at + 2 * from_step), e = hn::LoadU(d, at + 3 * from_step);
+      const auto ac = hn::InterleaveLower(d, a, c), be = hn::InterleaveLower(d, b, e);
+      const auto ac_upper = hn::InterleaveUpper(d, a, c), be_upper = hn::InterleaveUpper(d, b, e);
+      float* into = to + j * to_step + i;
+      hn::StoreU(hn::InterleaveLower(d, ac, be), d, into);
+      hn::StoreU(hn::InterleaveUpper(d, ac, be), d, into + to_step);
+      hn::StoreU(hn::InterleaveLower(d, ac_upper, be_upper), d, into + 2 * to_step);
+      hn::StoreU(hn::InterleaveUpper(d, ac_upper, be_upper), d, into + 3 * to_step);
+    };
+    if (along_to) {
       for (std::int64_t column = 0; column < columns; column += 4) {
-        const std::int64_t j = std::min(column, columns - 4);
-        const float* at = from + i * from_step + j;
-        const auto a = hn::LoadU(d, at), b = hn::LoadU(d, at + from_step);
-        const auto c = hn::LoadU(d, at + 2 * from_step), e = hn::LoadU(d, at + 3 * from_step);
-        const auto ac = hn::InterleaveLower(d, a, c), be = hn::InterleaveLower(d, b, e);
-        const auto ac_upper = hn::InterleaveUpper(d, a, c), be_upper = hn::InterleaveUpper(d, b, e);
-        float* into = to + j * to_step + i;
-        hn::StoreU(hn::InterleaveLower(d, ac, be), d, into);
-        hn::StoreU(hn::InterleaveUpper(d, ac, be), d, into + to_step);
-        hn::StoreU(hn::InterleaveLower(d, ac_upper, be_upper), d, into + 2 * to_step);
-        hn::StoreU(hn::InterleaveUpper(d, ac_upper, be_upper), d, into + 3 * to_step);
+        for (std::int64_t row = 0; row < rows; row += 4) block(row, column);
+      }
+    } else {
+      for (std::int64_t row = 0; row < rows; row += 4) {
+        for (std::int64_t column = 0; column < columns; column += 4) block(row, column);
       }
     }
+    return;
   }
 #endif
-  for (std::int64_t j = done; j < columns; ++j) {
+  for (std::int64_t j = 0; j < columns; ++j) {
     for (std::int64_t i = 0; i < rows; ++i) to[j * to_step + i] = from[i * from_step + j];
   }
 }
@@ -111,7 +118,7 @@ void turn_in(const Rows<T>& from, float* to) {
     const std::int64_t count = from.channels * from.length;
     const std::int64_t c = from.packed() ? split_short(from.first, count, from.length, to) : 0;
     transpose(from.first + c * from.step, from.step, from.channels - c, from.length, to + c,
-              from.channels);
+              from.channels, false);
   } else {
     constexpr Floats<max_lanes> d;
     constexpr std::int64_t lanes = max_lanes;
@@ -134,7 +141,11 @@ void turn_out(const float* from, std::int64_t step, const Rows<T>& to) {
   if constexpr (std::is_same_v<T, float>) {
     const std::int64_t c =
         to.packed() ? join_short(from, step, to.channels, to.length, to.first) : 0;
-    transpose(from + c, step, to.length, to.channels - c, to.first + c * to.step, to.step);
+    // Many rows at once would share a set of the nearest cache where their distance is a power of
+    // two.
+    const bool along_rows = to.channels <= 16 || to.step > 256;
+    transpose(from + c, step, to.length, to.channels - c, to.first + c * to.step, to.step,
+              along_rows);
   } else {
     constexpr Floats<max_lanes> d;
     constexpr std::int64_t lanes = max_lanes;

@@ -150,13 +150,13 @@ std::shared_ptr<const void> prepare(const Problem& problem, const Config& config
                                     const void* weight, const void* bias) {
   auto plan = std::make_shared<DirectPlan>();
   DirectPlan& p = *plan;
-  p.problem = problem;
+  p.problem = simplified(problem);
   p.config = parse(config);
   p.task = direct_task(problem.dtype, p.config.tile_c);
   if (p.task == nullptr || p.config.block_l * p.config.tile_c > direct_max_sums) {
     refuse_config(problem, config);
   }
-  p.length_out = output_length(problem);
+  p.length_out = output_length(p.problem);
   p.group_in = in_channels_per_group(problem);
   p.group_out = out_channels_per_group(problem);
   p.lanes = lanes_of(cpu_target());

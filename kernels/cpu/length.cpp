@@ -98,10 +98,11 @@ bool comes_from_afar(const Problem& problem) {
   return input_elements(problem) * static_cast<std::int64_t>(size_of(problem.dtype)) >= near_bytes;
 }
 
-// Where an element of x meets few weights, its way from memory is what takes time: less if rows are
-// read in turn, a few at once.
+// Where an element of x meets few weights, its way from memory is what takes time: less if long
+// rows are read in turn, a few at once.
 bool takes_rows_in_turn(const Problem& problem) {
-  return out_channels_per_group(problem) * problem.kernel_size <= 8 && comes_from_afar(problem);
+  return out_channels_per_group(problem) * problem.kernel_size <= 8 && comes_from_afar(problem) &&
+         output_length(problem) >= blocks_l.back();
 }
 
 bool long_blocks_are_thin(const Problem& problem, const Config& config, const DeviceProperties&) {
@@ -159,13 +160,13 @@ Config default_config(const Problem& problem, const DeviceProperties& device) {
   const bool in_place = problem.dtype == DType::float32 && problem.stride == 1;
   // Rows of x and y that come from memory should be long, if all channels' still fit one window or,
   // read in place for each tile anew, the nearest cache.
-  const bool far = (input_elements(problem) + output_elements(problem)) *
-                       static_cast<std::int64_t>(size_of(problem.dtype)) >
-                   near_bytes;
+  const bool exceeds_l2 = (input_elements(problem) + output_elements(problem)) *
+                              static_cast<std::int64_t>(size_of(problem.dtype)) >
+                          near_bytes;
   const bool wide =
       in_channels_per_group(problem) >
       (in_place ? length_near_window : length_max_window) / blocks_l[1] / problem.stride;
-  LengthConfig base = {.block_l = blocks_l[few || (far && !wide) ? 1 : 0]};
+  LengthConfig base = {.block_l = blocks_l[few || (exceeds_l2 && !wide) ? 1 : 0]};
   const bool few_sums = in_place || blocks_l[2] * group_out <= length_max_sums;
   if ((thin || takes_rows_in_turn(problem)) && few_sums) base.block_l = blocks_l[2];
   base.block_l = covering(blocks_l, std::min(output_length(problem), base.block_l));
@@ -230,7 +231,10 @@ void plan_passes(LengthPlan& plan) {
     if (plan.channel_floats() <= most || plan.pass_taps == 1) break;
     plan.pass_taps = ceil_div(plan.pass_taps, 2);
   }
-  plan.rows_in_place = takes_rows_in_turn(p) ? std::min(plan.group_in, many_rows) : plan.group_in;
+  plan.rows_in_place = plan.group_in;
+  if (takes_rows_in_turn(p)) {
+    plan.rows_in_place = ceil_div(plan.group_in, ceil_div(plan.group_in, many_rows));
+  }
   plan.pass_channels = std::clamp<std::int64_t>(most / plan.channel_floats(), 1, plan.group_in);
   const std::int64_t taps = plan.config.window == 0 ? p.kernel_size : plan.pass_taps;
   for (std::int64_t k = 0; k < taps; ++k) {
@@ -278,7 +282,7 @@ void pack(LengthPlan& plan, const void* weight, const void* bias) {
 std::shared_ptr<const void> prepare(const Problem& problem, const Config& config,
                                     const void* weight, const void* bias) {
   auto plan = std::make_shared<LengthPlan>();
-  plan->problem = problem;
+  plan->problem = simplified(problem);
   plan->config = parse(config);
   plan->tile = length_tile(plan->config.tile_c, plan->config.tile_l);
   plan->task = length_task(problem.dtype);
@@ -287,7 +291,7 @@ std::shared_ptr<const void> prepare(const Problem& problem, const Config& config
       !readable_in_place(problem, config, any) || !stores_lines(problem, config, any)) {
     refuse_config(problem, config);
   }
-  plan->length_out = output_length(problem);
+  plan->length_out = output_length(plan->problem);
   plan->group_in = in_channels_per_group(problem);
   plan->group_out = out_channels_per_group(problem);
   plan->tiles_c = ceil_div(plan->group_out, plan->config.tile_c);
@@ -350,9 +354,8 @@ const Family& cpu_length() {
             hides_latency},
            {"sums_fit", "tile_c * block_l, rounded up to tile_l, is at most 16384", sums_fit},
            {"long_blocks_are_thin",
-            "blocks of 1024 are for at most 8 input channels a group, or an x of at least 2 MiB "
-            "that "
-            "meets at most 8 weights",
+            "blocks of 1024 are for at most 8 input channels a group, or an x of at least 2 MiB, "
+            "with rows of y as long as they are, that meets at most 8 weights",
             long_blocks_are_thin},
            {"readable_in_place", "window 0 is for float32 with stride 1", readable_in_place},
            {"window_is_used", "the largest window is for more x than the next fits",

@@ -58,9 +58,9 @@ struct LengthTile {
 };
 
 /// A problem made ready. Weights are [G][tiles_c][Cin/G][K][tile_c], bias is [G][tiles_c][tile_c];
-/// what pads them is 0. Taps are summed in passes of pass_taps, channels in passes of
-/// pass_channels, in place of rows_in_place and all taps; tap k of a pass reads its channel's rows
-/// from offsets[k] on.
+/// what pads them is 0. Passes sum pass_channels channels and pass_taps taps of a window, or
+/// rows_in_place channels and all taps where x is read in place; tap k of a pass reads its
+/// channel's rows from offsets[k] on.
 struct LengthPlan {
   using Task = void (*)(const LengthPlan&, const void* x, void* y, std::int64_t task);
 

@@ -82,19 +82,26 @@ LengthAhead ahead_of(const LengthPlan& plan, const Block<T>& block, const Pass& 
           .every = block.last_tile - block.first_tile};
 }
 
+// Whether the nearest cache holds what `count` outputs read in a pass.
+bool stays_near(const LengthPlan& plan, const Pass& pass, std::int64_t count) {
+  const std::int64_t spread = (pass.taps - 1) * plan.problem.dilation;
+  const std::int64_t in_place = std::min(count + spread, count * pass.taps);
+  return pass.channels * (pass.in_x ? in_place : plan.channel_floats()) <= length_near_window;
+}
+
 template <class T>
 void sum_pass(const LengthPlan& plan, const Block<T>& block, const Pass& pass, const Sums& sums) {
   const std::int64_t tile_c = plan.config.tile_c;
   const std::int64_t k = plan.problem.kernel_size;
   const std::int64_t count = block.last_l - block.first_l;
-  // A window that stays in L1 is read in any order: then whole rows of sums are written in turn.
-  const bool near = block.last_tile - block.first_tile == 1 ||
-                    pass.channels * plan.channel_floats() <= length_near_window;
-  const std::int64_t step = near ? count : plan.config.tile_l;
+  const bool one_tile = block.last_tile - block.first_tile == 1;
+  // What stays in L1 is read in any order: then whole rows of sums are written in turn.
+  const std::int64_t step = one_tile || stays_near(plan, pass, count) ? count : plan.config.tile_l;
   const bool past_caches = plan.config.far != 0 && sums.in_y && pass.first &&
                            pass.channels == plan.group_in && pass.taps == k &&
                            lies_on_line(sums.tiles);
-  const std::int64_t distance = pass.in_x ? step : plan.config.block_l;
+  const std::int64_t strip = one_tile ? plan.config.tile_l : step;
+  const std::int64_t distance = pass.in_x ? strip : plan.config.block_l;
   for (std::int64_t t = 0; t < count; t += step) {
     for (std::int64_t i = block.first_tile; i < block.last_tile; ++i) {
       const std::int64_t index = block.group * plan.tiles_c + i;
@@ -195,9 +202,11 @@ void mend_borders(const LengthPlan& plan, const Block<T>& block, const Sums& sum
   }
 }
 
-// Whether y can hold a block's sums on the way: whole tiles of float32 that are done when summed.
+// Whether y can hold a block's sums on the way: whole tiles of float32 that are done when summed,
+// by several passes only where y is not to be stored past the caches.
 bool sums_in_y(const LengthPlan& plan, const Block<float>& block) {
-  return plan.problem.activation == Activation::none &&
+  const bool in_turn = plan.config.window == 0 && plan.rows_in_place < plan.group_in;
+  return plan.problem.activation == Activation::none && !(in_turn && plan.config.far != 0) &&
          (block.last_l - block.first_l) % plan.config.tile_l == 0 &&
          block.last_tile * plan.config.tile_c <= plan.group_out;
 }
@@ -247,7 +256,8 @@ void run_inside(const LengthPlan& plan, const Block<float>& block) {
 void run_in_place(const LengthPlan& plan, const Block<float>& block) {
   const Problem& p = plan.problem;
   const std::int64_t tile_l = plan.config.tile_l;
-  const std::int64_t padded = std::max<std::int64_t>(0, p.padding.left - block.first_l);
+  const std::int64_t padded =
+      std::clamp<std::int64_t>(p.padding.left - block.first_l, 0, block.last_l - block.first_l);
   const std::int64_t from = std::min(block.last_l, block.first_l + round_up(padded, tile_l));
   const std::int64_t reach = (p.kernel_size - 1) * p.dilation - p.padding.left;
   const std::int64_t room = std::min(block.last_l, p.length - reach) - from;

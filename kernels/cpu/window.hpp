@@ -13,6 +13,21 @@ constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
 }
 constexpr std::int64_t round_up(std::int64_t a, std::int64_t b) { return ceil_div(a, b) * b; }
 
+/// The same convolution of the same arrays, with less to see to: batch rows of NLC are one where
+/// their outputs follow each other as those within them do; the stride behind a single output and
+/// the dilation of a single tap, products with which might overflow, are at most x's length.
+inline Problem simplified(Problem p) {
+  const std::int64_t padding = p.padding.left + p.padding.right;
+  if (output_length(p) == 1) p.stride = std::min(p.stride, p.length + padding);
+  if (p.kernel_size == 1) p.dilation = 1;
+  if (p.layout == Layout::NLC && padding == 0 && p.length % p.stride == 0 &&
+      output_length(p) == p.length / p.stride) {
+    p.length *= p.batch;
+    p.batch = 1;
+  }
+  return p;
+}
+
 /// Taps [first, last) of the kernel; empty if first ≥ last.
 struct TapRange {
   std::int64_t first = 0;

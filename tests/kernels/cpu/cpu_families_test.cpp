@@ -5,6 +5,7 @@
 #include <limits>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "tests/kernels/cpu/convolution_run.hpp"
 #include "tests/kernels/cpu/offered.hpp"
@@ -86,7 +87,28 @@ std::vector<Problem> edge_shapes() {
       });
     }
   }
+  // Batch rows, some of which are one in NLC.
+  for (const auto& [taps, stride] :
+       {std::pair<std::int64_t, std::int64_t>{1, 2}, {1, 1}, {3, 5}, {3, 4}, {12, 1}, {11, 40}}) {
+    for (const std::int64_t groups : {1, 37}) {
+      add([&](Problem& p) {
+        p.batch = 9, p.length = 12, p.kernel_size = taps, p.stride = stride, p.padding = {};
+        p.num_groups = groups, p.in_channels = p.out_channels = 37;
+      });
+    }
+  }
+  // Dilations as long as what is turned at once, and more than one.
+  for (const std::int64_t dilation : {24, 100}) {
+    add([&](Problem& p) {
+      p.num_groups = p.in_channels = p.out_channels = 34, p.kernel_size = dilation == 24 ? 9 : 3;
+      p.dilation = dilation, p.padding = {90, 100}, p.length = dilation == 24 ? 900 : 250;
+    });
+  }
   // Few weights and a large x, rows of which cpu_length takes in turn.
+  add([](Problem& p) {
+    p.batch = p.num_groups = 2, p.in_channels = 40, p.out_channels = 6, p.length = 7100;
+    p.kernel_size = 2, p.activation = Activation::relu;
+  });
   add([](Problem& p) { p.in_channels = 20, p.out_channels = 1, p.length = 27000; });
   // Windows of cpu_direct that do not hold all channels, or all taps.
   add([](Problem& p) { p.in_channels = 1500, p.length = 60; });
@@ -141,6 +163,33 @@ TEST_P(CpuFamilies, AreExactOnIntegers) {
 }
 
 INSTANTIATE_TEST_SUITE_P(, CpuFamilies, every_variant(), name_of_variant);
+
+// One output reads the first position of x at its last tap; what comes before x may not be read.
+TEST(CpuLimits, MeetTheLongestStridesAndDilations) {
+  constexpr std::int64_t longest = std::numeric_limits<std::int64_t>::max();
+  ThreadPool pool(1);
+  for (const Layout layout : {Layout::NLC, Layout::NCL}) {
+    for (const std::int64_t groups : {1, 20}) {
+      for (const std::int64_t taps : {1, 3}) {
+        const Problem p = {.length = 3,
+                           .in_channels = 20,
+                           .out_channels = 20,
+                           .kernel_size = taps,
+                           .stride = longest,
+                           .padding = {taps - 1, 0},
+                           .dilation = taps == 1 ? longest : 1,
+                           .num_groups = groups,
+                           .layout = layout};
+        ASSERT_EQ(output_length(p), 1);
+        ConvolutionRun run(p, 4, Data::integers);
+        for (const Candidate& candidate : candidates_of(p, cpu_target())) {
+          EXPECT_EQ(run.inexact(run.run(*candidate.family, candidate.config, pool)), 0)
+              << describe(p) << " " << to_text(candidate.config);
+        }
+      }
+    }
+  }
+}
 
 class CpuTargets : public testing::TestWithParam<std::int64_t> {};
 
@@ -251,6 +300,14 @@ TEST_P(CpuTargets, KeepInfinitiesOutOfThePadding) {
 
 INSTANTIATE_TEST_SUITE_P(, CpuTargets, testing::ValuesIn(runnable_targets()),
                          [](const auto& param_info) { return hwy::TargetName(param_info.param); });
+
+TEST(CpuTarget, EachThatIsCompiledIsTestedHere) {
+  for (const std::int64_t target : {HWY_AVX3, HWY_AVX2, HWY_NEON}) {
+    if ((HWY_TARGETS & target & ~hwy::SupportedTargets()) != 0) {
+      GTEST_SKIP() << "this CPU does not run " << hwy::TargetName(target);
+    }
+  }
+}
 
 TEST(CpuDigest, DiffersBetweenFamilies) {
   const Problem p = {

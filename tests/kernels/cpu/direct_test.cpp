@@ -57,7 +57,7 @@ INSTANTIATE_TEST_SUITE_P(, DirectStores, testing::ValuesIn(runnable_targets()),
 TEST(DirectTasks, TakeSeveralShortBatchRowsOnlyOfMany) {
   const Config config =
       parse_config("cpu_direct{tile_l=2,tile_c=16,block_l=48,block_c=64,channels_first=0}");
-  Problem p = {.length = 10, .in_channels = 65, .out_channels = 16, .kernel_size = 1};
+  Problem p = {.length = 11, .in_channels = 65, .out_channels = 16, .kernel_size = 2};
   const std::vector<float> weight(static_cast<std::size_t>(weight_elements(p)));
   const auto batch_rows_of_a_task = [&](std::int64_t batch) {
     p.batch = batch;
@@ -68,25 +68,6 @@ TEST(DirectTasks, TakeSeveralShortBatchRowsOnlyOfMany) {
   EXPECT_EQ(batch_rows_of_a_task(64), 1);
   EXPECT_EQ(batch_rows_of_a_task(130), 2);
   EXPECT_EQ(batch_rows_of_a_task(10000), 4);  // 40 of 48 positions
-}
-
-TEST(DirectBorders, AreFoundWithTheLongestStride) {
-  const Problem p = {.length = 3,
-                     .in_channels = 1,
-                     .out_channels = 16,
-                     .kernel_size = 3,
-                     .stride = std::numeric_limits<std::int64_t>::max(),
-                     .padding = {2, 0}};
-  ASSERT_EQ(output_length(p), 1);
-  const std::vector<float> before_and_x = {1000, 1000, 1, 2, 3};
-  const std::vector<float> weight(static_cast<std::size_t>(weight_elements(p)), 1.0F);
-  ThreadPool pool(1);
-  const DeviceProperties device = {.arch = cpu_target()};
-  const auto plan =
-      cpu_direct().cpu->prepare(p, cpu_direct().default_config(p, device), weight.data(), nullptr);
-  std::vector<float> y(16);
-  cpu_direct().cpu->run(plan.get(), before_and_x.data() + 2, y.data(), pool);
-  EXPECT_EQ(y, std::vector<float>(16, 1.0F));
 }
 
 }  // namespace

@@ -140,6 +140,48 @@ std::string name_of(const testing::TestParamInfo<FarStores::ParamType>& info) {
          the_case.name;
 }
 
+// 20 channels are summed in three passes over rows in turn, or over windows of 8 channels.
+TEST(FarPasses, LeaveTheWholeSums) {
+  const std::int64_t inputs = 20, outputs = 4;
+  const Problem p = {.length = far_bytes / 4 / (inputs + outputs) / 256 * 256 + 320,
+                     .in_channels = inputs,
+                     .out_channels = outputs,
+                     .kernel_size = 1,
+                     .layout = Layout::NCL};
+  std::vector<float> x(static_cast<std::size_t>(input_elements(p)));
+  for_each_element(p, p.length, [&](std::int64_t i, std::int64_t t, std::int64_t c) {
+    x[static_cast<std::size_t>(i)] = x_at(t, c);
+  });
+  std::vector<float> weight(static_cast<std::size_t>(weight_elements(p)));
+  for (std::size_t i = 0; i < weight.size(); ++i) {
+    weight[i] = weight_at(0, static_cast<std::int64_t>(i) * 5 % 7);
+  }
+  ThreadPool pool(2);
+  for (const std::int64_t target : wide_targets()) {
+    const ForcedTarget forced(target);
+    for (const char* window : {"0", "8192"}) {
+      const auto plan = cpu_length().cpu->prepare(
+          p,
+          parse_config(std::string("cpu_length{tile_l=32,tile_c=2,block_l=1024,far=1,window=") +
+                       window + "}"),
+          weight.data(), nullptr);
+      const PackedFloats y = zeroed_floats(output_elements(p));
+      cpu_length().cpu->run(plan.get(), x.data(), y.get(), pool);
+      std::int64_t wrong = 0;
+      for (std::int64_t c = 0; c < outputs; ++c) {
+        for (std::int64_t t = 0; t < p.length; ++t) {
+          float sum = 0;
+          for (std::int64_t in = 0; in < inputs; ++in) {
+            sum += x_at(t, in) * weight[static_cast<std::size_t>(c * inputs + in)];
+          }
+          wrong += y[c * p.length + t] != sum;
+        }
+      }
+      EXPECT_EQ(wrong, 0) << "window " << window << " on " << hwy::TargetName(target);
+    }
+  }
+}
+
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(FarStores);
 INSTANTIATE_TEST_SUITE_P(, FarStores,
                          testing::Combine(testing::ValuesIn(wide_targets()),

@@ -30,6 +30,29 @@ inline std::vector<Candidate> candidates_of(const Problem& problem, std::string_
   return enumerate(problem, device_of(arch), families).candidates;
 }
 
+/// Whether 16 channels of a row of NCL, or of what enough outputs read, fit into 6144 floats.
+inline bool fit_when_turned(const Problem& problem) {
+  constexpr std::int64_t most = 384;
+  const std::int64_t reach = (problem.kernel_size - 1) * problem.dilation;
+  if (problem.length <= most && output_length(problem) <= most) return true;
+  const std::int64_t read = std::min(reach, problem.length);
+  std::int64_t outputs = most;
+  if (problem.length > most) {
+    for (outputs = 0; outputs * problem.stride + reach < most;) ++outputs;
+  }
+  return outputs > 0 && outputs * problem.stride >= read;
+}
+
+/// Whether rows of NCL are so short, or their taps so many, that cpu_depthwise turns them.
+inline bool are_turned(const Problem& problem, std::string_view arch) {
+  const bool is_float = problem.dtype == DType::float32;
+  const bool is_short = problem.length <= (is_float ? 256 : 128);
+  const bool is_long =
+      problem.length <= 2048 && problem.kernel_size >= (is_float ? 7 : 24) * problem.stride;
+  return problem.length <= 48 || (problem.out_channels == problem.in_channels &&
+                                  problem.out_channels >= lanes_of(arch) && (is_short || is_long));
+}
+
 /// Which families serve a problem on a SIMD target.
 inline std::set<const Family*> families_for(const Problem& problem, std::string_view arch) {
   std::set<const Family*> serving = {&cpu_direct()};
@@ -42,13 +65,8 @@ inline std::set<const Family*> families_for(const Problem& problem, std::string_
   if (channels >= 8 && (by_tiles || by_vectors)) {
     serving.insert(&cpu_bf16());
   }
-  // 16 channels of a row of NCL, or of what some outputs read, fit into 6144 floats.
-  const bool is_float = problem.dtype == DType::float32;
-  const std::int64_t reach = (problem.kernel_size - 1) * problem.dilation;
-  const bool is_short = problem.length <= (is_float ? 256 : 128);
-  const bool is_long = problem.length <= 2048 && problem.kernel_size >= (is_float ? 7 : 24) &&
-                       (problem.length <= 384 || 2 * reach < 384);
-  if (is_depthwise(problem) && (problem.layout == Layout::NLC || is_short || is_long)) {
+  if (is_depthwise(problem) &&
+      (problem.layout == Layout::NLC || (fit_when_turned(problem) && are_turned(problem, arch)))) {
     serving.insert(&cpu_depthwise());
   }
   const bool one_channel = problem.in_channels == 1 && problem.out_channels == 1;
