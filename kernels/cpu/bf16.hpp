@@ -26,8 +26,9 @@ enum Bf16Window : std::int64_t { in_place, positions, taps_in_turn };
 /// which is fast enough for it, other numbers are exact sums of bfloat16, each the leading 8 bits
 /// of what those before it left: a float16 of two, a float32 of three. All products of float16's
 /// parts are summed, and of float32's all but the three least: below 2⁻²¹ of the whole, where the
-/// tolerance is 2⁻²⁰ or more. The instructions take numbers below 2⁻¹²⁶ for 0. Sums become 0 by it;
-/// x and weights with such parts are left to cpu_direct. Kernel in bf16_kernel.cpp, space of
+/// tolerance is 2⁻²⁰ or more. The instructions take numbers below 2⁻¹²⁶ for 0. Sums and x in
+/// bfloat16 become 0 by it; weights, and the x of other types, with such parts are summed without
+/// the instructions. Kernel in bf16_kernel.cpp, space of
 /// configs in bf16.cpp.
 struct Bf16Config {
   std::int64_t tile_l = 0;   ///< output positions of a register tile

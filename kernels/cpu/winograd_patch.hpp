@@ -11,8 +11,8 @@ namespace convtune {
 /// with w the taps and x the patch. All of `input` and `output` is exact in float32. The notation
 /// is that of Lavin and Gray, Fast Algorithms for Convolutional Neural Networks (2015); the points
 /// of interpolation are 0, 1, −1 and ∞, for m = 4 also 1/2 and −2, whose rounding errors are small:
-/// no sum of products on the way to an output exceeds winograd_growth (kernels/reference.hpp) times
-/// max|x| · Σ|w|.
+/// no sum of products on the way to an output exceeds winograd_growth
+/// (kernels/winograd_magnitudes.hpp) times max|x| · Σ|w|.
 template <std::size_t m>
 struct Patch;
 

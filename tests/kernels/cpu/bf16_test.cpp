@@ -8,9 +8,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <limits>
 #include <random>
 #include <utility>
+#include <vector>
 
 #include "generator/candidates.hpp"
 #include "kernels/cpu/bf16_unit.hpp"
@@ -22,6 +24,7 @@
 namespace convtune {
 namespace {
 
+using testing::Each;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
@@ -210,6 +213,26 @@ TEST_F(Bf16, IsAsExactWithTinyInputs) {
     for (const Candidate& candidate : space_of(p, cpu_target()).candidates) {
       EXPECT_EQ(run.check(run.run(cpu_bf16(), candidate.config, pool)).wrong, 0)
           << describe(p) << " " << to_text(candidate.config);
+    }
+  }
+}
+
+// As bf16.hpp says: x is not searched for them. Each product would be 2⁻³⁰.
+TEST_F(Bf16, TakesTinyInputsForZeroInBfloat16Alone) {
+  ThreadPool pool(1);
+  for (Problem p : served(dense)) {
+    if (p.dtype == DType::float16) continue;  // has no such numbers
+    p.has_bias = false;
+    ConvolutionRun run(p, 7, Data::random);
+    for (std::int64_t i = 0; i < input_elements(p); ++i) run.set_x(i, std::ldexp(1.0F, -130));
+    for (std::int64_t i = 0; i < weight_elements(p); ++i) run.set_weight(i, std::ldexp(1.0F, 100));
+    for (const Candidate& candidate : space_of(p, cpu_target()).candidates) {
+      const std::vector<std::byte> y = run.run(cpu_bf16(), candidate.config, pool);
+      if (p.dtype == DType::bfloat16) {
+        EXPECT_THAT(y, Each(std::byte{0})) << describe(p) << " " << to_text(candidate.config);
+      } else {
+        EXPECT_EQ(run.check(y).wrong, 0) << describe(p) << " " << to_text(candidate.config);
+      }
     }
   }
 }
