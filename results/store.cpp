@@ -85,6 +85,7 @@ TunedPlan plan_of(const Verdict& verdict, const Run& run) {
           .default_seconds = verdict.default_seconds,
           .driver = run.driver,
           .compiler = run.nvrtc,
+          .best_generated = verdict.best_generated,
           .best_vendor = verdict.best_vendor};
 }
 

@@ -21,7 +21,9 @@ struct TunedPlan {
   double default_seconds = 0;  ///< median of the untuned default in the same finals, or 0
   std::string driver;          ///< DeviceProperties::driver when it was measured; empty if unknown
   std::string compiler;        ///< likewise
-  std::string best_vendor;     ///< text of the fastest vendor's Config in the same finals, or empty
+  std::string
+      best_generated;       ///< text of the fastest generated Config in the same finals, or empty
+  std::string best_vendor;  ///< likewise of a vendor's
 };
 
 /// What of the driver and the compiler is no longer as it was when the plan was measured, "driver

@@ -97,6 +97,7 @@ TEST_F(StoreTest, VerdictRoundTripsAndIsReplaced) {
   EXPECT_EQ(plan->digest, verdict.source_digest);
   EXPECT_EQ(plan->seconds, 0.125);
   EXPECT_EQ(plan->default_seconds, verdict.default_seconds);
+  EXPECT_EQ(plan->best_generated, verdict.best_generated);
   EXPECT_EQ(plan->best_vendor, verdict.best_vendor);
 }
 

@@ -32,7 +32,7 @@ struct BenchOptions {
 /// memory of one layer only.
 struct Contender {
   Problem problem;
-  std::string role;  ///< tuned, default, vendor
+  std::string role;  ///< tuned, generated, default, vendor
   std::string config;
   Cache cache = Cache::cold;
 };
@@ -87,6 +87,9 @@ std::vector<Contender> contenders(const Problem& problem, const DeviceProperties
   std::vector<Contender> all;
   const auto tuned = plans == nullptr ? std::nullopt : plans->find(problem, device);
   if (tuned) all.push_back({problem, "tuned", tuned->config});
+  if (tuned && !tuned->best_generated.empty() && tuned->best_generated != tuned->config) {
+    all.push_back({problem, "generated", tuned->best_generated});
+  }
   auto quarantine =
       plans == nullptr ? std::vector<Quarantined>{} : plans->quarantine(problem, device);
   const Plan untuned = heuristic_plan(problem, device, all_families(), std::move(quarantine));
@@ -195,7 +198,8 @@ void add_bench(CLI::App& app, Action& action) {
   command->footer(
       "Flags of Google Benchmark are passed on: --benchmark_filter=REGEX,\n"
       "--benchmark_format=json, --benchmark_out=FILE, --benchmark_repetitions=N, ...\n"
-      "Without layers, those of the quickstart list. Exit code 5 if any could not be timed.\n\n"
+      "Without layers, those of the quickstart list. Exit code 5 if any could not be timed.\n"
+      "Where a vendor's kernel is the tuned one, the best of ours is \"generated\".\n\n"
       "Examples:\n"
       "  convtune bench --layers mamba-130m --benchmark_filter=/tuned\n"
       "  convtune bench --layers mamba-130m --benchmark_filter=/default --benchmark_format=json");
