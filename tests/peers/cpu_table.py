@@ -4,8 +4,9 @@ Usage: cpu_table.py LINES.jsonl...
 
 The ratio of a layer is the median over the rounds of (the best peer's sample / ours), where the
 best peer is the one with the lowest median; "fastest" is that of any peer's fastest sample to ours;
-"with oneDNN" is that of the better one of the best generated kernel and oneDNN as a candidate. A
-layer's limit is the longer of two times: that of its operations at the rate of a large matrix
+"over oneDNN" is that of oneDNN alone, where it serves the layer; "with oneDNN" is that of the better
+one of the best generated kernel and oneDNN as a candidate, behind it the lowest of them. A layer's
+limit is the longer of two times: that of its operations at the rate of a large matrix
 product (bfloat16's for bfloat16, float32's for the others, whose products are float32's), and that
 of its arrays at the rate of a large copy. Both rates are of the same run. What stays in a cache may
 exceed the limit.
@@ -16,6 +17,7 @@ import math
 import pathlib
 import statistics
 import sys
+import typing
 
 
 def read(path):
@@ -52,21 +54,33 @@ def paired_ratio(peer, ours):
     return statistics.median(p / o for p, o in zip(peer, ours))
 
 
+class Row(typing.NamedTuple):
+    """What a layer adds to the table."""
+    problem: dict
+    peer: str
+    alone: float
+    fastest: float
+    over_onednn: float | None
+    with_onednn: float
+    of_limit: float
+
+
 def row_of(line):
-    """(the ratio of the best generated, that of the fastest samples, that with oneDNN, share of the
-    limit, the peer's name), or None where one side has no samples."""
-    samples, generated = line["samples"], line["generated"]
-    if generated not in samples:
+    """None where one side has no samples."""
+    samples, ours, vendor = line["samples"], line["generated"], line["vendor"]
+    if ours not in samples:
         return None
-    peer = best(samples, [name for name in samples if name != generated])
+    peer = best(samples, [name for name in samples if name != ours])
     if peer is None:
         return None
-    alone = paired_ratio(samples[peer], samples[generated])
-    choice = best(samples, [generated, line["vendor"]])
-    share = least_seconds(line) / statistics.median(samples[generated])
-    fastest = min(min(samples[name]) for name in samples if name != generated)
-    return (alone, fastest / min(samples[generated]), paired_ratio(samples[peer], samples[choice]),
-            share, peer)
+    fastest = min(min(samples[name]) for name in samples if name != ours)
+    return Row(
+        problem=line["problem"], peer=peer,
+        alone=paired_ratio(samples[peer], samples[ours]),
+        fastest=fastest / min(samples[ours]),
+        over_onednn=paired_ratio(samples[vendor], samples[ours]) if vendor in samples else None,
+        with_onednn=paired_ratio(samples[peer], samples[best(samples, [ours, vendor])]),
+        of_limit=least_seconds(line) / statistics.median(samples[ours]))
 
 
 def geometric_mean(values):
@@ -102,15 +116,20 @@ def table(lines):
         if (row := row_of(line)) is not None:
             key = (line["threads"], kind_of(line["shape_class"], line["problem"]["math"]),
                    line["problem"]["dtype"])
-            kinds.setdefault(key, []).append((*row, line["problem"]))
-    text = ["| threads | class | dtype | problems | ratio | fastest | with oneDNN | of limit | worst | "
-            "which |", "|---|---|---|---|---|---|---|---|---|---|"]
+            kinds.setdefault(key, []).append(row)
+    text = ["| threads | class | dtype | problems | ratio | fastest | over oneDNN | with oneDNN | "
+            "of limit | worst | which |", "|---|---|---|---|---|---|---|---|---|---|---|"]
     for key, rows in sorted(kinds.items()):
-        means = [geometric_mean([row[i] for row in rows]) for i in range(4)]
-        worst = min(rows, key=lambda row: row[0])
-        text.append("| {} | {} | {} | ".format(*key) +
-                    "{} | {:.2f} | {:.2f} | {:.2f} | {:.0%} | ".format(len(rows), *means) +
-                    f"{worst[0]:.2f} | {described(worst[5])} ({worst[4].partition('{')[0]}) |")
+        def mean(name):
+            values = [value for row in rows if (value := getattr(row, name)) is not None]
+            return f"{geometric_mean(values):.2f}" if values else ""
+
+        worst = min(rows, key=lambda row: row.alone)
+        cells = [*key, len(rows), mean("alone"), mean("fastest"), mean("over_onednn"),
+                 f"{mean('with_onednn')}, {min(row.with_onednn for row in rows):.2f}",
+                 f"{geometric_mean([row.of_limit for row in rows]):.0%}", f"{worst.alone:.2f}",
+                 f"{described(worst.problem)} ({worst.peer.partition('{')[0]})"]
+        text.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join(text)
 
 

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """The shapes of other projects' tests and benchmarks (shapes.json).
 
-As a program it prints them as a layers file, each in both layouts and all dtypes:
+As a program it prints them as a layers file, each in both layouts and all dtypes, and once more with
+math winograd where that may have kernels of its own:
   shapes.py > FILE; convtune check --layers FILE --device cpu
 """
 
+import itertools
 import json
 import pathlib
 
@@ -36,15 +38,22 @@ def products(shape):
     return shape["batch"] * output_length(shape) * shape["out_channels"] * per_output
 
 
+def maths(shape):
+    """Those that differ: Winograd's kernels have three taps at stride 1 of groups of many channels."""
+    fewest = min(shape["in_channels"], shape["out_channels"]) // shape["num_groups"]
+    has_winograd = shape["kernel_size"] == 3 and shape["stride"] == 1 and fewest >= 32
+    return ("ieee", "winograd") if has_winograd else ("ieee",)
+
+
 def layers():
-    """An entry of a layers file for each layout of each shape, but of those without an output."""
+    """The entries of a layers file, but of shapes without an output."""
     for source, shapes in read_shapes().items():
         for shape in shapes:
             if shape["batch"] < 1 or output_length(shape) < 1:
                 continue
             sizes = {key: value for key, value in shape.items() if key != "name"}
-            for layout in LAYOUTS:
-                yield {"model": source, "layer": shape["name"], "layout": layout,
+            for layout, math in itertools.product(LAYOUTS, maths(shape)):
+                yield {"model": source, "layer": shape["name"], "layout": layout, "math": math,
                        "dtypes": DTYPES, **sizes}
 
 

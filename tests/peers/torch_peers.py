@@ -109,7 +109,7 @@ class Problem:
         return self.as_layout(self.activate(y).squeeze(2))
 
     def worst_error(self, function):
-        """max |y − float64's| / tolerance, which is that of kernels/reference.hpp. Rounding before
+        """max |y − float64's| / tolerance, which is that of kernels/tolerance.hpp. Rounding before
         bias and activation, which PyTorch does, may exceed it."""
         f = self.fields
         exact = Problem.__new__(Problem)
