@@ -15,7 +15,8 @@ base_packages=(g++ cmake ninja-build pkg-config libhwy-dev libdnnl-dev libcli11-
   libgmock-dev libboost-context-dev python3 python3-numpy python3-matplotlib python3-jinja2
   python3-jsonschema)
 long_packages=(clang clang-format clang-tidy libclang-rt-dev python3-torch python3-setuptools
-  python3-wheel chromium shellcheck debootstrap dpkg-dev faketime groff-base)
+  python3-wheel chromium shellcheck debootstrap dpkg-dev faketime groff-base g++-aarch64-linux-gnu
+  qemu-user)
 portable_sources=(highway benchmark)
 cuda_wheels=(nvidia-cuda-nvrtc==13.0.88 nvidia-cuda-runtime==13.0.96)
 auditwheel=(auditwheel==6.8.2 pyelftools==0.33 packaging==26.3)

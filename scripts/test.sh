@@ -22,6 +22,7 @@ long_stages=(
   "subproject    200  scripts/stages/subproject.sh"
   "onednn3       200  scripts/stages/onednn3.sh"
   "portable      350  scripts/stages/portable.sh"
+  "neon          300  scripts/stages/neon.sh"
   "gpu           150  scripts/stages/gpu.sh"
   "compile-lists 250  scripts/stages/compile_lists.sh"
   "mutants       600  scripts/stages/mutants.sh"

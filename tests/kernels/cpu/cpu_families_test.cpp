@@ -191,6 +191,26 @@ TEST(CpuLimits, MeetTheLongestStridesAndDilations) {
   }
 }
 
+TEST(CpuLimits, MeetTheLongestPadding) {
+  constexpr std::int64_t longest = std::numeric_limits<std::int64_t>::max();
+  ThreadPool pool(1);
+  for (const Layout layout : {Layout::NLC, Layout::NCL}) {
+    const Problem p = {.length = 1,
+                       .in_channels = 1,
+                       .out_channels = 1,
+                       .kernel_size = 2,
+                       .padding = {longest - 1, 0},
+                       .dilation = longest - 41,
+                       .layout = layout};
+    ASSERT_EQ(output_length(p), 41);
+    ConvolutionRun run(p, 5, Data::integers);
+    for (const Candidate& candidate : candidates_of(p, cpu_target())) {
+      EXPECT_EQ(run.inexact(run.run(*candidate.family, candidate.config, pool)), 0)
+          << describe(p) << " " << to_text(candidate.config);
+    }
+  }
+}
+
 class CpuTargets : public testing::TestWithParam<std::int64_t> {};
 
 // Of each problem the default, three more candidates, and any that has a value not yet run.

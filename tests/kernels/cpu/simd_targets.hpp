@@ -16,10 +16,10 @@ namespace convtune {
 
 /// The compiled SIMD targets that this CPU runs, the baseline included.
 inline std::vector<std::int64_t> runnable_targets() {
-  std::vector<std::int64_t> targets;
-  for (const std::int64_t target : {HWY_AVX3, HWY_AVX2, HWY_NEON, HWY_STATIC_TARGET}) {
-    const bool runs = (hwy::SupportedTargets() & target) != 0 || target == HWY_STATIC_TARGET;
-    if (runs && (HWY_TARGETS & target) != 0) targets.push_back(target);
+  std::vector<std::int64_t> targets = {HWY_STATIC_TARGET};
+  for (const std::int64_t target : {HWY_NEON, HWY_AVX2, HWY_AVX3}) {
+    const bool runs = (HWY_TARGETS & hwy::SupportedTargets() & target) != 0;
+    if (runs && target != HWY_STATIC_TARGET) targets.push_back(target);
   }
   return targets;
 }
