@@ -66,11 +66,14 @@ struct WindowSize {
 };
 
 WindowSize window_size(const Problem& p, const Bf16Config& c, std::int64_t chunks) {
-  const std::int64_t reach = c.window == taps_in_turn ? 0 : (p.kernel_size - 1) * p.dilation;
+  const bool in_turn = c.window == taps_in_turn;
+  // What is longer does not fit anyway, and products with it might overflow.
+  const auto bounded = [](std::int64_t step) { return std::min(step, bf16_max_window); };
+  const std::int64_t reach = in_turn ? 0 : bounded((p.kernel_size - 1) * p.dilation);
   if (p.layout == Layout::NCL) {
     return {p, chunks * bf16_rows, padded_row(2 * (c.block_l + reach))};
   }
-  const std::int64_t stride = c.window == taps_in_turn ? 1 : p.stride;
+  const std::int64_t stride = in_turn ? 1 : bounded(simplified(p).stride);
   return {p, (c.block_l - 1) * stride + reach + 1, padded_row(chunks * bf16_inputs)};
 }
 

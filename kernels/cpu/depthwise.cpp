@@ -131,7 +131,7 @@ Config default_config(const Problem& problem, const DeviceProperties& device) {
       if (whole_rows || block_c == blocks_c[0]) best.block_c = block_c;
       if (block_c >= problem.out_channels) break;
     }
-    if (4 * reach(problem) > best.block_l * problem.stride) best.block_l = blocks_l.back();
+    if (ceil_div(reach(problem), problem.stride) > best.block_l / 4) best.block_l = blocks_l.back();
     if (output_length(problem) <= blocks_l.front()) best.block_l = blocks_l.front();
   }
   const std::int64_t most_rows =

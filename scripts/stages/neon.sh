@@ -4,7 +4,7 @@
 set -euo pipefail
 compiler=aarch64-linux-gnu-g++ emulator=qemu-aarch64
 for program in $compiler $emulator; do
-  command -v $program >/dev/null || { echo "$program is not installed" && exit 77; }
+  command -v "$program" >/dev/null || { echo "$program is not installed" && exit 77; }
 done
 
 # The libraries that the tests link, out of Debian's packages for that machine.

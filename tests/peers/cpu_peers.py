@@ -30,7 +30,8 @@ from convtune_worker import Worker
 MOST_BYTES = 4 << 30
 STRETCHES = 5
 LONG_SECONDS = 5e-3
-HOPELESS = 3  # times as long as the fastest peer, in each of two samples: it takes no more
+VERY_LONG_SECONDS = 0.1  # to wake threads, or to try once more, is little beside a call
+HOPELESS = 3  # times as long as the fastest peer, in each of two samples (one of very long calls)
 SETTLED = 1.0  # seconds after which threads that do not sleep are not waited for
 
 
@@ -78,14 +79,19 @@ class Peer:
     def __init__(self, function, x):
         self.timer = torch_timing.CpuTimer(lambda: x)
         self.function = function
-        self.timer.stretch(function, 3)
+        self.timer.stretch(function, 1)
         once = self.timer.stretch(function, 1)
+        self.is_very_long = once > VERY_LONG_SECONDS
+        if not self.is_very_long:
+            self.timer.stretch(function, 1)
+            once = self.timer.stretch(function, 1)
         self.runs = torch_timing.runs_for(once)
         self.stretches = STRETCHES if once < LONG_SECONDS else 1
         self.samples = []
 
     def take_sample(self):
-        self.timer.stretch(self.function, 1)  # wakes its threads
+        if not self.is_very_long:
+            self.timer.stretch(self.function, 1)  # wakes its threads
         self.samples.append(min(self.timer.stretch(self.function, self.runs)
                                 for _ in range(self.stretches)))
 
@@ -105,12 +111,12 @@ def peers_of(fields):
     return peers, failures
 
 
-def leave_out_hopeless(peers, failures):
-    """By their best samples so far."""
+def leave_out_hopeless(peers, failures, least_seconds=0):
+    """By their best samples so far, of those that take at least so long."""
     best = {name: min(peer.samples) for name, peer in peers.items()}
     fastest = min(best.values(), default=0)
     for name, seconds in best.items():
-        if seconds > HOPELESS * fastest:
+        if seconds > max(HOPELESS * fastest, least_seconds):
             del peers[name]
             failures[name] = f"takes {seconds / fastest:.1f} times as long as the fastest peer"
 
@@ -130,6 +136,8 @@ def measure(worker, verdict, rounds):
         for peer in peers.values():
             settle()
             peer.take_sample()
+        if done == 1 < rounds:
+            leave_out_hopeless(peers, failures, VERY_LONG_SECONDS)
         if done == 2 < rounds:
             leave_out_hopeless(peers, failures)
     samples |= {name: peer.samples for name, peer in peers.items()}

@@ -97,7 +97,10 @@ def hopeless_faults():
     failures = {}
     cpu_peers.leave_out_hopeless(peers, failures)
     expected = {"b": "takes 3.5 times as long as the fastest peer"}
-    return [] if list(peers) == ["a", "c"] and failures == expected else [f"left out: {failures}"]
+    found = [] if list(peers) == ["a", "c"] and failures == expected else [f"left out: {failures}"]
+    peers["d"], peers["e"] = (types.SimpleNamespace(samples=[each]) for each in (9.0, 30.0))
+    cpu_peers.leave_out_hopeless(peers, failures, 20)
+    return found + ([] if list(peers) == ["a", "c", "d"] else [f"left out of long ones: {failures}"])
 
 
 def main():
