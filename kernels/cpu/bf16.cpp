@@ -179,6 +179,17 @@ Bf16Window default_window(const Problem& problem, const Bf16Config& c, bool vect
   return !possible || read_once || fewer ? taps_in_turn : positions;
 }
 
+// Output channels of a task, so that a small layer has some tasks for threads; 0: all.
+std::int64_t default_channels(const Problem& problem, const Bf16Config& c) {
+  constexpr std::int64_t some = 8;
+  const std::int64_t channels = out_channels_per_group(problem);
+  const Problem p = simplified(problem);
+  const std::int64_t tasks = p.batch * p.num_groups * ceil_div(output_length(p), c.block_l);
+  if (tasks >= some || channels <= blocks_c[0]) return 0;
+  const bool wide = channels > blocks_c[1] && tasks * ceil_div(channels, blocks_c[1]) >= some;
+  return blocks_c[wide ? 1 : 0];
+}
+
 // Longer blocks where a task of short ones would be little work.
 Config default_config(const Problem& problem, const DeviceProperties& device) {
   const std::int64_t length = output_length(problem);
@@ -194,6 +205,7 @@ Config default_config(const Problem& problem, const DeviceProperties& device) {
     c = longer;
   }
   const DeviceProperties any;
+  c.block_c = default_channels(problem, c);
   if (!sums_fit(problem, make_config(c), any)) c.block_c = blocks_c[1];
   return make_config(c);
 }

@@ -95,10 +95,9 @@ void sum_rows(const DepthwisePlan& plan, const DepthwiseBlock<T>& block, std::in
   const std::int64_t last_position = std::clamp<std::int64_t>(
       window_start(p, t + rows - 1) + (p.kernel_size - 1) * p.dilation, 0, p.length - 1);
   const std::int64_t left = block.x_left - (last_position - block.x_first) * block.x_step;
-  const std::int64_t ahead = rows * p.stride;
-  const bool more = plan.config.far != 0 && last_position + ahead < p.length;
-  const T* next =
-      block.x + (last_position + ahead - (rows - 1) * p.stride - block.x_first) * block.x_step;
+  const bool more = plan.config.far != 0 && rows * p.stride < p.length - last_position;
+  const std::int64_t next_position = more ? last_position + p.stride - block.x_first : 0;
+  const T* next = block.x + next_position * block.x_step;
   for (std::int64_t c = block.first_c; c < block.last_c; c += plan.config.tile_c) {
     const std::int64_t first_in =
         (plan.multiplier == 1 ? c : c / plan.multiplier) - block.x_channel;
@@ -164,10 +163,10 @@ bool is_inside(const DepthwisePlan& plan, const DepthwiseBlock<T>& block, std::i
   const Problem& p = plan.problem;
   const std::int64_t first = window_start(p, t);
   const std::int64_t last = first + (rows - 1) * p.stride + (p.kernel_size - 1) * p.dilation;
+  if (plan.multiplier != 1 || first < 0 || last >= p.length) return false;
   const std::int64_t tiles = round_up(block.last_c - block.first_c, plan.config.tile_c);
-  const std::int64_t end =
-      (last - block.x_first) * block.x_step + block.first_c - block.x_channel + tiles;
-  return plan.multiplier == 1 && first >= 0 && last < p.length && end <= block.x_left;
+  return (last - block.x_first) * block.x_step + block.first_c - block.x_channel + tiles <=
+         block.x_left;
 }
 
 // The block's positions from t on, the last ones in smaller tiles.

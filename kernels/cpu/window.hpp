@@ -15,7 +15,8 @@ constexpr std::int64_t round_up(std::int64_t a, std::int64_t b) { return ceil_di
 
 /// The same convolution of the same arrays, with less to see to: batch rows of NLC are one where
 /// their outputs follow each other as those within them do; the stride behind a single output and
-/// the dilation of a single tap, products with which might overflow, are at most x's length.
+/// the dilation of a single tap, products with which might overflow, are at most as long as x with
+/// its padding.
 inline Problem simplified(Problem p) {
   const std::int64_t padding = p.padding.left + p.padding.right;
   if (output_length(p) == 1) p.stride = std::min(p.stride, p.length + padding);

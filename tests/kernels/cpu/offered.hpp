@@ -40,7 +40,7 @@ inline bool fit_when_turned(const Problem& problem) {
   if (problem.length > most) {
     for (outputs = 0; outputs * problem.stride + reach < most;) ++outputs;
   }
-  return outputs > 0 && outputs * problem.stride >= read;
+  return outputs >= output_length(problem) || (outputs > 0 && outputs * problem.stride >= read);
 }
 
 /// Whether rows of NCL are so short, or their taps so many, that cpu_depthwise turns them.
