@@ -37,4 +37,4 @@ cmake --preset default -B build/neon -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PR
   -DCONVTUNE_WITH_CUDA=OFF -DCONVTUNE_WITH_ONEDNN=OFF
 cmake --build build/neon --target kernels_tests -- --quiet
 "${run[@]}" build/neon/tests/kernels/kernels_tests --gtest_brief=1 \
-  --gtest_filter='*CpuFamilies.*:*CpuTargets.*:*CpuLimits.*:*DirectStores.*:*CompareMany.*:*Winograd.*'
+  --gtest_filter='*CpuFamilies.*:*CpuTargets.*:*CpuLimits.*:*DirectStores.*:*CompareMany.*'

@@ -25,6 +25,7 @@ ELSEWHERE = {
     r"convtune (\w+|COMMAND --help|plan --why|compile --pack)": "tuner.help",
     r"build/default/tuner/convtune|convtune --version": "install.command_runs",
     r"scripts/(tune|test)\.sh|scripts/test\.sh --stage fresh": "fresh",
+    r"scripts/test\.sh --stage neon": "neon",
     r"scripts/faults\.sh": "faults",
     r"scripts/gpu_(pack|proof)\.sh.*": "gpu",
     r"scripts/setup\.sh( --portable)?": "setup-long",

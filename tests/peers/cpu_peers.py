@@ -79,8 +79,7 @@ class Peer:
     def __init__(self, function, x):
         self.timer = torch_timing.CpuTimer(lambda: x)
         self.function = function
-        self.timer.stretch(function, 1)
-        once = self.timer.stretch(function, 1)
+        once = min(self.timer.stretch(function, 1) for _ in range(2))
         self.is_very_long = once > VERY_LONG_SECONDS
         if not self.is_very_long:
             self.timer.stretch(function, 1)
@@ -111,12 +110,12 @@ def peers_of(fields):
     return peers, failures
 
 
-def leave_out_hopeless(peers, failures, least_seconds=0):
-    """By their best samples so far, of those that take at least so long."""
+def leave_out_hopeless(peers, failures, very_long_alone=False):
+    """By their best samples so far."""
     best = {name: min(peer.samples) for name, peer in peers.items()}
     fastest = min(best.values(), default=0)
     for name, seconds in best.items():
-        if seconds > max(HOPELESS * fastest, least_seconds):
+        if seconds > HOPELESS * fastest and (peers[name].is_very_long or not very_long_alone):
             del peers[name]
             failures[name] = f"takes {seconds / fastest:.1f} times as long as the fastest peer"
 
@@ -137,7 +136,7 @@ def measure(worker, verdict, rounds):
             settle()
             peer.take_sample()
         if done == 1 < rounds:
-            leave_out_hopeless(peers, failures, VERY_LONG_SECONDS)
+            leave_out_hopeless(peers, failures, very_long_alone=True)
         if done == 2 < rounds:
             leave_out_hopeless(peers, failures)
     samples |= {name: peer.samples for name, peer in peers.items()}

@@ -92,15 +92,17 @@ def interleaved_faults(convtune, folder, database):
 def hopeless_faults():
     """Only the peer whose best sample is far behind the best of all is left out."""
     import cpu_peers  # ends the program without PyTorch
-    peers = {name: types.SimpleNamespace(samples=samples)
-             for name, samples in {"a": [1.0, 5.0], "b": [4.0, 3.5], "c": [9.0, 2.0]}.items()}
+    peers = {name: types.SimpleNamespace(samples=samples, is_very_long=name == "d")
+             for name, samples in {"a": [1.0, 5.0], "b": [4.0, 3.5], "c": [9.0, 2.0],
+                                   "d": [9.0, 8.0]}.items()}
     failures = {}
+    cpu_peers.leave_out_hopeless(peers, failures, very_long_alone=True)
+    found = [] if list(peers) == ["a", "b", "c"] else [f"left out of long ones: {failures}"]
     cpu_peers.leave_out_hopeless(peers, failures)
-    expected = {"b": "takes 3.5 times as long as the fastest peer"}
-    found = [] if list(peers) == ["a", "c"] and failures == expected else [f"left out: {failures}"]
-    peers["d"], peers["e"] = (types.SimpleNamespace(samples=[each]) for each in (9.0, 30.0))
-    cpu_peers.leave_out_hopeless(peers, failures, 20)
-    return found + ([] if list(peers) == ["a", "c", "d"] else [f"left out of long ones: {failures}"])
+    expected = {"d": "takes 8.0 times as long as the fastest peer",
+                "b": "takes 3.5 times as long as the fastest peer"}
+    return found + ([] if list(peers) == ["a", "c"] and failures == expected
+                    else [f"left out: {failures}"])
 
 
 def main():
