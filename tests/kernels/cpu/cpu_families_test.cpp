@@ -5,6 +5,7 @@
 #include <limits>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "tests/kernels/cpu/convolution_run.hpp"
@@ -88,11 +89,12 @@ std::vector<Problem> edge_shapes() {
     }
   }
   // Batch rows, some of which are one in NLC.
-  for (const auto& [taps, stride] :
+  for (const auto& taps_and_stride :
        {std::pair<std::int64_t, std::int64_t>{1, 2}, {1, 1}, {3, 5}, {3, 4}, {12, 1}, {11, 40}}) {
     for (const std::int64_t groups : {1, 37}) {
       add([&](Problem& p) {
-        p.batch = 9, p.length = 12, p.kernel_size = taps, p.stride = stride, p.padding = {};
+        p.batch = 9, p.length = 12, p.padding = {};
+        std::tie(p.kernel_size, p.stride) = taps_and_stride;
         p.num_groups = groups, p.in_channels = p.out_channels = 37;
       });
     }
