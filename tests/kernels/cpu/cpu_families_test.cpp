@@ -144,6 +144,15 @@ std::vector<Problem> edge_shapes() {
   return shapes;
 }
 
+void expect_exact(ConvolutionRun& run, const Problem& p, const std::vector<Candidate>& candidates,
+                  ThreadPool& pool) {
+  for (const Candidate& candidate : candidates) {
+    EXPECT_EQ(run.inexact(run.run(*candidate.family, candidate.config, pool)), 0)
+        << describe(p) << "\n"
+        << to_text(candidate.config);
+  }
+}
+
 class CpuFamilies : public testing::TestWithParam<Variant> {};
 
 TEST_P(CpuFamilies, AreExactOnIntegers) {
@@ -156,11 +165,7 @@ TEST_P(CpuFamilies, AreExactOnIntegers) {
     ConvolutionRun run(p, 1, Data::integers);
     const std::vector<Candidate> candidates = candidates_of(p, cpu_target());
     EXPECT_EQ(families_of(candidates), families_for(p, cpu_target()));
-    for (const Candidate& candidate : candidates) {
-      EXPECT_EQ(run.inexact(run.run(*candidate.family, candidate.config, pool)), 0)
-          << describe(p) << "\n"
-          << to_text(candidate.config);
-    }
+    expect_exact(run, p, candidates, pool);
   }
 }
 
@@ -184,10 +189,7 @@ TEST(CpuLimits, MeetTheLongestStridesAndDilations) {
                            .layout = layout};
         ASSERT_EQ(output_length(p), 1);
         ConvolutionRun run(p, 4, Data::integers);
-        for (const Candidate& candidate : candidates_of(p, cpu_target())) {
-          EXPECT_EQ(run.inexact(run.run(*candidate.family, candidate.config, pool)), 0)
-              << describe(p) << " " << to_text(candidate.config);
-        }
+        expect_exact(run, p, candidates_of(p, cpu_target()), pool);
       }
     }
   }
@@ -206,10 +208,7 @@ TEST(CpuLimits, MeetTheLongestPadding) {
                        .layout = layout};
     ASSERT_EQ(output_length(p), 41);
     ConvolutionRun run(p, 5, Data::integers);
-    for (const Candidate& candidate : candidates_of(p, cpu_target())) {
-      EXPECT_EQ(run.inexact(run.run(*candidate.family, candidate.config, pool)), 0)
-          << describe(p) << " " << to_text(candidate.config);
-    }
+    expect_exact(run, p, candidates_of(p, cpu_target()), pool);
   }
 }
 
