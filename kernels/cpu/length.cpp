@@ -16,14 +16,16 @@ namespace {
 
 constexpr std::array<std::int64_t, 6> tiles_l = {4, 8, 16, 32, 48, 64};
 constexpr std::array<std::int64_t, 6> tiles_c = {1, 2, 4, 6, 8, 12};
-constexpr std::array<std::int64_t, 3> blocks_l = {64, 256, 1024};
+constexpr std::array<std::int64_t, 4> blocks_l = {64, 256, 1024, 16384};
 constexpr std::array<std::int64_t, 3> windows = {0, 8192, length_max_window};
 constexpr std::array<std::int64_t, 2> fars = {0, 1};
+constexpr std::int64_t long_block = blocks_l[2], longest_block = blocks_l[3];
 constexpr std::int64_t few_channels = 8;
 constexpr std::int64_t many_rows = 8;                  // as many as hardware follows
 constexpr std::int64_t near_bytes = 2L * 1024 * 1024;  // of an L2
 
 constexpr std::int64_t multiply_adds_of_a_task = 1 << 18;
+constexpr std::int64_t some_tasks = 8;  // for threads to share
 
 // Blocks are whole tiles.
 LengthConfig parse(const Config& config) {
@@ -102,12 +104,18 @@ bool comes_from_afar(const Problem& problem) {
 // rows are read in turn, a few at once.
 bool takes_rows_in_turn(const Problem& problem) {
   return out_channels_per_group(problem) * problem.kernel_size <= 8 && comes_from_afar(problem) &&
-         output_length(problem) >= blocks_l.back();
+         output_length(problem) >= long_block;
 }
 
 bool long_blocks_are_thin(const Problem& problem, const Config& config, const DeviceProperties&) {
-  return config.at("block_l") < blocks_l.back() || takes_rows_in_turn(problem) ||
+  return config.at("block_l") < long_block || takes_rows_in_turn(problem) ||
          in_channels_per_group(problem) <= few_channels;
+}
+
+bool longest_blocks_are_rows(const Problem& problem, const Config& config,
+                             const DeviceProperties&) {
+  return config.at("block_l") < longest_block ||
+         (takes_rows_in_turn(problem) && config.at("window") == 0);
 }
 
 bool readable_in_place(const Problem& problem, const Config& config, const DeviceProperties&) {
@@ -167,8 +175,13 @@ Config default_config(const Problem& problem, const DeviceProperties& device) {
       in_channels_per_group(problem) >
       (in_place ? length_near_window : length_max_window) / blocks_l[1] / problem.stride;
   LengthConfig base = {.block_l = blocks_l[few || (exceeds_l2 && !wide) ? 1 : 0]};
-  const bool few_sums = in_place || blocks_l[2] * group_out <= length_max_sums;
-  if ((thin || takes_rows_in_turn(problem)) && few_sums) base.block_l = blocks_l[2];
+  const bool few_sums = in_place || long_block * group_out <= length_max_sums;
+  if ((thin || takes_rows_in_turn(problem)) && few_sums) base.block_l = long_block;
+  const std::int64_t longest_blocks = ceil_div(output_length(problem), longest_block);
+  if (in_place && takes_rows_in_turn(problem) && group_out == 1 &&
+      problem.batch * problem.num_groups * longest_blocks >= some_tasks) {
+    base.block_l = longest_block;
+  }
   base.block_l = covering(blocks_l, std::min(output_length(problem), base.block_l));
   base.window = in_place ? windows[0] : windows[2];
   if (!window_is_used(problem, make_config(base), device)) base.window = windows[1];
@@ -354,9 +367,13 @@ const Family& cpu_length() {
             hides_latency},
            {"sums_fit", "tile_c * block_l, rounded up to tile_l, is at most 16384", sums_fit},
            {"long_blocks_are_thin",
-            "blocks of 1024 are for at most 8 input channels a group, or an x of at least 2 MiB, "
-            "with rows of y as long as they are, that meets at most 8 weights",
+            "blocks of 1024 and more are for at most 8 input channels a group, or rows of y as "
+            "long and an x of at least 2 MiB, each element of which meets at most 8 weights",
             long_blocks_are_thin},
+           {"longest_blocks_are_rows",
+            "blocks of 16384 are for window 0 and an x as large, each element of which meets at "
+            "most 8 weights",
+            longest_blocks_are_rows},
            {"readable_in_place", "window 0 is for float32 with stride 1", readable_in_place},
            {"window_is_used", "the largest window is for more x than the next fits",
             window_is_used},

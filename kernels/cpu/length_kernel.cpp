@@ -234,25 +234,35 @@ void run_block(const LengthPlan& plan, const Block<T>& block) {
   });
 }
 
-// A block whose windows all lie inside x, read there.
-void run_inside(const LengthPlan& plan, const Block<float>& block) {
+// All passes of a block whose windows all lie inside x, read there.
+void sum_inside(const LengthPlan& plan, const Block<float>& block, const Sums& sums) {
   const std::int64_t start = window_start(plan.problem, block.first_l);
-  run_with_sums(plan, block, [&](const Sums& sums) {
-    for (std::int64_t c = 0; c < plan.group_in; c += plan.rows_in_place) {
-      const Pass pass = {.x = block.x + c * plan.problem.length + start,
-                         .channel_step = plan.problem.length,
-                         .first_channel = c,
-                         .channels = std::min(plan.rows_in_place, plan.group_in - c),
-                         .first_tap = 0,
-                         .taps = plan.problem.kernel_size,
-                         .first = c == 0,
-                         .in_x = true};
-      sum_pass(plan, block, pass, sums);
-    }
-  });
+  for (std::int64_t c = 0; c < plan.group_in; c += plan.rows_in_place) {
+    const Pass pass = {.x = block.x + c * plan.problem.length + start,
+                       .channel_step = plan.problem.length,
+                       .first_channel = c,
+                       .channels = std::min(plan.rows_in_place, plan.group_in - c),
+                       .first_tap = 0,
+                       .taps = plan.problem.kernel_size,
+                       .first = c == 0,
+                       .in_x = true};
+    sum_pass(plan, block, pass, sums);
+  }
 }
 
-// Splits a block at the first tile that needs no padding and behind the last that needs none.
+// A block of fewer outputs than a tile has, as the last ones of a tile that begins before it.
+void run_end_of_tile(const LengthPlan& plan, const Block<float>& block) {
+  HWY_ALIGN float buffer[length_max_sums + max_lanes];  // the last vector begins within a tile
+  Block<float> tile = block;
+  tile.first_l = block.last_l - plan.config.tile_l;
+  Sums sums = {buffer, plan.config.tile_l, false};
+  sum_inside(plan, tile, sums);
+  sums.tiles += block.first_l - tile.first_l;
+  finish(plan, block, sums);
+}
+
+// Splits a block at the first tile that needs no padding and behind the last output that needs
+// none.
 void run_in_place(const LengthPlan& plan, const Block<float>& block) {
   const Problem& p = plan.problem;
   const std::int64_t tile_l = plan.config.tile_l;
@@ -260,8 +270,10 @@ void run_in_place(const LengthPlan& plan, const Block<float>& block) {
       std::clamp<std::int64_t>(p.padding.left - block.first_l, 0, block.last_l - block.first_l);
   const std::int64_t from = std::min(block.last_l, block.first_l + round_up(padded, tile_l));
   const std::int64_t reach = (p.kernel_size - 1) * p.dilation - p.padding.left;
-  const std::int64_t room = std::min(block.last_l, p.length - reach) - from;
-  const std::int64_t to = from + std::max<std::int64_t>(0, room) / tile_l * tile_l;
+  const std::int64_t inside = std::max(from, std::min(block.last_l, p.length - reach));
+  const std::int64_t whole = from + (inside - from) / tile_l * tile_l;
+  const bool has_end = inside > whole && window_start(p, inside - tile_l) >= 0;
+  const std::int64_t to = has_end ? inside : whole;
   const auto part = [&](std::int64_t first_l, std::int64_t last_l) {
     Block<float> b = block;
     b.first_l = first_l;
@@ -269,7 +281,11 @@ void run_in_place(const LengthPlan& plan, const Block<float>& block) {
     return b;
   };
   if (from > block.first_l) run_block(plan, part(block.first_l, from));
-  if (to > from) run_inside(plan, part(from, to));
+  if (whole > from) {
+    const Block<float> tiles = part(from, whole);
+    run_with_sums(plan, tiles, [&](const Sums& sums) { sum_inside(plan, tiles, sums); });
+  }
+  if (to > whole) run_end_of_tile(plan, part(whole, to));
   if (block.last_l > to) run_block(plan, part(to, block.last_l));
 }
 

@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <random>
 #include <string>
 #include <vector>
@@ -23,6 +24,15 @@ void enlarge(Problem& p) {
   p.length = 2 * cache_line + p.kernel_size - 1;
 }
 
+// Of many channels, in long rows from memory, to one.
+void make_head(Problem& p) {
+  p = {.length = 100'000,
+       .in_channels = 16 + p.in_channels,
+       .out_channels = 1,
+       .kernel_size = std::min<std::int64_t>(p.kernel_size, 7),
+       .layout = Layout::NCL};
+}
+
 // So that cpu_winograd serves it, too.
 void make_winograd(Problem& p) {
   p.math = Math::winograd;
@@ -42,6 +52,7 @@ TEST(CpuSpace, OffersEveryValueAndAModestNumberOfConfigs) {
     const bool large = i % 10 == 5;
     if (large) enlarge(p);
     if (i % 5 == 1) make_winograd(p);
+    if (i % 10 == 2) make_head(p);
     for (const char* arch : {"AVX3", "AVX3+AMX", "AVX3+BF16", "AVX2", "NEON", "SCALAR"}) {
       const std::vector<Candidate> candidates = candidates_of(p, arch);
       EXPECT_LE(candidates.size(), large || serves_winograd(p) ? 160U : 100U)
@@ -58,6 +69,7 @@ TEST(CpuSpace, DefaultKeepsAllConstraintsOnEveryTarget) {
     Problem p = random_problem(random);
     if (i % 2 == 1) enlarge(p);
     if (i % 4 >= 2) make_winograd(p);
+    if (i % 10 == 4) make_head(p);
     for (const char* arch : {"AVX3", "AVX3+AMX", "AVX3+BF16", "AVX2", "NEON", "SCALAR"}) {
       const DeviceProperties device = device_of(arch);
       for (const Family* family : families) {

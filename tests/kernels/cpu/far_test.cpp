@@ -159,12 +159,12 @@ TEST(FarPasses, LeaveTheWholeSums) {
   ThreadPool pool(2);
   for (const std::int64_t target : wide_targets()) {
     const ForcedTarget forced(target);
-    for (const char* window : {"0", "8192"}) {
+    for (const char* config :
+         {"tile_c=2,block_l=1024,window=0", "tile_c=2,block_l=1024,window=8192",
+          "tile_c=1,block_l=16384,window=0"}) {
       const auto plan = cpu_length().cpu->prepare(
-          p,
-          parse_config(std::string("cpu_length{tile_l=32,tile_c=2,block_l=1024,far=1,window=") +
-                       window + "}"),
-          weight.data(), nullptr);
+          p, parse_config(std::string("cpu_length{tile_l=32,far=1,") + config + "}"), weight.data(),
+          nullptr);
       const PackedFloats y = zeroed_floats(output_elements(p));
       cpu_length().cpu->run(plan.get(), x.data(), y.get(), pool);
       std::int64_t wrong = 0;
@@ -177,7 +177,7 @@ TEST(FarPasses, LeaveTheWholeSums) {
           wrong += y[c * p.length + t] != sum;
         }
       }
-      EXPECT_EQ(wrong, 0) << "window " << window << " on " << hwy::TargetName(target);
+      EXPECT_EQ(wrong, 0) << config << " on " << hwy::TargetName(target);
     }
   }
 }
