@@ -116,14 +116,6 @@ bool fits_registers(const Problem&, const Config& config, const DeviceProperties
   return config.at("tile_l") * config.at("tile_c") <= most_sums * bf16_rows * bf16_rows;
 }
 
-// The smallest value that covers `size`, or the largest.
-template <class Values>
-std::int64_t covering(const Values& values, std::int64_t size) {
-  const auto it =
-      std::find_if(values.begin(), values.end(), [&](std::int64_t value) { return value >= size; });
-  return it == values.end() ? values.back() : *it;
-}
-
 bool fits_output(const Problem& problem, const Config& config, const DeviceProperties&) {
   const std::int64_t length = output_length(problem);
   const std::int64_t channels = out_channels_per_group(problem);

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
-#include <vector>
 
 #include "kernels/cpu/cache.hpp"
 #include "kernels/cpu/families.hpp"
@@ -16,15 +14,11 @@ namespace {
 
 constexpr std::array<std::int64_t, 6> tiles_l = {4, 8, 16, 32, 48, 64};
 constexpr std::array<std::int64_t, 6> tiles_c = {1, 2, 4, 6, 8, 12};
-constexpr std::array<std::int64_t, 4> blocks_l = {64, 256, 1024, 16384};
-constexpr std::array<std::int64_t, 3> windows = {0, 8192, length_max_window};
+constexpr std::array<std::int64_t, 4> blocks_l = {64, 256, length_long_row, 16384};
+constexpr std::array<std::int64_t, 3> windows = {0, length_window, length_max_window};
 constexpr std::array<std::int64_t, 2> fars = {0, 1};
-constexpr std::int64_t long_block = blocks_l[2], longest_block = blocks_l[3];
+constexpr std::int64_t longest_block = blocks_l.back();
 constexpr std::int64_t few_channels = 8;
-constexpr std::int64_t many_rows = 8;                  // as many as hardware follows
-constexpr std::int64_t near_bytes = 2L * 1024 * 1024;  // of an L2
-
-constexpr std::int64_t multiply_adds_of_a_task = 1 << 18;
 constexpr std::int64_t some_tasks = 8;  // for threads to share
 
 // Blocks are whole tiles.
@@ -37,14 +31,6 @@ LengthConfig parse(const Config& config) {
 }
 
 std::int64_t vectors_of(std::int64_t tile_l, std::int64_t lanes) { return ceil_div(tile_l, lanes); }
-
-// The smallest of `values` that covers `size`, or the largest.
-template <class Values>
-std::int64_t covering(const Values& values, std::int64_t size) {
-  const auto it =
-      std::find_if(values.begin(), values.end(), [&](std::int64_t value) { return value >= size; });
-  return it == values.end() ? values.back() : *it;
-}
 
 // The layouts of a single channel are the same.
 bool ncl(const Problem& problem, const Config&, const DeviceProperties&) {
@@ -96,19 +82,8 @@ bool sums_fit(const Problem&, const Config& config, const DeviceProperties&) {
          length_max_sums;
 }
 
-bool comes_from_afar(const Problem& problem) {
-  return input_elements(problem) * static_cast<std::int64_t>(size_of(problem.dtype)) >= near_bytes;
-}
-
-// Where an element of x meets few weights, its way from memory is what takes time: less if long
-// rows are read in turn, a few at once.
-bool takes_rows_in_turn(const Problem& problem) {
-  return out_channels_per_group(problem) * problem.kernel_size <= 8 && comes_from_afar(problem) &&
-         output_length(problem) >= long_block;
-}
-
 bool long_blocks_are_thin(const Problem& problem, const Config& config, const DeviceProperties&) {
-  return config.at("block_l") < long_block || takes_rows_in_turn(problem) ||
+  return config.at("block_l") < length_long_row || takes_rows_in_turn(problem) ||
          in_channels_per_group(problem) <= few_channels;
 }
 
@@ -170,13 +145,13 @@ Config default_config(const Problem& problem, const DeviceProperties& device) {
   // read in place for each tile anew, the nearest cache.
   const bool exceeds_l2 = (input_elements(problem) + output_elements(problem)) *
                               static_cast<std::int64_t>(size_of(problem.dtype)) >
-                          near_bytes;
+                          length_near_bytes;
   const bool wide =
       in_channels_per_group(problem) >
       (in_place ? length_near_window : length_max_window) / blocks_l[1] / problem.stride;
   LengthConfig base = {.block_l = blocks_l[few || (exceeds_l2 && !wide) ? 1 : 0]};
-  const bool few_sums = in_place || long_block * group_out <= length_max_sums;
-  if ((thin || takes_rows_in_turn(problem)) && few_sums) base.block_l = long_block;
+  const bool few_sums = in_place || length_long_row * group_out <= length_max_sums;
+  if ((thin || takes_rows_in_turn(problem)) && few_sums) base.block_l = length_long_row;
   const std::int64_t longest_blocks = ceil_div(output_length(problem), longest_block);
   if (in_place && takes_rows_in_turn(problem) && group_out == 1 &&
       problem.batch * problem.num_groups * longest_blocks >= some_tasks) {
@@ -217,81 +192,6 @@ Cost cost(const Problem& problem, const Config& config, const DeviceProperties&)
           .flops = 2 * static_cast<double>(problem.batch * positions) * weights};
 }
 
-// Rows of the window that one channel needs for `taps` taps.
-std::vector<std::int64_t> phases_of(const Problem& p, std::int64_t taps) {
-  std::vector<std::int64_t> phases;
-  if (p.stride <= 4) {
-    for (std::int64_t phase = 0; phase < p.stride; ++phase) phases.push_back(phase);
-    return phases;
-  }
-  for (std::int64_t k = 0; k < taps; ++k) {
-    const std::int64_t phase = k * p.dilation % p.stride;
-    if (std::find(phases.begin(), phases.end(), phase) == phases.end()) phases.push_back(phase);
-  }
-  return phases;
-}
-
-// Taps share a window unless their span is longer than all of them laid out one by one.
-void plan_passes(LengthPlan& plan) {
-  const Problem& p = plan.problem;
-  const std::int64_t most = std::max(plan.config.window, windows[1]);
-  const std::int64_t outputs =
-      round_up(std::min(plan.config.block_l, plan.length_out), plan.config.tile_l);
-  plan.pass_taps = p.dilation / p.stride > outputs ? 1 : p.kernel_size;
-  while (true) {
-    plan.phases = phases_of(p, plan.pass_taps);
-    plan.row_floats = round_up(outputs + (plan.pass_taps - 1) * p.dilation / p.stride, 16);
-    if (plan.channel_floats() <= most || plan.pass_taps == 1) break;
-    plan.pass_taps = ceil_div(plan.pass_taps, 2);
-  }
-  plan.rows_in_place = plan.group_in;
-  if (takes_rows_in_turn(p)) {
-    plan.rows_in_place = ceil_div(plan.group_in, ceil_div(plan.group_in, many_rows));
-  }
-  plan.pass_channels = std::clamp<std::int64_t>(most / plan.channel_floats(), 1, plan.group_in);
-  const std::int64_t taps = plan.config.window == 0 ? p.kernel_size : plan.pass_taps;
-  for (std::int64_t k = 0; k < taps; ++k) {
-    const auto phase = std::find(plan.phases.begin(), plan.phases.end(), k * p.dilation % p.stride);
-    plan.offsets.push_back((phase - plan.phases.begin()) * plan.row_floats +
-                           k * p.dilation / p.stride);
-  }
-}
-
-// Tasks are long enough to be worth a thread.
-void plan_tasks(LengthPlan& plan) {
-  const LengthConfig& config = plan.config;
-  plan.task_tiles = std::min(plan.tiles_c, length_max_sums / (config.tile_c * config.block_l));
-  plan.blocks_c = ceil_div(plan.tiles_c, plan.task_tiles);
-  plan.blocks_l = ceil_div(plan.length_out, config.block_l);
-  const std::int64_t work = std::min(config.block_l, plan.length_out) * plan.task_tiles *
-                            config.tile_c * (plan.group_in * plan.problem.kernel_size + 8);
-  plan.task_units = ceil_div(multiply_adds_of_a_task, work);
-}
-
-void pack(LengthPlan& plan, const void* weight, const void* bias) {
-  const Problem& p = plan.problem;
-  const std::int64_t tile_c = plan.config.tile_c;
-  const std::int64_t tiles = p.num_groups * plan.tiles_c;
-  const std::int64_t taps = plan.group_in * p.kernel_size;
-  plan.weights = zeroed_floats(tiles * taps * tile_c);
-  plan.bias = zeroed_floats(tiles * tile_c);
-  for (std::int64_t out = 0; out < p.out_channels; ++out) {
-    const std::int64_t group = out / plan.group_out;
-    const std::int64_t in_group = out % plan.group_out;
-    const std::int64_t tile = group * plan.tiles_c + in_group / tile_c;
-    if (bias != nullptr) {
-      plan.bias[tile * tile_c + in_group % tile_c] = load_element(bias, p.dtype, out);
-    }
-    float* packed = plan.weights.get() + tile * taps * tile_c + in_group % tile_c;
-    // The taps of all input channels of an output channel lie side by side: this family is NCL's.
-    widen(weight, p.dtype, {.first = weight_index(p, 0, 0, out), .step = 1, .count = taps}, packed,
-          tile_c);
-  }
-  plan.weights_are_finite =
-      std::all_of(plan.weights.get(), plan.weights.get() + tiles * taps * tile_c,
-                  [](float weight_of_tile) { return std::isfinite(weight_of_tile); });
-}
-
 std::shared_ptr<const void> prepare(const Problem& problem, const Config& config,
                                     const void* weight, const void* bias) {
   auto plan = std::make_shared<LengthPlan>();
@@ -309,9 +209,6 @@ std::shared_ptr<const void> prepare(const Problem& problem, const Config& config
   plan->group_out = out_channels_per_group(problem);
   plan->tiles_c = ceil_div(plan->group_out, plan->config.tile_c);
   plan_passes(*plan);
-  plan_tasks(*plan);
-  const std::int64_t rows = plan->config.window == 0 ? plan->rows_in_place : plan->group_in;
-  plan->x_is_large = rows > many_rows && comes_from_afar(problem);
   pack(*plan, weight, bias);
   return plan;
 }

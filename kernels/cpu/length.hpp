@@ -22,11 +22,22 @@ struct LengthConfig {
   std::int64_t far = 0;      ///< 1: y is stored past the caches
 };
 
+/// Floats of a small window, of which there is one even where x is read in place: at its borders.
+inline constexpr std::int64_t length_window = 8192;
 /// Floats on a task's stack: the window of x, and the sums of its outputs.
 inline constexpr std::int64_t length_max_window = 32768;
 inline constexpr std::int64_t length_max_sums = 16384;
 /// Floats of a window that surely stays in the nearest cache.
 inline constexpr std::int64_t length_near_window = 6144;
+/// Bytes of arrays that an L2 may hold.
+inline constexpr std::int64_t length_near_bytes = std::int64_t{2} << 20;
+
+/// Outputs of a long row, which makes a block.
+inline constexpr std::int64_t length_long_row = 1024;
+
+/// Whether an element of x, which no L2 holds, meets at most 8 weights: its way from memory is what
+/// takes time, and less of it if long rows are read in turn, a few at once.
+bool takes_rows_in_turn(const Problem& problem);
 
 /// What is fetched ahead where x is in no near cache: for channels first + i · every, none from
 /// LengthTile::channels on, what outputs read there that follow the tile's by a strip or a block.
@@ -88,6 +99,12 @@ struct LengthPlan {
   }
   std::int64_t units() const { return problem.batch * problem.num_groups * blocks_c * blocks_l; }
 };
+
+/// Passes, windows and tasks of a plan whose problem, config and channels are set.
+void plan_passes(LengthPlan& plan);
+
+/// Fills weights and bias.
+void pack(LengthPlan& plan, const void* weight, const void* bias);
 
 /// The code on the SIMD target in use; null if it has none for the tile.
 LengthTile::Code length_tile(std::int64_t tile_c, std::int64_t tile_l);
