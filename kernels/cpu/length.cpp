@@ -15,11 +15,10 @@ namespace {
 constexpr std::array<std::int64_t, 6> tiles_l = {4, 8, 16, 32, 48, 64};
 constexpr std::array<std::int64_t, 6> tiles_c = {1, 2, 4, 6, 8, 12};
 constexpr std::array<std::int64_t, 4> blocks_l = {64, 256, length_long_row, 16384};
-constexpr std::array<std::int64_t, 3> windows = {0, length_window, length_max_window};
+constexpr std::array<std::int64_t, 3> windows = {0, length_small_window, length_max_window};
 constexpr std::array<std::int64_t, 2> fars = {0, 1};
 constexpr std::int64_t longest_block = blocks_l.back();
 constexpr std::int64_t few_channels = 8;
-constexpr std::int64_t some_tasks = 8;  // for threads to share
 
 // Blocks are whole tiles.
 LengthConfig parse(const Config& config) {
@@ -87,8 +86,8 @@ bool long_blocks_are_thin(const Problem& problem, const Config& config, const De
          in_channels_per_group(problem) <= few_channels;
 }
 
-bool longest_blocks_are_rows(const Problem& problem, const Config& config,
-                             const DeviceProperties&) {
+bool longest_blocks_read_rows_in_turn(const Problem& problem, const Config& config,
+                                      const DeviceProperties&) {
   return config.at("block_l") < longest_block ||
          (takes_rows_in_turn(problem) && config.at("window") == 0);
 }
@@ -152,9 +151,11 @@ Config default_config(const Problem& problem, const DeviceProperties& device) {
   LengthConfig base = {.block_l = blocks_l[few || (exceeds_l2 && !wide) ? 1 : 0]};
   const bool few_sums = in_place || length_long_row * group_out <= length_max_sums;
   if ((thin || takes_rows_in_turn(problem)) && few_sums) base.block_l = length_long_row;
-  const std::int64_t longest_blocks = ceil_div(output_length(problem), longest_block);
+  // As large as the sums of one output channel may be, where each thread still has several.
+  const std::int64_t longest_blocks =
+      problem.batch * problem.num_groups * ceil_div(output_length(problem), longest_block);
   if (in_place && takes_rows_in_turn(problem) && group_out == 1 &&
-      problem.batch * problem.num_groups * longest_blocks >= some_tasks) {
+      longest_blocks >= 4 * std::max(device.units, 1)) {
     base.block_l = longest_block;
   }
   base.block_l = covering(blocks_l, std::min(output_length(problem), base.block_l));
@@ -201,7 +202,8 @@ std::shared_ptr<const void> prepare(const Problem& problem, const Config& config
   plan->task = length_task(problem.dtype);
   const DeviceProperties any;
   if (plan->tile == nullptr || !ncl(problem, config, any) || !sums_fit(problem, config, any) ||
-      !readable_in_place(problem, config, any) || !stores_lines(problem, config, any)) {
+      !readable_in_place(problem, config, any) || !stores_lines(problem, config, any) ||
+      !longest_blocks_read_rows_in_turn(problem, config, any)) {
     refuse_config(problem, config);
   }
   plan->length_out = output_length(plan->problem);
@@ -264,13 +266,13 @@ const Family& cpu_length() {
             hides_latency},
            {"sums_fit", "tile_c * block_l, rounded up to tile_l, is at most 16384", sums_fit},
            {"long_blocks_are_thin",
-            "blocks of 1024 and more are for at most 8 input channels a group, or rows of y as "
-            "long and an x of at least 2 MiB, each element of which meets at most 8 weights",
+            "blocks of 1024 and more are for at most 8 input channels a group, or rows of y of at "
+            "least 1024 and an x of at least 2 MiB, each element of which meets at most 8 weights",
             long_blocks_are_thin},
-           {"longest_blocks_are_rows",
-            "blocks of 16384 are for window 0 and an x as large, each element of which meets at "
-            "most 8 weights",
-            longest_blocks_are_rows},
+           {"longest_blocks_read_rows_in_turn",
+            "blocks of 16384 are for window 0, rows of y of at least 1024 and an x of at least "
+            "2 MiB, each element of which meets at most 8 weights",
+            longest_blocks_read_rows_in_turn},
            {"readable_in_place", "window 0 is for float32 with stride 1", readable_in_place},
            {"window_is_used", "the largest window is for more x than the next fits",
             window_is_used},

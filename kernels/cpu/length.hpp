@@ -13,7 +13,7 @@ namespace convtune {
 /// cpu_length: y in register tiles of tile_c output channels × tile_l positions, lanes along the
 /// length, fed from a window of x that each task lays out for itself: one row of float32 for each
 /// input channel and phase of the stride, so that every tap reads consecutive positions. Kernel in
-/// length_kernel.cpp, space of configs in length.cpp.
+/// length_kernel.cpp, plans in length_pack.cpp, space of configs in length.cpp.
 struct LengthConfig {
   std::int64_t tile_l = 0;   ///< output positions of a register tile
   std::int64_t tile_c = 0;   ///< output channels of a register tile
@@ -23,7 +23,7 @@ struct LengthConfig {
 };
 
 /// Floats of a small window, of which there is one even where x is read in place: at its borders.
-inline constexpr std::int64_t length_window = 8192;
+inline constexpr std::int64_t length_small_window = 8192;
 /// Floats on a task's stack: the window of x, and the sums of its outputs.
 inline constexpr std::int64_t length_max_window = 32768;
 inline constexpr std::int64_t length_max_sums = 16384;
@@ -32,7 +32,7 @@ inline constexpr std::int64_t length_near_window = 6144;
 /// Bytes of arrays that an L2 may hold.
 inline constexpr std::int64_t length_near_bytes = std::int64_t{2} << 20;
 
-/// Outputs of a long row, which makes a block.
+/// Outputs from which on a row is long; also a block's.
 inline constexpr std::int64_t length_long_row = 1024;
 
 /// Whether an element of x, which no L2 holds, meets at most 8 weights: its way from memory is what
@@ -110,7 +110,7 @@ void pack(LengthPlan& plan, const void* weight, const void* bias);
 LengthTile::Code length_tile(std::int64_t tile_c, std::int64_t tile_l);
 LengthPlan::Task length_task(DType dtype);
 
-/// Digest of length_kernel.cpp and the CPU headers that it includes.
+/// Digest of length_kernel.cpp, length_pack.cpp and the CPU headers that they include.
 std::string length_digest();
 
 }  // namespace convtune

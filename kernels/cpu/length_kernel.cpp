@@ -252,17 +252,17 @@ void sum_inside(const LengthPlan& plan, const Block<float>& block, const Sums& s
 
 // A block of fewer outputs than a tile has, as the last ones of a tile that begins before it.
 void run_end_of_tile(const LengthPlan& plan, const Block<float>& block) {
-  HWY_ALIGN float buffer[length_max_sums + max_lanes];  // the last vector begins within a tile
+  const std::int64_t tile_l = plan.config.tile_l;
+  // Whole vectors are read of the sums, from within a tile on, and past the end of the last row.
+  HWY_ALIGN float buffer[length_max_sums + max_lanes];
   Block<float> tile = block;
-  tile.first_l = block.last_l - plan.config.tile_l;
-  Sums sums = {buffer, plan.config.tile_l, false};
-  sum_inside(plan, tile, sums);
-  sums.tiles += block.first_l - tile.first_l;
-  finish(plan, block, sums);
+  tile.first_l = block.last_l - tile_l;
+  sum_inside(plan, tile, {buffer, tile_l, false});
+  finish(plan, block, {buffer + (block.first_l - tile.first_l), tile_l, false});
 }
 
-// Splits a block at the first tile that needs no padding and behind the last output that needs
-// none.
+// Splits a block at the first tile that needs no padding and behind the last that needs none, or
+// behind the last such output, where that spares the window a tile.
 void run_in_place(const LengthPlan& plan, const Block<float>& block) {
   const Problem& p = plan.problem;
   const std::int64_t tile_l = plan.config.tile_l;
@@ -272,7 +272,9 @@ void run_in_place(const LengthPlan& plan, const Block<float>& block) {
   const std::int64_t reach = (p.kernel_size - 1) * p.dilation - p.padding.left;
   const std::int64_t inside = std::max(from, std::min(block.last_l, p.length - reach));
   const std::int64_t whole = from + (inside - from) / tile_l * tile_l;
-  const bool has_end = inside > whole && window_start(p, inside - tile_l) >= 0;
+  const auto tiles_from = [&](std::int64_t t) { return ceil_div(block.last_l - t, tile_l); };
+  const bool has_end =
+      tiles_from(inside) < tiles_from(whole) && window_start(p, inside - tile_l) >= 0;
   const std::int64_t to = has_end ? inside : whole;
   const auto part = [&](std::int64_t first_l, std::int64_t last_l) {
     Block<float> b = block;

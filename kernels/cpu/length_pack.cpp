@@ -33,7 +33,7 @@ std::vector<std::int64_t> phases_of(const Problem& p, std::int64_t taps) {
 // Taps share a window unless their span is longer than all of them laid out one by one.
 void plan_window(LengthPlan& plan) {
   const Problem& p = plan.problem;
-  const std::int64_t most = std::max(plan.config.window, length_window);
+  const std::int64_t most = std::max(plan.config.window, length_small_window);
   const std::int64_t outputs =
       round_up(std::min(plan.config.block_l, plan.length_out), plan.config.tile_l);
   plan.pass_taps = p.dilation / p.stride > outputs ? 1 : p.kernel_size;
@@ -42,10 +42,6 @@ void plan_window(LengthPlan& plan) {
     plan.row_floats = round_up(outputs + (plan.pass_taps - 1) * p.dilation / p.stride, 16);
     if (plan.channel_floats() <= most || plan.pass_taps == 1) break;
     plan.pass_taps = ceil_div(plan.pass_taps, 2);
-  }
-  plan.rows_in_place = plan.group_in;
-  if (takes_rows_in_turn(p)) {
-    plan.rows_in_place = ceil_div(plan.group_in, ceil_div(plan.group_in, many_rows));
   }
   plan.pass_channels = std::clamp<std::int64_t>(most / plan.channel_floats(), 1, plan.group_in);
   const std::int64_t taps = plan.config.window == 0 ? p.kernel_size : plan.pass_taps;
@@ -77,6 +73,10 @@ bool takes_rows_in_turn(const Problem& problem) {
 void plan_passes(LengthPlan& plan) {
   plan_window(plan);
   plan_tasks(plan);
+  plan.rows_in_place = plan.group_in;
+  if (takes_rows_in_turn(plan.problem)) {
+    plan.rows_in_place = ceil_div(plan.group_in, ceil_div(plan.group_in, many_rows));
+  }
   const std::int64_t rows = plan.config.window == 0 ? plan.rows_in_place : plan.group_in;
   plan.x_is_large = rows > many_rows && comes_from_afar(plan.problem);
 }

@@ -13,13 +13,6 @@ constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
 }
 constexpr std::int64_t round_up(std::int64_t a, std::int64_t b) { return ceil_div(a, b) * b; }
 
-/// The smallest of rising `values` that covers `size`, or the largest.
-template <class Values>
-std::int64_t covering(const Values& values, std::int64_t size) {
-  const auto it = std::lower_bound(values.begin(), values.end(), size);
-  return it == values.end() ? values.back() : *it;
-}
-
 /// The same convolution of the same arrays, with less to see to: batch rows of NLC are one where
 /// their outputs follow each other as those within them do; the stride behind a single output and
 /// the dilation of a single tap, products with which might overflow, are at most as long as x with

@@ -26,7 +26,7 @@ void enlarge(Problem& p) {
 
 // Of many channels, in long rows from memory, to one.
 void make_head(Problem& p) {
-  p = {.length = 100'000,
+  p = {.length = 200'000,
        .in_channels = 16 + p.in_channels,
        .out_channels = 1,
        .kernel_size = std::min<std::int64_t>(p.kernel_size, 7),
@@ -82,6 +82,14 @@ TEST(CpuSpace, DefaultKeepsAllConstraintsOnEveryTarget) {
   }
 }
 
+TEST(CpuSpace, DefaultReadsLongRowsFromMemoryInLongBlocks) {
+  Problem p;
+  make_head(p);
+  EXPECT_EQ(cpu_length().default_config(p, device_of("AVX3")).at("block_l"), 16384);
+  p.length = 100'000;  // too few blocks for two threads
+  EXPECT_EQ(cpu_length().default_config(p, device_of("AVX3")).at("block_l"), 1024);
+}
+
 TEST(CpuSpace, RefusesAConfigThatHasNoCode) {
   const Problem p = {.length = 9, .in_channels = 2, .out_channels = 3, .kernel_size = 1};
   const float weight[6] = {};
@@ -105,6 +113,17 @@ TEST(CpuSpace, RefusesAConfigThatHasNoCode) {
   EXPECT_THAT(refusal([&] { cpu_winograd().cpu->prepare(taps, task, of_taps.data(), nullptr); },
                       Status::failed),
               HasSubstr("block=1024"));
+  const Problem strided = {.length = 60'000,
+                           .in_channels = 1,
+                           .out_channels = 1,
+                           .kernel_size = 1,
+                           .stride = 3,
+                           .layout = Layout::NCL};
+  const Config long_block =
+      parse_config("cpu_length{tile_l=16,tile_c=1,block_l=16384,window=8192,far=0}");
+  EXPECT_THAT(refusal([&] { cpu_length().cpu->prepare(strided, long_block, weight, nullptr); },
+                      Status::failed),
+              HasSubstr("block_l=16384"));
   // Stores past the caches: of large arrays, the rows of which are whole cache lines.
   for (const std::int64_t length : {far_bytes + 1, std::int64_t{16}}) {
     const Problem rows = {.length = length,
