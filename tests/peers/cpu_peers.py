@@ -31,7 +31,9 @@ MOST_BYTES = 4 << 30
 STRETCHES = 5
 LONG_SECONDS = 5e-3
 VERY_LONG_SECONDS = 0.1  # to wake threads, or to try once more, is little beside a call
+ENDLESS_SECONDS = 2.0  # to compile and to pack, once, is little beside a call
 HOPELESS = 3  # times as long as the fastest peer, in each of two samples (one of very long calls)
+HOPELESS_AT_FIRST = 10  # the same of first calls, where they are very long
 SETTLED = 1.0  # seconds after which threads that do not sleep are not waited for
 
 
@@ -79,7 +81,10 @@ class Peer:
     def __init__(self, function, x):
         self.timer = torch_timing.CpuTimer(lambda: x)
         self.function = function
-        once = min(self.timer.stretch(function, 1) for _ in range(2))
+        once = self.timer.stretch(function, 1)
+        if once < ENDLESS_SECONDS:
+            once = min(once, self.timer.stretch(function, 1))
+        self.at_first = once
         self.is_very_long = once > VERY_LONG_SECONDS
         if not self.is_very_long:
             self.timer.stretch(function, 1)
@@ -107,17 +112,18 @@ def peers_of(fields):
             peers[name] = Peer(make(), problem.x)
         except (RuntimeError, onnx_peer.Unsupported) as error:
             failures[name] = str(error).splitlines()[0][:200]
+    first = {name: peer.at_first for name, peer in peers.items()}
+    leave_out_hopeless(peers, failures, first, HOPELESS_AT_FIRST, very_long_alone=True)
     return peers, failures
 
 
-def leave_out_hopeless(peers, failures, very_long_alone=False):
-    """By their best samples so far."""
-    best = {name: min(peer.samples) for name, peer in peers.items()}
-    fastest = min(best.values(), default=0)
-    for name, seconds in best.items():
-        if seconds > HOPELESS * fastest and (peers[name].is_very_long or not very_long_alone):
+def leave_out_hopeless(peers, failures, seconds, hopeless=HOPELESS, very_long_alone=False):
+    """Those whose `seconds` a call are so many times the fewest."""
+    fastest = min(seconds.values(), default=0)
+    for name, taken in seconds.items():
+        if taken > hopeless * fastest and (peers[name].is_very_long or not very_long_alone):
             del peers[name]
-            failures[name] = f"takes {seconds / fastest:.1f} times as long as the fastest peer"
+            failures[name] = f"takes {taken / fastest:.1f} times as long as the fastest peer"
 
 
 def measure(worker, verdict, rounds):
@@ -135,10 +141,9 @@ def measure(worker, verdict, rounds):
         for peer in peers.values():
             settle()
             peer.take_sample()
-        if done == 1 < rounds:
-            leave_out_hopeless(peers, failures, very_long_alone=True)
-        if done == 2 < rounds:
-            leave_out_hopeless(peers, failures)
+        if done in (1, 2) and done < rounds:
+            best = {name: min(peer.samples) for name, peer in peers.items()}
+            leave_out_hopeless(peers, failures, best, very_long_alone=done == 1)
     samples |= {name: peer.samples for name, peer in peers.items()}
     return {name: taken for name, taken in samples.items() if len(taken) == rounds}, failures
 
