@@ -112,18 +112,20 @@ def peers_of(fields):
             peers[name] = Peer(make(), problem.x)
         except (RuntimeError, onnx_peer.Unsupported) as error:
             failures[name] = str(error).splitlines()[0][:200]
-    first = {name: peer.at_first for name, peer in peers.items()}
-    leave_out_hopeless(peers, failures, first, HOPELESS_AT_FIRST, very_long_alone=True)
+    leave_out_hopeless(peers, failures, very_long_alone=True)
     return peers, failures
 
 
-def leave_out_hopeless(peers, failures, seconds, hopeless=HOPELESS, very_long_alone=False):
-    """Those whose `seconds` a call are so many times the fewest."""
-    fastest = min(seconds.values(), default=0)
-    for name, taken in seconds.items():
-        if taken > hopeless * fastest and (peers[name].is_very_long or not very_long_alone):
+def leave_out_hopeless(peers, failures, very_long_alone=False):
+    """By their best samples so far, or before there are any by their first calls."""
+    at_first = any(not peer.samples for peer in peers.values())
+    best = {name: peer.at_first if at_first else min(peer.samples) for name, peer in peers.items()}
+    hopeless = HOPELESS_AT_FIRST if at_first else HOPELESS
+    fastest = min(best.values(), default=0)
+    for name, seconds in best.items():
+        if seconds > hopeless * fastest and (peers[name].is_very_long or not very_long_alone):
             del peers[name]
-            failures[name] = f"takes {taken / fastest:.1f} times as long as the fastest peer"
+            failures[name] = f"takes {seconds / fastest:.1f} times as long as the fastest peer"
 
 
 def measure(worker, verdict, rounds):
@@ -142,8 +144,7 @@ def measure(worker, verdict, rounds):
             settle()
             peer.take_sample()
         if done in (1, 2) and done < rounds:
-            best = {name: min(peer.samples) for name, peer in peers.items()}
-            leave_out_hopeless(peers, failures, best, very_long_alone=done == 1)
+            leave_out_hopeless(peers, failures, very_long_alone=done == 1)
     samples |= {name: peer.samples for name, peer in peers.items()}
     return {name: taken for name, taken in samples.items() if len(taken) == rounds}, failures
 
